@@ -1,0 +1,276 @@
+"""What each answer of the API means to a person, and whether to ask again.
+
+The vendor answers 401 for three different things and tells them apart only in the text (`msg`) [I]; a limit is
+refused by status 429 or by its text under any status; and a body that is not a JSON array must never pass for
+"no rows". No message here, and no log line that follows from one, holds a payload.
+"""
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
+
+import orjson
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.error_handlers import (
+    BackoffStrategy,
+    ErrorHandler,
+    ErrorResolution,
+    ResponseAction,
+)
+from airbyte_cdk.sources.types import Config
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+MAX_TRIES = 7
+TRIES_BEFORE_A_SMALLER_PAGE = 3
+MAX_RATE_WAITS = 100
+RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
+RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate limit for this api", re.I)
+SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
+
+
+class RequestRefused(AirbyteTracedException):
+    """The API refused the arguments (412, or another 4xx of the kind); `words` are the vendor's."""
+
+    def __init__(self, bot_id: str, status: int, words: str):
+        self.words = words
+        super().__init__(
+            message=f"Bot {bot_id}: the API refused the request with status {status}: {words}. "
+            "Check the filters of the configuration (channels, feature_names, task_id, user_ids).",
+            internal_message=f"refused with status {status}",
+            failure_type=FailureType.config_error,
+        )
+
+
+class PageTooLarge(AirbyteTracedException):
+    """The API cannot make a page of this size (413, or it times out at it)."""
+
+
+class RetriesExhausted(AirbyteTracedException):
+    """A fault that did not go away."""
+
+
+_rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
+
+
+def rows_of(response: requests.Response) -> list[Any]:
+    """The rows of a page that passed `KoreErrorHandler`, decoded once.
+
+    `orjson` is strict where the log of a language model need not be (NaN, lone surrogates, deep nesting), so
+    what it refuses is read again by the standard library.
+
+    Raises ValueError if the body is not JSON, TypeError if it is not an array.
+    """
+    rows = _rows.get(response)
+    if rows is None:
+        try:
+            rows = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            try:
+                rows = json.loads(response.content)
+            except RecursionError as error:
+                raise ValueError("nested too deeply") from error
+        if not isinstance(rows, list):
+            raise TypeError(type(rows).__name__)
+        _rows[response] = rows
+    return rows
+
+
+def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
+    """The bot that a request is about, from its path."""
+    parts = urlsplit(str(request.url)).path.split("/") if request is not None else []
+    return unquote(parts[parts.index("bot") + 1]) if "bot" in parts[:-1] else "?"
+
+
+def words_of(response: requests.Response) -> str:
+    """The vendor's own words in an error envelope (`{"errors": [{"msg": …}]}`) [I]; never a payload."""
+    try:
+        body = orjson.loads(response.content[:100_000])
+    except orjson.JSONDecodeError:
+        return ""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, dict):
+        errors = [errors]
+    if isinstance(errors, list):
+        found = [str(e.get("msg") or e.get("message") or "") if isinstance(e, dict) else str(e) for e in errors]
+        return "; ".join(filter(None, found))[:500]
+    if isinstance(body, dict):
+        return str(body.get("msg") or body.get("message") or body.get("error") or "")[:500]
+    return ""
+
+
+@dataclass
+class KoreErrorHandler(ErrorHandler):
+    """Decides on each answer: rows, wait, ask again, or one sentence that says what to do."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    backoff_strategies: list[BackoffStrategy] = field(default_factory=list)
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self.backoff_strategies = [KoreBackoff()]
+        self._tries: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._lock = Lock()
+        self._max_tries = 2 if self.config.get("__checking") else MAX_TRIES
+
+    @property
+    def max_retries(self) -> int:
+        """Above our own counts, which end in a sentence of ours."""
+        return MAX_RATE_WAITS + MAX_TRIES
+
+    @property
+    def max_time(self) -> int:
+        """Seconds. An hourly limit can take an hour to free."""
+        return 4 * 3600
+
+    def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
+        if isinstance(response, requests.Response):
+            return self._interpret(response)
+        return self._interpret_fault(response)
+
+    def _interpret(self, response: requests.Response) -> ErrorResolution:
+        bot, status = bot_of(response.request), response.status_code
+        if status == 200 and response.content.lstrip()[:1] == b"[":
+            try:
+                rows_of(response)
+            except ValueError:
+                return self._again(response.request, f"Bot {bot}: the answer was cut off in the middle.")
+            return SUCCESS
+        words = words_of(response)
+        if status == 429 or RATE_TEXT.search(words):
+            return self._wait(response.request, bot, words)
+        if status == 200:
+            self._refuse_body(response, bot, words)
+        if status in (408, 500, 502, 503, 504) or status >= 520:
+            return self._again(
+                response.request, f"Bot {bot}: the API answered with status {status}.", page=status == 504
+            )
+        if status == 413:
+            raise PageTooLarge(
+                message=f"Bot {bot}: the API refuses even the smallest page as too large (413).",
+                failure_type=FailureType.transient_error,
+            )
+        if status == 401 or status == 403:
+            self._refuse_sign_in(bot, status, words)
+        if status in (400, 412, 416, 422):
+            raise RequestRefused(bot, status, words or "no reason given")
+        raise AirbyteTracedException(
+            message=f"Bot {bot}: the API answered with status {status}"
+            + (f": {words}." if words else ".")
+            + " Check `host`: it must be the address of your Kore.ai platform.",
+            failure_type=FailureType.config_error,
+        )
+
+    def _refuse_body(self, response: requests.Response, bot: str, words: str) -> None:
+        start = response.content.lstrip()[:1]
+        if words:
+            what = f"an error instead of rows: {words}"
+        elif start == b"{":
+            what = (
+                "a JSON object instead of an array of rows. If the app enforces encrypted payloads, turn that "
+                "off for this app in Kore.ai"
+            )
+        elif start == b"<":
+            what = "an HTML page instead of rows. Check `host`: it must be the address of the platform itself"
+        else:
+            what = "something that is not a JSON array of rows. Check `host`"
+        raise AirbyteTracedException(
+            message=f"Bot {bot}: the API answered with {what}.", failure_type=FailureType.config_error
+        )
+
+    def _refuse_sign_in(self, bot: str, status: int, words: str) -> None:
+        said = words.lower()
+        if "scope" in said or "permission" in said or status == 403:
+            what = (
+                "the app lacks the scope. In Kore.ai give it 'Fetch Gen AI and LLM Usage Logs' (bot app) or "
+                "'Gen AI and LLM Usage Logs' (admin console app), and publish the app"
+            )
+        elif "jwt" in said or "token" in said:
+            what = (
+                "the token was rejected as malformed. Check `jwt_algorithm` (it must be the one chosen in the "
+                "app), `client_id` and `client_secret`"
+            )
+        else:
+            what = (
+                "wrong credentials or a wrong bot id. Check `client_id` and `client_secret` (the app's page in "
+                "Kore.ai), `bot_ids` (General Settings of the bot), and that the app serves this bot"
+            )
+        raise AirbyteTracedException(
+            message=f"Bot {bot}: {what}. The API said: {words or 'nothing'} ({status}).",
+            failure_type=FailureType.config_error,
+        )
+
+    def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
+        request = getattr(fault, "request", None)
+        bot, host = bot_of(request), urlsplit(str(getattr(request, "url", ""))).netloc
+        if isinstance(fault, requests.exceptions.SSLError):
+            raise AirbyteTracedException(
+                message=f"Bot {bot}: no secure connection to {host}. Check `host` and the server's certificate.",
+                internal_message=type(fault).__name__,
+                failure_type=FailureType.config_error,
+            )
+        if isinstance(fault, requests.exceptions.ReadTimeout):
+            return self._again(request, f"Bot {bot}: {host} did not answer in time.", page=True)
+        if isinstance(fault, requests.exceptions.ConnectionError):
+            return self._again(
+                request, f"Bot {bot}: cannot reach {host}. Check `host`, and that this machine may connect to it."
+            )
+        return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
+
+    def _count(self, request: Any) -> int:
+        with self._lock:
+            tries = self._tries.get(request, 0) + 1
+            self._tries[request] = tries
+            return tries
+
+    def _again(self, request: Any, message: str, page: bool = False) -> ErrorResolution:
+        tries = self._count(request)
+        if page and tries >= TRIES_BEFORE_A_SMALLER_PAGE:
+            raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
+        if tries >= self._max_tries:
+            raise RetriesExhausted(
+                message=f"{message} Tried {tries} times; the next sync goes on from here.",
+                failure_type=FailureType.transient_error,
+            )
+        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+
+    def _wait(self, request: Any, bot: str, words: str) -> ErrorResolution:
+        if self._count(request) > MAX_RATE_WAITS or self.config.get("__checking"):
+            raise RetriesExhausted(
+                message=f"Bot {bot}: the API's rate limit is used up by other requests. Wait a minute, and lower "
+                "`requests_per_minute` if other programs use the same bot.",
+                failure_type=FailureType.transient_error,
+            )
+        return ErrorResolution(
+            ResponseAction.RATE_LIMITED,
+            FailureType.transient_error,
+            f"Bot {bot}: rate limit reached ({words or 'status 429'}), waiting.",
+        )
+
+
+class KoreBackoff(BackoffStrategy):
+    """Seconds to wait: what `Retry-After` says, else until a rolling window frees, else exponential with jitter."""
+
+    def backoff_time(
+        self,
+        response_or_exception: requests.Response | requests.RequestException | None,
+        attempt_count: int,
+    ) -> float:
+        if isinstance(response_or_exception, requests.Response):
+            response = response_or_exception
+            after = response.headers.get("Retry-After", "")
+            if after.strip().isdigit():
+                return max(0.1, min(float(after), 3600.0))
+            said = RATE_TEXT.search(words_of(response)) if response.content[:1] != b"[" else None
+            if said or response.status_code == 429:
+                hourly = bool(said and "hour" in said.group(0).lower())
+                base = RATE_WAIT_SECONDS["hour" if hourly else "minute"]
+                # The window frees little by little: short waits first cost nothing.
+                return min(base, 4.0 * 2**attempt_count) * random.uniform(0.8, 1.0)
+        return min(60.0, 0.25 * 2**attempt_count) * random.uniform(0.5, 1.5)

@@ -1,0 +1,131 @@
+"""When a page is the last, and how a page is asked for.
+
+The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]. So a page
+shorter than `limit` proves nothing: a window ends at an empty page, or at a page smaller than one which this
+server has already given in this sync.
+
+How `limit` and the dates must be written is not clear either: samples send `limit` as a string and plain dates
+[D], the known client also sends full timestamps [C]. A server that refuses one form (412) is asked once with the
+next; the form that worked is kept for the sync.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from itertools import product
+from threading import Lock
+from typing import Any
+
+from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.errors import RequestRefused
+
+logger = logging.getLogger("airbyte")
+
+SUSPICIOUS_DEPTH = 1_000
+"""From this `skip` on, a full page followed by an empty one may be a ceiling of the server and not the end."""
+DOCUMENTED_LIMIT = 50
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to write a request."""
+
+    limit: int
+    limit_as: str = "string"
+    dates: str = "milliseconds"
+    date_to: str = "padded"
+
+    def date(self, moment: datetime) -> str:
+        if self.dates == "day":
+            return moment.strftime("%Y-%m-%d")
+        if self.dates == "seconds":
+            return moment.strftime("%Y-%m-%dT%H:%M:%S")
+        return iso_ms(moment)
+
+    def number(self, value: int) -> str | int:
+        return str(value) if self.limit_as == "string" else value
+
+    def __str__(self) -> str:
+        return f"limit {self.limit} as {self.limit_as}, dates to the {self.dates}, dateTo {self.date_to}"
+
+
+def forms_after(first: Form, words: str) -> Iterator[Form]:
+    """All other forms, the fewest changes first; those that the vendor's words hint at before the others."""
+    said = words.lower()
+    limits = [first.limit, *(n for n in (100, DOCUMENTED_LIMIT) if n < first.limit)]
+    named = [int(n) for n in re.findall(r"\d{1,5}", said)] if "limit" in said else []
+    for n in named:
+        if 0 < n < first.limit and n not in limits:
+            limits.insert(1, n)
+    choices: dict[str, list[Any]] = {
+        "date_to": ["padded", "now"],
+        "dates": ["milliseconds", "day", "seconds"],
+        "limit": limits,
+        "limit_as": ["string", "integer"],
+    }
+    hints = {
+        "date_to": "future" in said,
+        "dates": "format" in said or "yyyy" in said,
+        "limit": bool(named) or ("limit" in said and not re.search("string|integer|number", said)),
+        "limit_as": bool(re.search("string|integer|number", said)),
+    }
+    forms = []
+    for values in product(*choices.values()):
+        form = replace(first, **dict(zip(choices, values, strict=True)))
+        changed = [f.name for f in fields(Form) if getattr(form, f.name) != getattr(first, f.name)]
+        rank = [choices[name].index(getattr(form, name)) for name in choices]
+        forms.append(((len(changed), -sum(hints[name] for name in changed), sum(rank)), form))
+    return (form for _, form in sorted(forms, key=lambda ranked: ranked[0])[1:])
+
+
+class Server:
+    """What this sync has learned about the server; shared by all windows and threads."""
+
+    def __init__(self, page_size: int):
+        self.form = Form(limit=page_size)
+        self.capacity = 0
+        self.keeps_time_of_day = False
+        self._first = self.form
+        self._refused: set[Form] = set()
+        self._lock = Lock()
+
+    def is_last(self, rows: int) -> bool:
+        """Whether a page of so many rows proves that there are no more; learns from its size."""
+        with self._lock:
+            last = rows < self.capacity
+            self.capacity = max(self.capacity, rows)
+            return last
+
+    def learn_time_of_day(self, form: Form, date_to: datetime, latest_start: str | None) -> None:
+        """A row of `dateTo`'s own day proves that the server does not cut `dateTo` down to midnight."""
+        midnight = date_to.replace(hour=0, minute=0, second=0, microsecond=0)
+        if latest_start is not None and form.dates != "day" and iso_ms(midnight) < latest_start <= iso_ms(date_to):
+            self.keeps_time_of_day = True
+
+    def refuse(self, form: Form, refusal: RequestRefused) -> None:
+        """Goes to the next form.
+
+        Raises the refusal itself if every form was refused: then it is not the form.
+        """
+        with self._lock:
+            self._refused.add(form)
+            if self.form != form:
+                return
+            for following in forms_after(self._first, refusal.words):
+                if following not in self._refused:
+                    self.form = following
+                    self.capacity = min(self.capacity, following.limit)
+                    logger.info("The API refused a request (%s); now asking with %s.", refusal.words, following)
+                    return
+        raise refusal
+
+    def body(self, form: Form, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
+        """The part of the request body that differs from page to page."""
+        return {
+            "dateFrom": form.date(date_from),
+            "dateTo": form.date(date_to),
+            "limit": form.number(limit),
+            "skip": form.number(skip),
+        }

@@ -1,0 +1,199 @@
+"""One API row becomes one flat record, and its id.
+
+The vendor's keys are spelled unevenly (`start Date`, `Feature Name ` with a trailing space) [D], so a column is
+known by its key without case, spaces or underscores. Nothing is dropped: a column that is not known, or a value
+that does not fit its column, is kept in `additional_columns` under its own key.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import pendulum
+
+from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.payloads import details_of, redacted
+
+Row = Mapping[str, Any]
+Record = dict[str, Any]
+
+MISFIT = object()
+"""The answer of a converter to a value that does not fit its column."""
+
+DEEPEST = 100
+"""Levels of nesting that are kept as JSON; what lies deeper is kept as JSON text."""
+
+
+@lru_cache(maxsize=4096)
+def fold(key: str) -> str:
+    """`Feature Name `, `featureName` and `FEATURE_NAME` are one column."""
+    return "".join(key.split()).replace("_", "").casefold()
+
+
+def text(value: Any) -> Any:
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    return MISFIT
+
+
+def whole_number(value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < 2**63 else MISFIT
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) and abs(value) < 2**63 else MISFIT
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
+        return int(float(value)) if "." in value else int(value)
+    return MISFIT
+
+
+def instant(value: Any) -> Any:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, or from epoch seconds or milliseconds; in UTC."""
+    if isinstance(value, str):
+        if len(value) == 24 and value[10] == "T" and value[23] == "Z" and value[19] == ".":
+            try:
+                datetime.fromisoformat(value[:23])
+            except ValueError:
+                return MISFIT
+            return value
+        value = value.strip()
+        if not value:
+            return None
+        if re.fullmatch(r"\d{10}|\d{13}", value):
+            value = int(value)
+        elif re.match(r"\d{4}-\d{2}-\d{2}", value):
+            try:
+                parsed = pendulum.parse(value, tz="UTC")
+            except (ValueError, OverflowError):
+                return MISFIT
+            if not isinstance(parsed, datetime):
+                return MISFIT
+            return iso_ms(parsed.astimezone(timezone.utc))
+        else:
+            return MISFIT
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return MISFIT
+    seconds = value / 1000 if abs(value) >= 1e11 else value
+    try:
+        return iso_ms(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else MISFIT
+    except (ValueError, OverflowError, OSError):
+        return MISFIT
+
+
+Converter = Callable[[Any], Any]
+
+COLUMNS: Mapping[str, tuple[str, Converter]] = {
+    "botid": ("bot_id", text),
+    "sessionid": ("session_id", text),
+    "userid": ("user_id", text),
+    "taskid": ("task_id", text),
+    "channelname": ("channel_name", text),
+    "featurename": ("feature_name", text),
+    "promptname": ("prompt_name", text),
+    "integration": ("integration", text),
+    "modelname": ("model_name", text),
+    "description": ("description", text),
+    "status": ("status", text),
+    "statuscode": ("status_code", whole_number),
+    "startdate": ("start_date", instant),
+    "enddate": ("end_date", instant),
+    "timetaken": ("time_taken_ms", whole_number),
+}
+EMPTY: Record = dict.fromkeys(
+    (
+        "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
+        "integration", "model_name", "description", "status", "status_code", "start_date", "end_date",
+        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "request_model", "response_model",
+        "response_id", "finish_reason", "temperature", "top_p", "max_tokens", "frequency_penalty",
+        "presence_penalty", "request_payload", "response_payload", "additional_columns",
+    )
+)  # fmt: skip
+
+
+def row_id(bot_id: str, row: Row) -> str:
+    """32 hex digits that stand for the whole row: the order and the spelling of its keys do not matter.
+
+    The API gives no id [D]. The bot is part of it, so that equal rows of two bots stay two.
+
+    Raises orjson.JSONEncodeError for a row that is not plain JSON (see `plain`).
+    """
+    folded: dict[str, Any] = {}
+    for key, value in row.items():
+        name = fold(key)
+        if name == "payloaddetails" and isinstance(value, dict):
+            inner = {fold(k): v for k, v in value.items()}
+            value = inner if len(inner) == len(value) else value
+        folded[name if name not in folded else key] = value
+    return blake2b(orjson.dumps([[[bot_id, folded]]], option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The same value as JSON that every reader accepts: no NaN, no lone surrogates, no endless nesting."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, dict | list) and depth >= DEEPEST:
+        return plain(json.dumps(value, ensure_ascii=True))
+    if isinstance(value, dict):
+        return {plain(key): plain(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner, depth + 1) for inner in value]
+    return value
+
+
+def to_record(bot_id: str, row: Any, redact: bool = False) -> Record:
+    """One row as the API sends it -> one record of the stream's schema.
+
+    `redact` removes the text of prompts and answers, and every text in a column that is not known.
+    A row that is not an object is kept whole in `additional_columns` under `row`.
+    """
+    if not isinstance(row, dict):
+        row = {"row": row}
+    try:
+        identity = row_id(bot_id, row)
+    except (TypeError, RecursionError):  # orjson.JSONEncodeError is a TypeError
+        row = plain(row)
+        identity = row_id(bot_id, row)
+    record = EMPTY.copy()
+    record["id"] = identity
+    additional: dict[str, Any] = {}
+    details: Any = None
+    for key, value in row.items():
+        name = fold(key)
+        column = COLUMNS.get(name)
+        if column is None:
+            if name == "payloaddetails" and details is None and isinstance(value, dict):
+                details = value
+                details_key = key
+            else:
+                additional[key] = value
+            continue
+        converted = column[1](value)
+        if converted is MISFIT or record[column[0]] is not None:
+            if value is not None:
+                additional[key] = value
+        else:
+            record[column[0]] = converted
+    if details is not None:
+        left = details_of(details, record, redact)
+        if left:
+            additional[details_key] = left
+    if record["bot_id"] is None:
+        record["bot_id"] = bot_id
+    if additional:
+        record["additional_columns"] = redacted(additional) if redact else additional
+    return record

@@ -1,0 +1,70 @@
+"""What a sync did, counted once for the log: a line for each window, and a summary at the end."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from threading import Lock
+
+logger = logging.getLogger("airbyte")
+
+
+@dataclass
+class WindowCount:
+    """One window: pages asked for, rows received (the padding's too), rows kept as records."""
+
+    pages: int = 0
+    received: int = 0
+    kept: int = 0
+    undated: int = 0
+
+
+@dataclass
+class SyncReport:
+    """Counts of one sync per bot; shared by all threads."""
+
+    _total: dict[str, Counter[str]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def window(self, bot_id: str, start: str, end: str, count: WindowCount) -> None:
+        logger.info(
+            "Bot %s, window %s to %s: %d pages, %d rows received, %d kept.",
+            bot_id, start, end, count.pages, count.received, count.kept,
+        )  # fmt: skip
+        with self._lock:
+            self._total.setdefault(bot_id, Counter()).update(
+                windows=1, pages=count.pages, received=count.received, kept=count.kept, undated=count.undated
+            )
+
+    def summary(self) -> None:
+        for bot_id, total in sorted(self._total.items()):
+            logger.info(
+                "Bot %s, all: %d windows, %d pages, %d rows received, %d kept.",
+                bot_id, total["windows"], total["pages"], total["received"], total["kept"],
+            )  # fmt: skip
+        undated = sum(total["undated"] for total in self._total.values())
+        if undated:
+            logger.warning(
+                "%d rows had no date that can be read; they were kept with `start_date` and `end_date` null.",
+                undated,
+            )
+
+
+_current: ContextVar[SyncReport | None] = ContextVar("sync_report", default=None)
+
+
+@contextmanager
+def sync_report() -> Iterator[SyncReport]:
+    """The report that a stream built inside this block writes to."""
+    report = SyncReport()
+    token = _current.set(report)
+    try:
+        yield report
+    finally:
+        _current.reset(token)
+
+
+def current_report() -> SyncReport:
+    return _current.get() or SyncReport()

@@ -1,0 +1,272 @@
+"""Which rows are a window's own, and how one window is read whole.
+
+The vendor does not say which date its filter looks at, whether its bounds are inclusive, whether the time of day
+counts, or in what order rows come [U]. So a request asks for more than the window, and a row is kept only in the
+window that holds its own date:
+
+1. Windows tile `[start_date, sync end)` of a bot, half-open, to the millisecond. A row belongs to the one that
+   holds its `End Date`, or its `start Date` when it has none.
+2. Requests are padded: an hour before (a call that began before the window, where the filter looks at the start)
+   and a day after (a filter that cuts to the day, or excludes its bound).
+3. Within a window a row is emitted once, known by its id. A row that is met twice means that rows moved while
+   being paged: the window is paged again until it is known to be whole.
+4. A window too deep for the server's `skip` is read as two halves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime, timedelta, timezone
+from threading import Lock
+from typing import Any
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.requester import Requester
+from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
+from airbyte_cdk.sources.streams.core import StreamData
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.errors import (
+    PageTooLarge,
+    RequestRefused,
+    RetriesExhausted,
+    rows_of,
+)
+from source_kore_llm_logs.components.pagination import SUSPICIOUS_DEPTH, Server
+from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.components.report import WindowCount, current_report
+
+PADDING_BEFORE = timedelta(hours=1)
+PADDING_AFTER = timedelta(days=1)
+PADDING_WHERE_TIME_OF_DAY_COUNTS = timedelta(seconds=2)
+NARROWEST_SPLIT = timedelta(seconds=1)
+MAX_PASSES = 8
+DEFAULT_PAGE_SIZE = 1000
+
+FILTERS = {
+    "channels": "channel",
+    "feature_names": "featureName",
+    "task_id": "taskId",
+    "user_ids": "userIds",
+    "channel_user_ids": "channelUserIds",
+}
+"""Config field -> key of the request body, as the sample request [D] and the known client [C] spell them."""
+
+
+def moment(iso: str) -> datetime:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` as an aware UTC datetime."""
+    return datetime.strptime(iso, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+class WindowTooDeep(Exception):
+    """The server does not page to the end of this window. `refused`: it said so itself."""
+
+    def __init__(self, refused: bool):
+        self.refused = refused
+
+
+class EmittedIds:
+    """Ids of the records that one sync has emitted for a bot without any date to place them by."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str]] = set()
+        self._lock = Lock()
+
+    def add(self, bot_id: str, record_id: str) -> bool:
+        """Whether the id is new."""
+        with self._lock:
+            before = len(self._seen)
+            self._seen.add((bot_id, record_id))
+            return len(self._seen) > before
+
+
+@dataclass(frozen=True)
+class Window:
+    """`[start, end)` of one bot, in UTC."""
+
+    bot_id: str
+    start: datetime
+    end: datetime
+    is_part: bool = False
+
+    def halves(self) -> tuple["Window", "Window"] | None:
+        """Two windows that tile this one, or None if it is too narrow."""
+        half = (self.end - self.start) / 2
+        half -= timedelta(microseconds=half.microseconds % 1000)
+        if half < NARROWEST_SPLIT:
+            return None
+        middle = self.start + half
+        return Window(self.bot_id, self.start, middle, True), Window(self.bot_id, middle, self.end, True)
+
+
+@dataclass
+class WindowRetriever(Retriever):
+    """Reads every window of every bot; one instance serves all threads of a sync."""
+
+    requester: Requester
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    name: str = "llm_usage_logs"
+    primary_key: Any = None
+    cursor: Cursor | None = None
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(timezone.utc))
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._server = Server(int(self.config.get("page_size") or DEFAULT_PAGE_SIZE))
+        self._redact = self.config.get("payload_content") == "redacted"
+        self._report = current_report()
+        self._undated = EmittedIds()
+        self._fixed_body: dict[str, Any] = {
+            "isDeveloper": bool(self.config.get("include_developer_usage", True)),
+            **{key: self.config[name] for name, key in FILTERS.items() if self.config.get(name)},
+        }
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterable[StreamData]:
+        """The records of one window (`start_time`, `end_time` of the slice), each once.
+
+        Raises AirbyteTracedException, which names the bot; then the window is not checkpointed.
+        """
+        assert stream_slice is not None
+        bot_id = stream_slice.partition["bot_id"]
+        start, end = stream_slice.cursor_slice["start_time"], stream_slice.cursor_slice["end_time"]
+        window = Window(bot_id, moment(start), moment(end))
+        count = WindowCount()
+        if self.config.get("__checking"):
+            self._fetch(window, 0, stream_slice, self._server.form.limit)
+            return
+        covered = yield from self._read(window, set(), count, stream_slice)
+        self._report.window(bot_id, start, end, count)
+        if self.cursor is not None:
+            # The window is read to its end, with or without a row at the end: the cursor is to know.
+            self.cursor.observe(Record({"end_date": covered}, self.name, stream_slice))
+
+    def _read(
+        self, window: Window, emitted: set[str], count: WindowCount, stream_slice: StreamSlice
+    ) -> Iterator[dict[str, Any]]:
+        """Emits the window's own records; returns up to when (ISO) it is known to be complete."""
+        known: set[str] = set()
+        settled_passes = 0
+        refused_depth = False
+        covered = iso_ms(window.end)
+        for _ in range(MAX_PASSES):
+            seen: set[str] = set()
+            received = fresh = 0
+            try:
+                for rows, up_to in self._pages(window, count, stream_slice):
+                    covered = min(covered, up_to)
+                    for record in rows:
+                        received += 1
+                        seen.add(record["id"])
+                        if record["id"] in emitted or not self._owns(window, record, count):
+                            continue
+                        emitted.add(record["id"])
+                        fresh += 1
+                        count.kept += 1
+                        yield record
+            except WindowTooDeep as deep:
+                refused_depth = deep.refused
+                break
+            known |= seen
+            # Whole: nothing was met twice, or every row that was counted is known by now.
+            if received == len(seen) or received == len(known):
+                return covered
+            settled_passes = settled_passes + 1 if fresh == 0 else 0
+            if settled_passes == 2:
+                return covered
+        halves = window.halves()
+        if halves is None:
+            if refused_depth or settled_passes < 1:
+                raise AirbyteTracedException(
+                    message=f"Bot {window.bot_id}: the rows around {iso_ms(window.start)} cannot be read to the end, "
+                    "because they keep moving or are more than the API pages through. They are read again at the "
+                    "next sync; if this goes on, narrow the sync by `channels` or `feature_names`.",
+                    failure_type=FailureType.transient_error,
+                )
+            return covered
+        for half in halves:
+            up_to = yield from self._read(half, emitted, count, stream_slice)
+            covered = min(covered, up_to) if up_to < iso_ms(half.end) else covered
+        return covered
+
+    def _owns(self, window: Window, record: Mapping[str, Any], count: WindowCount) -> bool:
+        date = record["end_date"] or record["start_date"]
+        if date is None:
+            # No window holds it: the first that meets it emits it.
+            is_new = self._undated.add(window.bot_id, record["id"])
+            count.undated += is_new
+            return is_new
+        return bool(iso_ms(window.start) <= date < iso_ms(window.end))
+
+    def _pages(
+        self, window: Window, count: WindowCount, stream_slice: StreamSlice
+    ) -> Iterator[tuple[list[dict[str, Any]], str]]:
+        """The pages of one pass over a window, as records, with the moment up to which they are complete."""
+        skip, limit, was_full = 0, self._server.form.limit, False
+        while True:
+            rows, limit, up_to = self._fetch(window, skip, stream_slice, limit)
+            count.pages += 1
+            count.received += len(rows)
+            if not rows:
+                if was_full and skip >= SUSPICIOUS_DEPTH:
+                    raise WindowTooDeep(refused=False)
+                yield [], up_to
+                return
+            is_last = self._server.is_last(len(rows)) and limit >= self._server.capacity
+            yield [to_record(window.bot_id, row, self._redact) for row in rows], up_to
+            if is_last:
+                return
+            was_full = len(rows) >= min(limit, self._server.capacity)
+            skip += len(rows)
+
+    def _fetch(
+        self, window: Window, skip: int, stream_slice: StreamSlice, limit: int
+    ) -> tuple[list[Any], int, str]:
+        """One page: its rows, the limit that worked, and the moment up to which the request is complete."""
+        while True:
+            form = self._server.form
+            limit = min(limit, form.limit)
+            after = PADDING_AFTER
+            if window.is_part and self._server.keeps_time_of_day and form.dates != "day":
+                after = PADDING_WHERE_TIME_OF_DAY_COUNTS
+            date_to = window.end + after
+            if form.date_to == "now":
+                date_to = min(date_to, self.now())
+            body = self._server.body(form, limit, window.start - PADDING_BEFORE, date_to, skip)
+            try:
+                response = self.requester.send_request(
+                    stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
+                )
+            except RequestRefused as refusal:
+                if skip and form == self._server.form:
+                    raise WindowTooDeep(refused=True) from refusal
+                if not skip:
+                    self._server.refuse(form, refusal)
+                continue
+            except PageTooLarge:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 2)
+                continue
+            except RetriesExhausted:
+                if skip >= SUSPICIOUS_DEPTH:
+                    raise WindowTooDeep(refused=True) from None
+                raise
+            assert response is not None
+            rows = rows_of(response)
+            return rows, limit, self._complete_up_to(window, form.date_to, date_to, rows)
+
+    def _complete_up_to(self, window: Window, form_date_to: str, date_to: datetime, rows: list[Any]) -> str:
+        """A request whose padding had to be cut off may lack its last day, unless a row of that day came."""
+        latest = max(
+            (row["start Date"] for row in rows if isinstance(row, dict) and isinstance(row.get("start Date"), str)),
+            default=None,
+        )
+        self._server.learn_time_of_day(self._server.form, date_to, latest)
+        if form_date_to != "now" or date_to >= window.end + PADDING_AFTER or self._server.keeps_time_of_day:
+            return iso_ms(window.end)
+        midnight = date_to.replace(hour=0, minute=0, second=0, microsecond=0)
+        return iso_ms(max(window.start, min(window.end, midnight)))

@@ -1,0 +1,80 @@
+"""The source: `manifest.yaml`, plus a `check` that asks every bot and a summary at the end of a sync."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    Status,
+)
+from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarativeSource
+from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.report import sync_report
+from source_kore_llm_logs.components.windows import moment
+
+CHECKED_AT_ONCE = 16
+
+
+class SourceKoreLlmLogs(YamlDeclarativeSource):
+    """Kore.ai's LLM usage logs as an Airbyte source.
+
+    Raises AirbyteTracedException (config error) if the config cannot be used.
+    """
+
+    def __init__(
+        self,
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        config: Mapping[str, Any] | None = None,
+        state: list[AirbyteStateMessage] | None = None,
+    ):
+        super().__init__(path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state)
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Asks every bot for the last minute, in parallel, with the requests of a sync; lists all that fail."""
+        exact = SourceKoreLlmLogs(config=config).configure(config, "")
+        last_minute = {
+            **exact,
+            "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
+            "end_date": None,
+            "lookback_minutes": 0,
+            "__checking": True,
+        }
+        (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
+        bots = {str(p.to_slice()["bot_id"]): p for p in stream.generate_partitions()}  # type: ignore[index]
+        with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
+            faults = [fault for fault in pool.map(_fault_of, bots.values()) if fault]
+        if faults:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=" ".join(faults))
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        with sync_report() as report:
+            try:
+                yield from super().read(logger, config, catalog, state)
+            finally:
+                report.summary()
+
+
+def _fault_of(partition: Partition) -> str | None:
+    """What keeps a bot from being read, in a sentence; None if nothing does."""
+    try:
+        for _ in partition.read():
+            pass
+    except AirbyteTracedException as error:
+        return error.message
+    return None
