@@ -122,7 +122,7 @@ class ExactConfiguration(ConfigTransformation):
             closed = instant("end_date", config["end_date"])
             if closed <= start:
                 refuse("start_date", "must be before `end_date`")
-            end = min(end, closed)
+            end = min(end, closed - timedelta(milliseconds=1))
         config["start_date"] = iso_ms(start)
         config["sync_end"] = iso_ms(end)
 

@@ -4,8 +4,9 @@ The vendor does not say which date its filter looks at, whether its bounds are i
 counts, or in what order rows come [U]. So a request asks for more than the window, and a row is kept only in the
 window that holds its own date:
 
-1. Windows tile `[start_date, sync end)` of a bot, half-open, to the millisecond. A row belongs to the one that
-   holds its `End Date`, or its `start Date` when it has none.
+1. Windows tile `[start_date, sync end]` of a bot to the millisecond. The CDK's slices are closed at both ends; here
+   a window is half-open, `[start, end + 1 ms)`. A row belongs to the window that holds its `End Date`, or its
+   `start Date` when it has none.
 2. Requests are padded: an hour before (a call that began before the window, where the filter looks at the start)
    and a day after (a filter that cuts to the day, or excludes its bound).
 3. Within a window a row is emitted once, known by its id. A row that is met twice means that rows moved while
@@ -41,6 +42,7 @@ from source_kore_llm_logs.components.report import WindowCount, current_report
 PADDING_BEFORE = timedelta(hours=1)
 PADDING_AFTER = timedelta(days=1)
 PADDING_WHERE_TIME_OF_DAY_COUNTS = timedelta(seconds=2)
+MILLISECOND = timedelta(milliseconds=1)
 NARROWEST_SPLIT = timedelta(seconds=1)
 MAX_PASSES = 8
 DEFAULT_PAGE_SIZE = 1000
@@ -133,7 +135,7 @@ class WindowRetriever(Retriever):
         assert stream_slice is not None
         bot_id = stream_slice.partition["bot_id"]
         start, end = stream_slice.cursor_slice["start_time"], stream_slice.cursor_slice["end_time"]
-        window = Window(bot_id, moment(start), moment(end))
+        window = Window(bot_id, moment(start), moment(end) + MILLISECOND)
         count = WindowCount()
         if self.config.get("__checking"):
             self._fetch(window, 0, stream_slice, self._server.form.limit)
@@ -142,7 +144,7 @@ class WindowRetriever(Retriever):
         self._report.window(bot_id, start, end, count)
         if self.cursor is not None:
             # The window is read to its end, with or without a row at the end: the cursor is to know.
-            self.cursor.observe(Record({"end_date": covered}, self.name, stream_slice))
+            self.cursor.observe(Record({"end_date": min(covered, end)}, self.name, stream_slice))
 
     def _read(
         self, window: Window, emitted: set[str], count: WindowCount, stream_slice: StreamSlice
