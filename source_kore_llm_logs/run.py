@@ -10,11 +10,12 @@ from airbyte_cdk.logger import init_logger
 from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteMessageSerializer,
-    FailureType,
     Type,
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.errors import Fault
+from source_kore_llm_logs.components.sentences import install
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
 
@@ -24,26 +25,22 @@ def _source(arguments: list[str]) -> SourceKoreLlmLogs:
     files = {name: getattr(parsed, name, None) for name in ("config", "catalog", "state")}
     for name, path in files.items():
         if path and not Path(path).is_file():
-            raise _unreadable(f"The file given by --{name} does not exist.")
+            raise Fault(f"The file given by --{name} does not exist.")
     try:
         config = SourceKoreLlmLogs.read_config(files["config"]) if files["config"] else None
     except ValueError:
-        raise _unreadable("The file given by --config is not JSON.") from None
+        raise Fault("The file given by --config is not JSON.") from None
     if config is not None and not isinstance(config, dict):
-        raise _unreadable("The file given by --config must hold a JSON object.")
+        raise Fault("The file given by --config must hold a JSON object.")
     try:
         catalog = SourceKoreLlmLogs.read_catalog(files["catalog"]) if files["catalog"] else None
     except Exception:
-        raise _unreadable("The file given by --catalog is not a configured catalog.") from None
+        raise Fault("The file given by --catalog is not a configured catalog.") from None
     try:
         state = SourceKoreLlmLogs.read_state(files["state"]) if files["state"] else None
     except Exception:
-        raise _unreadable("The file given by --state is not a list of state messages.") from None
+        raise Fault("The file given by --state is not a list of state messages.") from None
     return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)  # type: ignore[arg-type]
-
-
-def _unreadable(message: str) -> AirbyteTracedException:
-    return AirbyteTracedException(message=message, failure_type=FailureType.config_error)
 
 
 def _print(message: AirbyteMessage) -> None:
@@ -55,6 +52,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     logger = init_logger("airbyte")
     init_uncaught_exception_handler(logger)
+    install()
     is_check = arguments[:1] == ["check"]
     try:
         source = _source(arguments)
@@ -68,9 +66,10 @@ def run(arguments: list[str] | None = None) -> None:
             if status:
                 _print(status)
         else:
-            # Internal messages and stack traces are for us, not for the person who reads this.
-            sentence = AirbyteTracedException(message=error.message, failure_type=error.failure_type)
-            _print(sentence.as_sanitized_airbyte_message())
+            trace = error.as_sanitized_airbyte_message()
+            if isinstance(error, Fault) and trace.trace and trace.trace.error:
+                trace.trace.error.stack_trace = None
+            _print(trace)
         sys.exit(1)
 
 

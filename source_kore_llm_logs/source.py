@@ -17,8 +17,9 @@ from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarat
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.configuration import ExactConfiguration, iso_ms
 from source_kore_llm_logs.components.report import sync_report
+from source_kore_llm_logs.components.sentences import each_fault_once
 from source_kore_llm_logs.components.windows import moment
 
 CHECKED_AT_ONCE = 16
@@ -40,7 +41,8 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot for the last minute, in parallel, with the requests of a sync; lists all that fail."""
-        exact = SourceKoreLlmLogs(config=config).configure(config, "")
+        exact = dict(config)
+        ExactConfiguration().transform(exact)
         last_minute = {
             **exact,
             "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
@@ -65,7 +67,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
     ) -> Iterator[AirbyteMessage]:
         with sync_report() as report:
             try:
-                yield from super().read(logger, config, catalog, state)
+                yield from each_fault_once(super().read(logger, config, catalog, state))
             finally:
                 report.summary()
 

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pendulum
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.transformations.config_transformations.config_transformation import (
     ConfigTransformation,
 )
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_kore_llm_logs.components.errors import Fault
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
@@ -36,10 +36,8 @@ LISTS = ("channels", "feature_names", "user_ids", "channel_user_ids")
 
 
 def refuse(field: str, what: str) -> NoReturn:
-    """Raises the configuration error of one field."""
-    raise AirbyteTracedException(
-        message=f"The field `{field}` {what}.", failure_type=FailureType.config_error
-    )
+    """Raises the Fault of one field."""
+    raise Fault(f"The field `{field}` {what}.")
 
 
 def base_url(host: Any) -> str:
@@ -98,7 +96,7 @@ class ExactConfiguration(ConfigTransformation):
     """Replaces what was typed by exact values, and adds `base_url` and `sync_end` for the manifest."""
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
-        """Raises AirbyteTracedException (config error) on the first field that cannot be used."""
+        """Raises Fault on the first field that cannot be used."""
         config["base_url"] = base_url(config.get("host"))
         config["bot_ids"] = self._bots(config.get("bot_ids"))
         for field in ("client_id", "client_secret"):

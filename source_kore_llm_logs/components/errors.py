@@ -35,24 +35,30 @@ RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 
 
-class RequestRefused(AirbyteTracedException):
+class Fault(AirbyteTracedException):
+    """Something that a person can read in one sentence, and that needs no stack trace."""
+
+    def __init__(self, message: str, failure_type: FailureType = FailureType.config_error):
+        super().__init__(message=message, internal_message=message, failure_type=failure_type)
+        self.message: str = message
+
+
+class RequestRefused(Fault):
     """The API refused the arguments (412, or another 4xx of the kind); `words` are the vendor's."""
 
     def __init__(self, bot_id: str, status: int, words: str):
         self.words = words
         super().__init__(
             message=f"Bot {bot_id}: the API refused the request with status {status}: {words}. "
-            "Check the filters of the configuration (channels, feature_names, task_id, user_ids).",
-            internal_message=f"refused with status {status}",
-            failure_type=FailureType.config_error,
+            "Check the filters of the configuration (channels, feature_names, task_id, user_ids)."
         )
 
 
-class PageTooLarge(AirbyteTracedException):
+class PageTooLarge(Fault):
     """The API cannot make a page of this size (413, or it times out at it)."""
 
 
-class RetriesExhausted(AirbyteTracedException):
+class RetriesExhausted(Fault):
     """A fault that did not go away."""
 
 
@@ -160,7 +166,7 @@ class KoreErrorHandler(ErrorHandler):
             self._refuse_sign_in(bot, status, words)
         if status in (400, 412, 416, 422):
             raise RequestRefused(bot, status, words or "no reason given")
-        raise AirbyteTracedException(
+        raise Fault(
             message=f"Bot {bot}: the API answered with status {status}"
             + (f": {words}." if words else ".")
             + " Check `host`: it must be the address of your Kore.ai platform.",
@@ -180,7 +186,7 @@ class KoreErrorHandler(ErrorHandler):
             what = "an HTML page instead of rows. Check `host`: it must be the address of the platform itself"
         else:
             what = "something that is not a JSON array of rows. Check `host`"
-        raise AirbyteTracedException(
+        raise Fault(
             message=f"Bot {bot}: the API answered with {what}.", failure_type=FailureType.config_error
         )
 
@@ -201,7 +207,7 @@ class KoreErrorHandler(ErrorHandler):
                 "wrong credentials or a wrong bot id. Check `client_id` and `client_secret` (the app's page in "
                 "Kore.ai), `bot_ids` (General Settings of the bot), and that the app serves this bot"
             )
-        raise AirbyteTracedException(
+        raise Fault(
             message=f"Bot {bot}: {what}. The API said: {words or 'nothing'} ({status}).",
             failure_type=FailureType.config_error,
         )
@@ -210,9 +216,8 @@ class KoreErrorHandler(ErrorHandler):
         request = getattr(fault, "request", None)
         bot, host = bot_of(request), urlsplit(str(getattr(request, "url", ""))).netloc
         if isinstance(fault, requests.exceptions.SSLError):
-            raise AirbyteTracedException(
+            raise Fault(
                 message=f"Bot {bot}: no secure connection to {host}. Check `host` and the server's certificate.",
-                internal_message=type(fault).__name__,
                 failure_type=FailureType.config_error,
             )
         if isinstance(fault, requests.exceptions.ReadTimeout):
@@ -235,7 +240,7 @@ class KoreErrorHandler(ErrorHandler):
             raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
         if tries >= self._max_tries:
             raise RetriesExhausted(
-                message=f"{message} Tried {tries} times; the next sync goes on from here.",
+                message=f"{message} Tried {tries} times.",
                 failure_type=FailureType.transient_error,
             )
         return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)

@@ -26,10 +26,10 @@ from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.configuration import iso_ms
 from source_kore_llm_logs.components.errors import (
+    Fault,
     PageTooLarge,
     RequestRefused,
     RetriesExhausted,
@@ -120,6 +120,8 @@ class WindowRetriever(Retriever):
         self._redact = self.config.get("payload_content") == "redacted"
         self._report = current_report()
         self._undated = EmittedIds()
+        self._failed_bots: dict[str, Fault] = {}
+        self._lock = Lock()
         self._fixed_body: dict[str, Any] = {
             "isDeveloper": bool(self.config.get("include_developer_usage", True)),
             **{key: self.config[name] for name, key in FILTERS.items() if self.config.get(name)},
@@ -130,7 +132,7 @@ class WindowRetriever(Retriever):
     ) -> Iterable[StreamData]:
         """The records of one window (`start_time`, `end_time` of the slice), each once.
 
-        Raises AirbyteTracedException, which names the bot; then the window is not checkpointed.
+        Raises Fault, which names the bot; then the window is not checkpointed.
         """
         assert stream_slice is not None
         bot_id = stream_slice.partition["bot_id"]
@@ -140,7 +142,17 @@ class WindowRetriever(Retriever):
         if self.config.get("__checking"):
             self._fetch(window, 0, stream_slice, self._server.form.limit)
             return
-        covered = yield from self._read(window, set(), count, stream_slice)
+        with self._lock:
+            fault = self._failed_bots.get(bot_id)
+        if fault:
+            # Every window of this bot ends the same way, and none may pass for read.
+            raise fault
+        try:
+            covered = yield from self._read(window, set(), count, stream_slice)
+        except Fault as fault:
+            with self._lock:
+                self._failed_bots.setdefault(bot_id, fault)
+            raise
         self._report.window(bot_id, start, end, count)
         if self.cursor is not None:
             # The window is read to its end, with or without a row at the end: the cursor is to know.
@@ -182,7 +194,7 @@ class WindowRetriever(Retriever):
         halves = window.halves()
         if halves is None:
             if refused_depth or settled_passes < 1:
-                raise AirbyteTracedException(
+                raise Fault(
                     message=f"Bot {window.bot_id}: the rows around {iso_ms(window.start)} cannot be read to the end, "
                     "because they keep moving or are more than the API pages through. They are read again at the "
                     "next sync; if this goes on, narrow the sync by `channels` or `feature_names`.",

@@ -1,0 +1,32 @@
+"""State of every shape is accepted, and no bot starts from another bot's cursor."""
+
+from typing import Any
+
+import pytest
+
+from source_kore_llm_logs.components.state import StateOfEachBot
+
+OWN = {"partition": {"bot_id": "st-1"}, "cursor": {"end_date": "2024-01-01T00:00:00.000Z"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"states": [OWN], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 3}, [OWN]),
+        ({"states": [OWN]}, [OWN]),
+        (
+            {"end_date": "2024-05-01T00:00:00Z"},
+            [
+                {"partition": {"bot_id": bot}, "cursor": {"end_date": "2024-05-01T00:00:00Z"}}
+                for bot in ("st-1", "st-2")
+            ],
+        ),
+        ({"states": [], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 0}, []),
+        ({}, []),
+    ],
+)
+def test_only_what_each_bot_has_reached_is_kept(written: dict[str, Any], read: list[Any]) -> None:
+    migration = StateOfEachBot(config={"bot_ids": ["st-1", "st-2"]})
+    state = migration.migrate(written) if migration.should_migrate(written) else written
+    assert state.get("states", []) == read
+    assert "state" not in state
