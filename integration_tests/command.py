@@ -1,0 +1,115 @@
+"""Runs the connector's own command line in a process of its own, and reads its protocol messages."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STREAM = "llm_usage_logs"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command printed and how it ended."""
+
+    code: int
+    messages: list[dict[str, Any]]
+    stdout: str
+    stderr: str
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [message["record"]["data"] for message in self.of_type("RECORD")]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        return [message["state"] for message in self.of_type("STATE")]
+
+    @property
+    def ids(self) -> Counter[str]:
+        return Counter(record["id"] for record in self.records)
+
+    @property
+    def cursors(self) -> dict[str, str]:
+        """Bot -> `end_date` of the last STATE message."""
+        states = self.states[-1]["stream"]["stream_state"]["states"]
+        return {state["partition"]["bot_id"]: state["cursor"]["end_date"] for state in states}
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return [m["trace"]["error"] for m in self.of_type("TRACE") if m["trace"]["type"] == "ERROR"]
+
+    @property
+    def log(self) -> str:
+        return "\n".join(message["log"]["message"] for message in self.of_type("LOG"))
+
+
+def arguments(command: str, folder: Path, **documents: Any) -> list[str]:
+    """The command line for one command, its documents written to files in the folder."""
+    line = [sys.executable, "-m", "source_kore_llm_logs", command]
+    for name, document in documents.items():
+        if document is not None:
+            path = folder / f"{name}.json"
+            path.write_text(json.dumps(document))
+            line += [f"--{name}", str(path)]
+    return line
+
+
+def parse(stdout: str) -> list[dict[str, Any]]:
+    """Every line of stdout must be a protocol message."""
+    return [json.loads(line) for line in stdout.splitlines() if line.strip()]
+
+
+def run(command: str, timeout: float = 120, **documents: Any) -> Outcome:
+    """Runs `spec`, `check`, `discover` or `read` with `config`, `catalog`, `state` given as documents."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            arguments(command, Path(folder), **documents),
+            capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+    return Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
+
+
+def catalog_of(config: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:
+    """The configured catalog made from the connector's own `discover`."""
+    (message,) = run("discover", config=config).of_type("CATALOG")
+    return configured(message["catalog"]["streams"][0], sync_mode)
+
+
+def configured(stream: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:
+    destination_mode = "append_dedup" if sync_mode == "incremental" else "overwrite"
+    return {
+        "streams": [
+            {
+                "stream": stream,
+                "sync_mode": sync_mode,
+                "destination_sync_mode": destination_mode,
+                "cursor_field": ["end_date"],
+                "primary_key": [["id"]],
+            }
+        ]
+    }
+
+
+CATALOG = configured(
+    {
+        "name": STREAM,
+        "json_schema": {"type": "object", "properties": {}},
+        "supported_sync_modes": ["full_refresh", "incremental"],
+        "source_defined_cursor": True,
+        "default_cursor_field": ["end_date"],
+        "source_defined_primary_key": [["id"]],
+    }
+)
+
+
+def read(config: dict[str, Any], state: list[dict[str, Any]] | None = None, timeout: float = 120) -> Outcome:
+    """One incremental sync."""
+    return run("read", timeout, config=config, catalog=CATALOG, state=state)
