@@ -4,6 +4,7 @@ Rows are few and sit where such connectors lose them: on bounds of windows and o
 millisecond, calls that straddle a bound, leap days and year ends. Every request is looked at, too.
 """
 
+import itertools
 import logging
 import random
 from collections import Counter
@@ -59,7 +60,9 @@ def rows_at_the_edges(window_days: int, seed: int, count: int = 160) -> list[dic
     ends = ends[:400]
     ends += [START + chance.random() * (END - START - ms) for _ in range(count)]
     ends += [None, None]
-    ends = [end for end in ends if end is None or START <= end.replace(microsecond=end.microsecond // 1000 * 1000) < END]
+    ends = [
+        end for end in ends if end is None or START <= end.replace(microsecond=end.microsecond // 1000 * 1000) < END
+    ]
     return [row(n, end, chance.choice([0.5, 3, 60, 3000])) for n, end in enumerate(ends)]
 
 
@@ -121,8 +124,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def renewed(emulator: Emulator, rows: list[dict[str, Any]], reading: Reading) -> Emulator:
-    fresh = Emulator({BOT: rows}, reading)
-    return fresh
+    return Emulator({BOT: rows}, reading)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -136,7 +138,11 @@ def test_every_reading_gives_every_row_once(reading: Reading, window_days: int, 
     rows = rows_at_the_edges(window_days, seed)
     with Emulator({BOT: rows}, reading) as emulator:
         config = emulator.config(
-            start_date=stamp(START), end_date=stamp(END), window_days=window_days, page_size=page_size, **EXACT
+            start_date=stamp(START),
+            end_date=stamp(END),
+            window_days=window_days,
+            page_size=page_size,
+            **EXACT,
         )
         assert_each_row_once(emulator, config)
 
@@ -151,7 +157,7 @@ def test_windows_tile_the_range_without_gap_or_overlap(window_days: int) -> None
     slices = [partition.to_slice() or {} for partition in stream.generate_partitions()]
     assert slices[0]["start_time"] == stamp(START)
     assert slices[-1]["end_time"] == stamp(END - timedelta(milliseconds=1))
-    for before, after in zip(slices, slices[1:], strict=False):
+    for before, after in itertools.pairwise(slices):
         last = datetime.fromisoformat(before["end_time"].replace("Z", "+00:00"))
         assert after["start_time"] == stamp(last + timedelta(milliseconds=1))
 
@@ -292,7 +298,12 @@ def test_state_of_other_versions_is_accepted(keys: dict[str, Any]) -> None:
     with Emulator({BOT: rows}, Reading()) as emulator:
         config = emulator.config(start_date=stamp(now - timedelta(days=20)), **EXACT)
         for shape in shapes:
-            state = [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": shape}}]
+            state = [
+                {
+                    "type": "STREAM",
+                    "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": shape},
+                }
+            ]
             ids, _, failed = sync(config, state)
             assert not failed
             assert len(ids) == 5

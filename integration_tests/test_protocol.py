@@ -69,7 +69,9 @@ def test_a_first_sync_gives_every_row_as_its_record_once(emulator: Emulator, syn
     assert set(outcome.cursors) == set(BOTS)
 
 
-def test_an_idle_sync_asks_each_bot_at_most_twice_and_new_rows_arrive_with_the_next(emulator: Emulator) -> None:
+def test_an_idle_sync_asks_each_bot_at_most_twice_and_new_rows_arrive_with_the_next(
+    emulator: Emulator,
+) -> None:
     config = emulator.config()
     first = read(config)
     emulator.clear_requests()
@@ -134,7 +136,9 @@ def test_check_lists_every_bot_that_fails_and_why(emulator: Emulator) -> None:
     assert "Bot st-nobody: wrong credentials or a wrong bot id" in told
 
 
-def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_next_sync(emulator: Emulator) -> None:
+def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_next_sync(
+    emulator: Emulator,
+) -> None:
     emulator.reading = Reading(refusals={BOTS[0]: "scope"})
     failed = read(emulator.config())
     assert failed.code == 1
@@ -163,7 +167,9 @@ def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, 
     assert set(outcome.cursors.values()) <= {emulator.config()["start_date"].replace("Z", ".000Z")}
 
 
-def test_no_token_and_no_secret_is_ever_printed_and_each_request_has_its_own_token(emulator: Emulator) -> None:
+def test_no_token_and_no_secret_is_ever_printed_and_each_request_has_its_own_token(
+    emulator: Emulator,
+) -> None:
     emulator.reading = Reading(faults_script=["500", None, "truncated", "503"])
     config = {**emulator.config(), "start_date": "2026-01-01"} | {"start_date": emulator.config()["start_date"]}
     outcome = run("read", config=config, catalog=catalog_of(config))
@@ -186,9 +192,7 @@ def test_a_rate_limit_is_never_reached(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("refusal", ["429_retry_after", "text_400", "text_200"])
 def test_a_rate_refusal_in_any_form_is_waited_out(emulator: Emulator, refusal: str) -> None:
-    emulator.reading = Reading(
-        max_page=20, requests_per_minute=8, rate_window_scale=0.05, rate_refusal=refusal
-    )
+    emulator.reading = Reading(max_page=20, requests_per_minute=8, rate_window_scale=0.05, rate_refusal=refusal)
     outcome = read({**emulator.config(), "start_date": _days_ago(60)}, timeout=200)
     assert outcome.code == 0
     assert emulator.refused_by_rate > 0

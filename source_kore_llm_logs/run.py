@@ -40,7 +40,7 @@ def _source(arguments: list[str]) -> SourceKoreLlmLogs:
         state = SourceKoreLlmLogs.read_state(files["state"]) if files["state"] else None
     except Exception:
         raise Fault("The file given by --state is not a list of state messages.") from None
-    return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)  # type: ignore[arg-type]
+    return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)
 
 
 def _print(message: AirbyteMessage) -> None:

@@ -12,8 +12,7 @@ def test_a_token_is_signed_with_the_raw_secret(algorithm: str, secret: str) -> N
     config = {"client_id": "12345", "client_secret": secret, "jwt_algorithm": algorithm}
     authenticator = KoreJwtAuthenticator(config=config, parameters={})
     claims = [
-        jwt.decode(authenticator.token, secret.encode(), algorithms=[algorithm], audience=AUDIENCE)
-        for _ in range(2)
+        jwt.decode(authenticator.token, secret.encode(), algorithms=[algorithm], audience=AUDIENCE) for _ in range(2)
     ]
     assert claims[0]["appId"] == claims[0]["sub"] == claims[0]["iss"] == "12345"
     assert claims[0]["jti"] != claims[1]["jti"]

@@ -21,7 +21,16 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KNOWN_KEYS = st.sampled_from(
-    ["Status", "status ", "End Date", "start Date", "Time Taken", "statusCode", "Feature Name ", "Payload Details"]
+    [
+        "Status",
+        "status ",
+        "End Date",
+        "start Date",
+        "Time Taken",
+        "statusCode",
+        "Feature Name ",
+        "Payload Details",
+    ]
 )
 
 
@@ -199,7 +208,11 @@ def test_redacted_keeps_parameters_usage_and_finish_reason() -> None:
         "model": "gpt-4", "temperature": 0.5, "max_tokens": 1500, "top_p": 1, "frequency_penalty": 0,
         "presence_penalty": 0,
     }  # fmt: skip
-    assert kept["response_payload"]["usage"] == {"prompt_tokens": 614, "completion_tokens": 74, "total_tokens": 688}
+    assert kept["response_payload"]["usage"] == {
+        "prompt_tokens": 614,
+        "completion_tokens": 74,
+        "total_tokens": 688,
+    }
 
 
 def test_spellings_of_a_column_fold_to_one() -> None:

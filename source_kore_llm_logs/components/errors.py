@@ -186,9 +186,7 @@ class KoreErrorHandler(ErrorHandler):
             what = "an HTML page instead of rows. Check `host`: it must be the address of the platform itself"
         else:
             what = "something that is not a JSON array of rows. Check `host`"
-        raise Fault(
-            message=f"Bot {bot}: the API answered with {what}.", failure_type=FailureType.config_error
-        )
+        raise Fault(message=f"Bot {bot}: the API answered with {what}.", failure_type=FailureType.config_error)
 
     def _refuse_sign_in(self, bot: str, status: int, words: str) -> None:
         said = words.lower()
@@ -224,7 +222,8 @@ class KoreErrorHandler(ErrorHandler):
             return self._again(request, f"Bot {bot}: {host} did not answer in time.", page=True)
         if isinstance(fault, requests.exceptions.ConnectionError):
             return self._again(
-                request, f"Bot {bot}: cannot reach {host}. Check `host`, and that this machine may connect to it."
+                request,
+                f"Bot {bot}: cannot reach {host}. Check `host`, and that this machine may connect to it.",
             )
         return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
 
@@ -277,5 +276,5 @@ class KoreBackoff(BackoffStrategy):
                 hourly = bool(said and "hour" in said.group(0).lower())
                 base = RATE_WAIT_SECONDS["hour" if hourly else "minute"]
                 # The window frees little by little: short waits first cost nothing.
-                return min(base, 4.0 * 2**attempt_count) * random.uniform(0.8, 1.0)
-        return min(60.0, 0.25 * 2**attempt_count) * random.uniform(0.5, 1.5)
+                return min(base, 4.0 * 2.0**attempt_count) * random.uniform(0.8, 1.0)
+        return min(60.0, 0.25 * 2.0**attempt_count) * random.uniform(0.5, 1.5)

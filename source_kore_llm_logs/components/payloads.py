@@ -20,6 +20,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "frequency_penalty": ("frequency_penalty", "frequencyPenalty"),
     "presence_penalty": ("presence_penalty", "presencePenalty"),
 }  # fmt: skip
+PARAMETER_KEYS = frozenset(key for keys in PARAMETERS.values() for key in keys)
 PARAMETER_HOLDERS = ("generationConfig", "generation_config", "inferenceConfig", "parameters")
 USAGE_HOLDERS = ("usage", "usageMetadata")
 USAGE: Mapping[str, tuple[str, ...]] = {
@@ -35,10 +36,11 @@ USAGE_KEYS = frozenset(
        "prompt_tokens_details", "completion_tokens_details"]
 )  # fmt: skip
 FINISH_REASONS = frozenset(
-    "stop length content_filter tool_calls function_call end_turn max_tokens stop_sequence tool_use pause_turn "
-    "refusal guardrail_intervened content_filtered STOP MAX_TOKENS SAFETY RECITATION LANGUAGE OTHER BLOCKLIST "
-    "PROHIBITED_CONTENT SPII MALFORMED_FUNCTION_CALL complete COMPLETE error".split()
-)
+    ["stop", "length", "content_filter", "tool_calls", "function_call", "end_turn", "max_tokens", "stop_sequence",
+     "tool_use", "pause_turn", "refusal", "guardrail_intervened", "content_filtered", "complete", "error",
+     "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "LANGUAGE", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
+     "MALFORMED_FUNCTION_CALL", "COMPLETE"]
+)  # fmt: skip
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
 IDENTIFIER = re.compile(r"(chatcmpl|cmpl|resp|msg|gen)[-_][A-Za-z0-9_-]{6,100}")
 KNOWN_MODEL = re.compile(
@@ -150,20 +152,13 @@ def harmless(payload: Any) -> Any:
     if not isinstance(payload, dict):
         return REMOVED
     kept: dict[str, Any] = {}
-    parameters = {key for keys in PARAMETERS.values() for key in keys}
     for key, value in payload.items():
-        if key in parameters and number(value) is not None:
+        if _is_harmless(key, value):
             kept[key] = value
         elif key in PARAMETER_HOLDERS and isinstance(value, dict):
-            kept[key] = {k: v for k, v in value.items() if k in parameters and number(v) is not None}
-        elif key in ("model", "modelId", "modelVersion") and _is_model(value):
-            kept[key] = value
-        elif key in ("id", "responseId") and isinstance(value, str) and IDENTIFIER.fullmatch(value):
-            kept[key] = value
+            kept[key] = {k: v for k, v in value.items() if k in PARAMETER_KEYS and number(v) is not None}
         elif key in USAGE_HOLDERS:
             kept[key] = _usage(value)
-        elif key in ("stop_reason", "stopReason", "finish_reason") and _is_reason(value):
-            kept[key] = value
         elif key in ("choices", "candidates") and isinstance(value, list):
             kept[key] = [
                 {k: v for k, v in answer.items() if k in ("finish_reason", "finishReason") and _is_reason(v)}
@@ -171,6 +166,16 @@ def harmless(payload: Any) -> Any:
                 if isinstance(answer, dict)
             ]
     return kept
+
+
+def _is_harmless(key: str, value: Any) -> bool:
+    if key in PARAMETER_KEYS:
+        return number(value) is not None
+    if key in ("model", "modelId", "modelVersion"):
+        return _is_model(value)
+    if key in ("id", "responseId"):
+        return isinstance(value, str) and bool(IDENTIFIER.fullmatch(value))
+    return key in ("stop_reason", "stopReason", "finish_reason") and _is_reason(value)
 
 
 def _is_model(value: Any) -> bool:

@@ -35,9 +35,7 @@ def bot_policy(bot_id: str, per_minute: int, per_hour: int) -> MovingWindowCallR
     if per_minute < per_hour:
         rates.insert(0, Rate(limit=per_minute, interval=timedelta(minutes=1) + MARGIN))
     pattern = f"/bot/{re.escape(bot_id)}/"
-    return MovingWindowCallRatePolicy(
-        rates=rates, matchers=[HttpRequestRegexMatcher(url_path_pattern=pattern)]
-    )
+    return MovingWindowCallRatePolicy(rates=rates, matchers=[HttpRequestRegexMatcher(url_path_pattern=pattern)])
 
 
 class BotBudget(HttpAPIBudget):

@@ -41,8 +41,5 @@ class StateOfEachBot(StateMigration):
                 reached = (stream_state.get("state") or {}).get("end_date")
             if reached is None:
                 return {}
-            states = [
-                {"partition": {"bot_id": bot}, "cursor": {"end_date": reached}}
-                for bot in self.config["bot_ids"]
-            ]
+            states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": reached}} for bot in self.config["bot_ids"]]
         return {"use_global_cursor": False, "states": states}

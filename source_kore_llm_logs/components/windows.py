@@ -14,7 +14,7 @@ window that holds its own date:
 4. A window too deep for the server's `skip` is read as two halves.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta, timezone
 from threading import Lock
@@ -160,7 +160,7 @@ class WindowRetriever(Retriever):
 
     def _read(
         self, window: Window, emitted: set[str], count: WindowCount, stream_slice: StreamSlice
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any], None, str]:
         """Emits the window's own records; returns up to when (ISO) it is known to be complete."""
         known: set[str] = set()
         settled_passes = 0
@@ -236,9 +236,7 @@ class WindowRetriever(Retriever):
             was_full = len(rows) >= min(limit, self._server.capacity)
             skip += len(rows)
 
-    def _fetch(
-        self, window: Window, skip: int, stream_slice: StreamSlice, limit: int
-    ) -> tuple[list[Any], int, str]:
+    def _fetch(self, window: Window, skip: int, stream_slice: StreamSlice, limit: int) -> tuple[list[Any], int, str]:
         """One page: its rows, the limit that worked, and the moment up to which the request is complete."""
         while True:
             form = self._server.form
