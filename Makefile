@@ -1,0 +1,69 @@
+# Needs Python 3.10 to 3.13 and make, nothing else: every tool goes into an environment in this folder.
+PYTHON ?= python3
+# PyAirbyte is made for Python 3.10 to 3.12: take one of those where the machine has it.
+DEMO_PYTHON ?= $(shell for p in "$(PYTHON)" python3.12 python3.11 python3.10; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo "$$p" && break; done)
+
+POETRY := .tools/bin/poetry
+BIN := .venv/bin
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit integration spec lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
+	@.venv-demo/bin/python demo/run_demo.py
+
+test: lint types ## Everything that CI runs: lint, types, unit and integration tests
+	@$(BIN)/python -m pytest unit_tests integration_tests
+
+lint: .venv/.installed ## Check style and formatting (ruff)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.installed ## Check types (mypy, strict)
+	@$(BIN)/mypy
+
+unit: .venv/.installed ## Run the unit tests
+	@$(BIN)/python -m pytest unit_tests
+
+integration: .venv/.installed ## Run the tests against the emulator
+	@$(BIN)/python -m pytest integration_tests
+
+spec: .venv/.installed ## Print the connector's specification
+	@$(BIN)/source-kore-llm-logs spec
+
+lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
+	@$(POETRY) lock
+
+clean: ## Remove the environments and everything that was made
+	rm -rf .venv .venv-demo .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.tools/.installed: Makefile
+	@echo "Installing Poetry into .tools"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else \
+		"Python 3.10 to 3.13 is needed, this is %d.%d: run make with PYTHON=python3.12" % v)'
+	@$(PYTHON) -m venv --clear .tools
+	@.tools/bin/python -m pip install $(PIP_QUIET) poetry==2.5.1 poetry-plugin-export==1.10.1
+	@touch $@
+
+# What is installed is what poetry.lock says, checked by hash.
+.venv/.installed: .tools/.installed pyproject.toml poetry.lock
+	@echo "Installing the connector and its development tools into .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@$(POETRY) export --quiet --with dev --output .tools/locked.txt
+	@$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes --no-deps -r .tools/locked.txt
+	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --editable .
+	@touch $@
+
+# PyAirbyte and a connector do not fit in one environment. On Python 3.13, which PyAirbyte does not claim, its check is waived.
+.venv-demo/.installed: demo/requirements.txt Makefile
+	@echo "Installing PyAirbyte and DuckDB into .venv-demo (a few minutes the first time)"
+	@$(or $(DEMO_PYTHON),$(PYTHON)) -m venv --clear .venv-demo
+	@.venv-demo/bin/python -m pip install $(PIP_QUIET) $(if $(DEMO_PYTHON),,--ignore-requires-python) -r demo/requirements.txt
+	@touch $@
