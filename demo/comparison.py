@@ -12,6 +12,7 @@ import duckdb
 
 Fingerprint = tuple[Any, ...]
 
+# Token counts are left out: the connector takes them from the payload where the row has none.
 # The columns of a record that tell two rows apart, and the API's key for each, trimmed and folded.
 COMPARED = {
     "start_date": "start date",
@@ -21,8 +22,9 @@ COMPARED = {
     "user_id": "user id",
     "model_name": "model name",
     "feature_name": "feature name",
-    "request_tokens": "request tokens",
-    "response_tokens": "response tokens",
+    "task_id": "task id",
+    "channel_name": "channel name",
+    "description": "description",
 }
 DATES = ("start_date", "end_date")
 
@@ -41,9 +43,6 @@ def of_table(database: duckdb.DuckDBPyConnection, bot_id: str) -> Counter[Finger
 
 def _of_raw_row(row: dict[str, Any]) -> Fingerprint:
     by_key = {key.strip().lower(): value for key, value in row.items()}
-    details = by_key.get("payload details")
-    if isinstance(details, dict):
-        by_key |= {key.strip().lower(): value for key, value in details.items() if "tokens" in key.lower()}
     values = ((name, by_key.get(key)) for name, key in COMPARED.items())
     return tuple(_milliseconds(value) if name in DATES else value for name, value in values)
 

@@ -64,8 +64,8 @@ def running_emulator(folder: Path, *, bots: int, days: int, rows_per_day: int) -
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_answering(process, url, log_file)
-            yield Emulator(url, json.loads(config_file.read_text()))
+            config = _config_once_answering(process, url, config_file, log_file)
+            yield Emulator(url, config)
         finally:
             process.terminate()
             try:
@@ -75,15 +75,19 @@ def running_emulator(folder: Path, *, bots: int, days: int, rows_per_day: int) -
                 process.wait()
 
 
-def _wait_until_answering(process: subprocess.Popen[bytes], url: str, log_file: Path) -> None:
+def _config_once_answering(
+    process: subprocess.Popen[bytes], url: str, config_file: Path, log_file: Path
+) -> dict[str, Any]:
+    """Wait for the server and for its config: it writes the one after the other, in no promised order."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
             if requests.get(f"{url}/_emulator/rows", timeout=5).ok:
-                return
-        except requests.ConnectionError:
+                config: dict[str, Any] = json.loads(config_file.read_text())
+                return config
+        except (requests.ConnectionError, FileNotFoundError, json.JSONDecodeError):
             pass
         time.sleep(0.2)
     raise RuntimeError(f"The emulator did not start:\n{log_file.read_text()[-2000:]}")

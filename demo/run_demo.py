@@ -83,7 +83,7 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
         console.print(f"{bot_id}: {count} new rows")
     console.rule("Second sync: what is new")
     second = _sync("second sync", source, cache, emulator)
-    cache.release_sql_engine()
+    cache.get_sql_engine().dispose()
     return [first, second]
 
 

@@ -127,10 +127,10 @@ def renewed(emulator: Emulator, rows: list[dict[str, Any]], reading: Reading) ->
     return Emulator({BOT: rows}, reading)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     reading=READINGS,
-    window_days=st.sampled_from([1, 7, 30, 86, 87, 90]),
+    window_days=st.sampled_from([1, 7, 30, 86, 90]),
     page_size=st.sampled_from([20, 100, 1000]),
     seed=st.integers(0, 10_000),
 )
@@ -147,7 +147,7 @@ def test_every_reading_gives_every_row_once(reading: Reading, window_days: int, 
         assert_each_row_once(emulator, config)
 
 
-@pytest.mark.parametrize("window_days", [1, 30, 87, 90])
+@pytest.mark.parametrize("window_days", [1, 30, 86, 90])
 def test_windows_tile_the_range_without_gap_or_overlap(window_days: int) -> None:
     config = {
         "host": "http://127.0.0.1:1", "bot_ids": [BOT], "client_id": "c", "client_secret": "s",
@@ -200,12 +200,22 @@ def test_a_ceiling_of_skip_loses_nothing(mode: str, precision: str) -> None:
 )  # fmt: skip
 def test_a_refused_form_is_met_with_the_next_and_remembered(form: dict[str, Any], hint: bool) -> None:
     now = datetime.now(timezone.utc)
-    rows = [row(n, now - timedelta(minutes=5 + 700 * n)) for n in range(300)]
+    rows = [row(n, now - timedelta(minutes=5 + 350 * n)) for n in range(300)]
     with Emulator({BOT: rows}, Reading(hint_in_412=hint, **form)) as emulator:
-        config = emulator.config(start_date=stamp(now - timedelta(days=150)), num_workers=2, **EXACT)
-        assert_each_row_once(emulator, config)
-        refused = [seen.body for seen in emulator.requests if seen.status == 412]
-        assert len(refused) == len({str({k: v for k, v in body.items() if k != "skip"}) for body in refused})
+        config = emulator.config(start_date=stamp(now - timedelta(days=80)), **EXACT)
+        ids, states, failed = sync(config)
+        assert not failed
+        assert set(ids.values()) == {1}
+        # A plain date that may not lie in the future cannot reach into today: the cursor waits for those rows.
+        cursor = states[-1]["stream"]["stream_state"]["states"][0]["cursor"]["end_date"]
+        assert set(ids) >= {to_record(BOT, raw)["id"] for raw in rows if raw["End Date"] < cursor}
+        assert cursor >= stamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
+        if not ("future_date_to" in form and "date_form" in form):
+            assert set(ids) == truth(emulator)
+        refused = [str(seen.body) for seen in emulator.requests if seen.status == 412]
+        assert len(refused) == len(set(refused))
+        if hint:
+            assert len(refused) <= len(form)
 
 
 @pytest.mark.parametrize("where", ["front", "back", "middle"])

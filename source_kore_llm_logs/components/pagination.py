@@ -51,33 +51,37 @@ class Form:
         return f"limit {self.limit} as {self.limit_as}, dates to the {self.dates}, dateTo {self.date_to}"
 
 
-def forms_after(first: Form, words: str) -> Iterator[Form]:
-    """All other forms, the fewest changes first; those that the vendor's words hint at before the others."""
+def hints_of(words: str) -> set[str]:
+    """The fields of `Form` that the vendor's words in a refusal point at."""
     said = words.lower()
-    limits = [first.limit, *(n for n in (100, DOCUMENTED_LIMIT) if n < first.limit)]
-    named = [int(n) for n in re.findall(r"\d{1,5}", said)] if "limit" in said else []
-    for n in named:
-        if 0 < n < first.limit and n not in limits:
-            limits.insert(1, n)
-    choices: dict[str, list[Any]] = {
-        "date_to": ["padded", "now"],
-        "dates": ["milliseconds", "day", "seconds"],
-        "limit": limits,
-        "limit_as": ["string", "integer"],
-    }
+    kind = bool(re.search("string|integer|number", said))
     hints = {
         "date_to": "future" in said,
         "dates": "format" in said or "yyyy" in said,
-        "limit": bool(named) or ("limit" in said and not re.search("string|integer|number", said)),
-        "limit_as": bool(re.search("string|integer|number", said)),
+        "limit": "limit" in said and not kind,
+        "limit_as": kind,
     }
-    forms = []
+    return {name for name, hinted in hints.items() if hinted}
+
+
+def forms_after(first: Form, words: str) -> Iterator[Form]:
+    """All other forms, the fewest changes first; those that the vendor's words hint at before the others."""
+    hints = hints_of(words)
+    named = [int(n) for n in re.findall(r"\d{1,5}", words)] if "limit" in hints else []
+    limits = [n for n in (*named, 100, DOCUMENTED_LIMIT) if 0 < n < first.limit]
+    choices: dict[str, list[Any]] = {
+        "date_to": ["padded", "now"],
+        "dates": ["milliseconds", "day", "seconds"],
+        "limit": list(dict.fromkeys([first.limit, *limits])),
+        "limit_as": ["string", "integer"],
+    }
+    ranked = []
     for values in product(*choices.values()):
         form = replace(first, **dict(zip(choices, values, strict=True)))
         changed = [f.name for f in fields(Form) if getattr(form, f.name) != getattr(first, f.name)]
-        rank = [choices[name].index(getattr(form, name)) for name in choices]
-        forms.append(((len(changed), -sum(hints[name] for name in changed), sum(rank)), form))
-    return (form for _, form in sorted(forms, key=lambda ranked: ranked[0])[1:])
+        order = sum(choices[name].index(value) for name, value in zip(choices, values, strict=True))
+        ranked.append(((len(changed), -len(hints.intersection(changed)), order), form))
+    return (form for _, form in sorted(ranked, key=lambda item: item[0]) if form != first)
 
 
 class Server:
@@ -113,7 +117,9 @@ class Server:
             self._refused.add(form)
             if self.form != form:
                 return
-            for following in forms_after(self._first, refusal.words):
+            # Words that name the fault also say that all else in this form is right.
+            base = form if hints_of(refusal.words) else self._first
+            for following in forms_after(base, refusal.words):
                 if following not in self._refused:
                     self.form = following
                     self.capacity = min(self.capacity, following.limit)

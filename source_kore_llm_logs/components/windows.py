@@ -7,8 +7,9 @@ window that holds its own date:
 1. Windows tile `[start_date, sync end]` of a bot to the millisecond. The CDK's slices are closed at both ends; here
    a window is half-open, `[start, end + 1 ms)`. A row belongs to the window that holds its `End Date`, or its
    `start Date` when it has none.
-2. Requests are padded: an hour before (a call that began before the window, where the filter looks at the start)
-   and a day after (a filter that cuts to the day, or excludes its bound).
+2. Requests are padded: by an hour before (a call that began before the window, where the filter looks at the
+   start), and by a day at both ends (a filter that cuts its bound to the day and excludes it). A window of 86
+   days is the longest whose request stays within 90 calendar days.
 3. Within a window a row is emitted once, known by its id. A row that is met twice means that rows moved while
    being paged: the window is paged again until it is known to be whole.
 4. A window too deep for the server's `skip` is read as two halves.
@@ -39,7 +40,8 @@ from source_kore_llm_logs.components.pagination import SUSPICIOUS_DEPTH, Server
 from source_kore_llm_logs.components.records import to_record
 from source_kore_llm_logs.components.report import WindowCount, current_report
 
-PADDING_BEFORE = timedelta(hours=1)
+LONGEST_CALL = timedelta(hours=1)
+PADDING_BEFORE = LONGEST_CALL + timedelta(days=1)
 PADDING_AFTER = timedelta(days=1)
 PADDING_WHERE_TIME_OF_DAY_COUNTS = timedelta(seconds=2)
 MILLISECOND = timedelta(milliseconds=1)
@@ -241,13 +243,13 @@ class WindowRetriever(Retriever):
         while True:
             form = self._server.form
             limit = min(limit, form.limit)
-            after = PADDING_AFTER
+            before, after = PADDING_BEFORE, PADDING_AFTER
             if window.is_part and self._server.keeps_time_of_day and form.dates != "day":
-                after = PADDING_WHERE_TIME_OF_DAY_COUNTS
+                before, after = LONGEST_CALL, PADDING_WHERE_TIME_OF_DAY_COUNTS
             date_to = window.end + after
             if form.date_to == "now":
                 date_to = min(date_to, self.now())
-            body = self._server.body(form, limit, window.start - PADDING_BEFORE, date_to, skip)
+            body = self._server.body(form, limit, window.start - before, date_to, skip)
             try:
                 response = self.requester.send_request(
                     stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}

@@ -1,0 +1,93 @@
+"""A running log to point a connector at: `python -m integration_tests.kore_emulator --port 8099`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from .reading import Reading
+from .rows import DEMO_BOTS, Bot, generate_rows
+from .server import Emulator
+
+
+def parse_reading(settings: Sequence[str]) -> Reading:
+    """`KEY=VALUE` pairs as a reading: numbers, true, false and null as in JSON, lists with commas."""
+    names = {option.name for option in dataclasses.fields(Reading)}
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in names:
+            raise ValueError(f"{setting!r} is not KEY=VALUE with a KEY of {', '.join(sorted(names))}")
+        options[name] = _option(name, text)
+    return Reading(**options)
+
+
+def _option(name: str, text: str) -> Any:
+    if name in ("faults", "faults_script"):
+        return tuple(None if fault in ("", "none") else fault for fault in text.split(","))
+    if name in ("rate_refusal",):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve generated rows until interrupted."""
+    parser = argparse.ArgumentParser(prog="kore_emulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8099)
+    parser.add_argument("--bots", type=int, default=3)
+    parser.add_argument("--days", type=float, default=200)
+    parser.add_argument("--rows-per-day", type=float, default=25)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reading", metavar="KEY=VALUE", nargs="+", action="extend", default=[])
+    parser.add_argument("--config-file", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        reading = parse_reading(options.reading)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+
+    end = datetime.now(timezone.utc) - timedelta(minutes=2)
+    start = end - timedelta(days=options.days)
+    count = round(options.days * options.rows_per_day)
+    rows = {bot.id: generate_rows(bot.id, start, end, count, options.seed) for bot in _bots(options.bots)}
+
+    interrupted = Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: interrupted.set())
+    with Emulator(rows, reading, host=options.host, port=options.port) as emulator:
+        config = json.dumps(emulator.config(), indent=2)
+        if options.config_file:
+            options.config_file.write_text(config + "\n", encoding="utf-8")
+        print(
+            f"Playing Kore.ai at {emulator.url} with {count} rows for each of {len(rows)} bots; "
+            "a config to read them all:",
+            file=sys.stderr,
+        )
+        print(config, flush=True)
+        while not interrupted.wait(1):
+            pass
+    return 0
+
+
+def _bots(count: int) -> list[Bot]:
+    more = [
+        Bot(f"st-00000000-0000-5000-8000-{number:012d}", f"Bot {number}")
+        for number in range(len(DEMO_BOTS) + 1, count + 1)
+    ]  # fmt: skip
+    return [*DEMO_BOTS, *more][:count]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
