@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import comparison
 import duckdb
@@ -89,13 +90,32 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
 
 def _sync(name: str, source: airbyte.Source, cache: airbyte.caches.DuckDBCache, emulator: Emulator) -> Sync:
     requests_before, started = emulator.request_count(), time.monotonic()
-    result = source.read(cache=cache)
+    with contextlib.redirect_stdout(_WithoutRemarks(sys.stdout)):
+        result = source.read(cache=cache)
     return Sync(
         name,
         result.processed_records,
         emulator.request_count() - requests_before,
         time.monotonic() - started,
     )
+
+
+class _WithoutRemarks:
+    """Standard output without PyAirbyte's remark on JSON columns, which it repeats for every batch."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._output, name)
+
+    def write(self, text: str) -> int:
+        if "Could not determine airbyte type" in text:
+            self._after_remark = True
+            return len(text)
+        if text == "\n" and self.__dict__.pop("_after_remark", False):
+            return 1
+        return self._output.write(text)
 
 
 def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConnection) -> bool:
@@ -109,7 +129,9 @@ def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConn
         table.add_row(bot_id, f"{count:,}", f"{found.total():,}", str(missing), str(extra))
     console.print(table)
     if equal:
-        console.print("[bold green]The database holds exactly the emulator's rows.")
+        console.print(
+            f"[bold green]The database holds exactly the emulator's rows, compared by {len(comparison.COMPARED)} columns."
+        )
     else:
         console.print("[bold red]The database differs from the emulator.")
     return equal

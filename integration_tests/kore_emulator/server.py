@@ -338,7 +338,7 @@ def _handler_class(connections: set[socket.socket]) -> type[WSGIRequestHandler]:
             connections.discard(self.connection)
             super().finish()
 
-        def make_environ(self) -> dict[str, Any]:  # type: ignore[override]
+        def make_environ(self) -> dict[str, Any]:
             return {**super().make_environ(), _HANDLER_KEY: self}
 
         def log(self, type: str, message: str, *args: Any) -> None:
