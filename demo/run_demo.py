@@ -129,9 +129,7 @@ def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConn
         table.add_row(bot_id, f"{count:,}", f"{found.total():,}", str(missing), str(extra))
     console.print(table)
     if equal:
-        console.print(
-            f"[bold green]The database holds exactly the emulator's rows, compared by {len(comparison.COMPARED)} columns."
-        )
+        console.print(f"[bold green]Exactly the emulator's rows, compared by {len(comparison.COMPARED)} columns.")
     else:
         console.print("[bold red]The database differs from the emulator.")
     return equal
