@@ -8,7 +8,6 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -18,9 +17,10 @@ from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integration_tests.command import CATALOG
+from integration_tests.command import CATALOG, run
 from integration_tests.kore_emulator import Emulator, Reading
 from source_kore_llm_logs import SourceKoreLlmLogs
+from source_kore_llm_logs.components.errors import MAX_TRIES, KoreBackoff
 from source_kore_llm_logs.components.records import to_record
 
 BOT = "st-alpha"
@@ -47,23 +47,28 @@ def row(number: int, end: datetime | None, seconds: float = 3, **columns: Any) -
     }
 
 
-def rows_at_the_edges(window_days: int, seed: int, count: int = 160) -> list[dict[str, Any]]:
+def rows_at_the_edges(first: datetime, window_days: int, seed: int, count: int = 160) -> list[dict[str, Any]]:
+    """Rows on, just before and just after bounds of windows and days, from a little before the range to after it."""
     chance = random.Random(seed)
+    day, hour, ms = timedelta(days=1), timedelta(hours=1), timedelta(milliseconds=1)
     ends: list[datetime | None] = []
-    day, ms = timedelta(days=1), timedelta(milliseconds=1)
-    for n in range(0, 405, max(1, window_days)):
-        bound = START + n * day
-        ends += [bound, bound + ms, bound - ms, bound] if n else [bound, bound + ms]
+    for n in range(0, 405, max(4, min(86, window_days))):
+        bound = first + n * day
+        ends += [bound, bound, bound + ms, bound - ms, bound - 3 * hour, bound + 3 * hour]
     for special in ((2024, 2, 29), (2024, 3, 1), (2023, 12, 31), (2024, 1, 1)):
         midnight = datetime(*special, tzinfo=timezone.utc)
-        ends += [midnight, midnight, midnight + day - ms, midnight + timedelta(hours=2)]
-    ends = ends[:400]
-    ends += [START + chance.random() * (END - START - ms) for _ in range(count)]
+        ends += [midnight, midnight, midnight + day - ms, midnight + 2 * hour]
+    ends += [first + chance.random() * (END - START) for _ in range(count)]
     ends += [None, None]
-    ends = [
-        end for end in ends if end is None or START <= end.replace(microsecond=end.microsecond // 1000 * 1000) < END
-    ]
     return [row(n, end, chance.choice([0.5, 3, 60, 3000])) for n, end in enumerate(ends)]
+
+
+def own(rows: list[dict[str, Any]], first: datetime, after: datetime) -> set[str]:
+    """Ids of the rows of `[first, after)`, by their end, or by their start where they have none."""
+    return {
+        to_record(BOT, raw)["id"] for raw in rows
+        if stamp(first) <= (raw.get("End Date") or raw["start Date"]) < stamp(after)
+    }  # fmt: skip
 
 
 def sync(config: dict[str, Any], state: list[Any] | None = None) -> tuple[Counter[str], list[Any], bool]:
@@ -117,34 +122,32 @@ READINGS = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator({BOT: []}, Reading()) as running:
-        yield running
-
-
-def renewed(emulator: Emulator, rows: list[dict[str, Any]], reading: Reading) -> Emulator:
-    return Emulator({BOT: rows}, reading)
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     reading=READINGS,
     window_days=st.sampled_from([1, 7, 30, 86, 90]),
     page_size=st.sampled_from([20, 100, 1000]),
     seed=st.integers(0, 10_000),
+    begins=st.sampled_from([timedelta(0), timedelta(hours=10, minutes=30)]),
 )
-def test_every_reading_gives_every_row_once(reading: Reading, window_days: int, page_size: int, seed: int) -> None:
-    rows = rows_at_the_edges(window_days, seed)
+def test_every_reading_gives_every_row_once(
+    reading: Reading, window_days: int, page_size: int, seed: int, begins: timedelta
+) -> None:
+    first, after = START + begins, END + begins
+    rows = rows_at_the_edges(first, window_days, seed)
     with Emulator({BOT: rows}, reading) as emulator:
         config = emulator.config(
-            start_date=stamp(START),
-            end_date=stamp(END),
+            start_date=stamp(first),
+            end_date=stamp(after),
             window_days=window_days,
             page_size=page_size,
             **EXACT,
         )
-        assert_each_row_once(emulator, config)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == own(rows, first, after)
+        assert set(ids.values()) == {1}
+        assert_no_request_spans_more_than_90_days(emulator)
 
 
 @pytest.mark.parametrize("window_days", [1, 30, 86, 90])
@@ -175,18 +178,44 @@ def test_paging_ends_at_the_last_row_at_every_count(count: int, cap: int | None)
         assert len(emulator.requests) <= count // page + 2
 
 
-@pytest.mark.parametrize("mode", ["refuse", "empty", "error"])
+@pytest.mark.parametrize("ceiling", [500, 1000, 1234])
+@pytest.mark.parametrize("mode", ["refuse", "empty"])
+@pytest.mark.parametrize("bounds", list(itertools.product([True, False], repeat=2)))
 @pytest.mark.parametrize("precision", ["ms", "day"])
-def test_a_ceiling_of_skip_loses_nothing(mode: str, precision: str) -> None:
-    rows = [row(n, START + timedelta(minutes=20 * n)) for n in range(5200)]
-    reading = Reading(skip_ceiling=1000, skip_ceiling_mode=mode, precision=precision)
+def test_a_ceiling_of_skip_loses_nothing(ceiling: int, mode: str, bounds: tuple[bool, bool], precision: str) -> None:
+    first = START + timedelta(hours=10, minutes=30)  # Parts of a window begin in the middle of a day.
+    rows = [row(n, first + timedelta(minutes=20 * n)) for n in range(5200)]
+    from_inclusive, to_inclusive = bounds
+    reading = Reading(
+        skip_ceiling=ceiling, skip_ceiling_mode=mode, precision=precision,
+        from_inclusive=from_inclusive, to_inclusive=to_inclusive,
+    )  # fmt: skip
     with Emulator({BOT: rows}, reading) as emulator:
+        config = emulator.config(
+            start_date=stamp(first), end_date=stamp(first + timedelta(days=80)), page_size=200, **EXACT
+        )
+        assert_each_row_once(emulator, config)
+
+
+def test_a_server_that_breaks_beyond_a_ceiling_of_skip_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KoreBackoff, "backoff_time", lambda *_, **__: 0.01)
+    rows = [row(n, START + timedelta(minutes=20 * n)) for n in range(5200)]
+    with Emulator({BOT: rows}, Reading(skip_ceiling=1000, skip_ceiling_mode="error")) as emulator:
         config = emulator.config(
             start_date=stamp(START), end_date=stamp(START + timedelta(days=80)), page_size=200, **EXACT
         )
-        if mode == "error":
-            pytest.skip("five hundreds are retried with waits; the refusal is the same path")
         assert_each_row_once(emulator, config)
+        # The ceiling is met once for each window that was on its way, and then known.
+        assert sum(seen.status == 500 for seen in emulator.requests) <= MAX_TRIES
+
+
+@pytest.mark.parametrize(("count", "requests"), [(2000, 3), (5000, 6), (1300, 3), (1999, 4)])
+def test_a_round_number_of_rows_is_not_taken_for_a_ceiling(count: int, requests: int) -> None:
+    rows = [row(n, START + timedelta(minutes=2 * n)) for n in range(count)]
+    with Emulator({BOT: rows}, Reading()) as emulator:
+        config = emulator.config(start_date=stamp(START), end_date=stamp(START + timedelta(days=20)), **EXACT)
+        assert_each_row_once(emulator, config)
+        assert len(emulator.requests) <= requests
 
 
 @pytest.mark.parametrize("hint", [True, False])
@@ -216,6 +245,13 @@ def test_a_refused_form_is_met_with_the_next_and_remembered(form: dict[str, Any]
         assert len(refused) == len(set(refused))
         if hint:
             assert len(refused) <= len(form)
+
+
+def test_check_finds_the_form_that_the_server_takes() -> None:
+    reading = Reading(limit_type="integer", date_form="date", page_ceiling_refused=100)
+    with Emulator({BOT: []}, reading) as emulator:
+        assert run("check", config=emulator.config()).code == 0
+        assert [seen.status for seen in emulator.requests] == [412, 412, 412, 200]
 
 
 @pytest.mark.parametrize("where", ["front", "back", "middle"])

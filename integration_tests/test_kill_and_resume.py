@@ -50,8 +50,8 @@ def test_killed_over_and_over_a_sync_ends_complete() -> None:
         config = emulator.config(window_days=30)
         got: set[str] = set()
         state: list[Any] | None = None
-        for _ in range(6):
-            ids, state = killed_read(config, state, chance.randrange(5, 900))
+        for _ in range(20):
+            ids, state = killed_read(config, state, chance.randrange(2, 1900))
             got |= ids
         last = read(config, state)
         assert last.code == 0

@@ -2,16 +2,32 @@
 
 import pytest
 
-from source_kore_llm_logs.components.errors import RequestRefused
-from source_kore_llm_logs.components.pagination import Form, Server, forms_after
+from source_kore_llm_logs.components.errors import PageTooLarge, RequestRefused
+from source_kore_llm_logs.components.pagination import PAGES_BEFORE_A_LARGER, Form, Server, forms_after
 
 
 def test_a_short_page_is_the_last_only_if_the_server_has_given_a_larger_one() -> None:
     server = Server(page_size=100)
-    assert not server.is_last(7)
-    assert not server.is_last(50)
-    assert not server.is_last(50)
-    assert server.is_last(49)
+    assert [server.ends(rows, 100)[0] for rows in (7, 50, 50, 49)] == [False, False, False, True]
+
+
+def test_a_full_page_of_a_smaller_limit_is_not_the_last() -> None:
+    server = Server(page_size=100)
+    server.ends(100, 100)
+    assert server.ends(50, 50) == (False, True)
+    assert server.ends(49, 50) == (True, False)
+
+
+def test_a_page_that_was_too_large_is_halved_and_later_tried_again() -> None:
+    server, too_large = Server(page_size=1000), PageTooLarge("Too large.")
+    server.shrink(1000, too_large)
+    server.shrink(1000, too_large)
+    assert server.limit == 500
+    for _ in range(PAGES_BEFORE_A_LARGER):
+        server.ends(500, 500)
+    assert server.limit == 1000
+    with pytest.raises(PageTooLarge):
+        server.shrink(1, too_large)
 
 
 @pytest.mark.parametrize(

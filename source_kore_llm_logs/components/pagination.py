@@ -11,21 +11,26 @@ next; the form that worked is kept for the sync.
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 from threading import Lock
 from typing import Any
 
 from source_kore_llm_logs.components.configuration import iso_ms
-from source_kore_llm_logs.components.errors import RequestRefused
+from source_kore_llm_logs.components.errors import PageTooLarge, RequestRefused
 
 logger = logging.getLogger("airbyte")
 
-SUSPICIOUS_DEPTH = 1_000
+SUSPICIOUS_DEPTH = 500
 """From this `skip` on, a full page followed by an empty one may be a ceiling of the server and not the end."""
+ROUND_DEPTH = 1_000
 DOCUMENTED_LIMIT = 50
+PAGES_BEFORE_A_LARGER = 20
+"""A page that was too large may have been so for its rows, or for a bad moment: larger ones are tried again."""
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -84,29 +89,70 @@ def forms_after(first: Form, words: str) -> Iterator[Form]:
     return (form for _, form in sorted(ranked, key=lambda item: item[0]) if form != first)
 
 
+def midnight(moment: datetime) -> datetime:
+    """The first moment of its day in UTC."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def dates_of(rows: list[Any], column: str) -> list[str]:
+    """The texts of a date column; as ISO 8601 in UTC [D] they compare as the instants do."""
+    return [row[column] for row in rows if isinstance(row, dict) and isinstance(row.get(column), str) and row[column]]
+
+
 class Server:
     """What this sync has learned about the server; shared by all windows and threads."""
 
     def __init__(self, page_size: int):
         self.form = Form(limit=page_size)
+        self.limit = page_size
         self.capacity = 0
-        self.keeps_time_of_day = False
+        self.deepest = 0
+        """How many rows of one window it has given: to that depth it has no ceiling."""
+        self.ceiling = sys.maxsize
+        """The lowest `skip` that it did not answer with rows that are there."""
+        self.gives_first_day = False
+        self.gives_last_day = False
         self._first = self.form
         self._refused: set[Form] = set()
+        self._pages = 0
         self._lock = Lock()
 
-    def is_last(self, rows: int) -> bool:
-        """Whether a page of so many rows proves that there are no more; learns from its size."""
-        with self._lock:
-            last = rows < self.capacity
-            self.capacity = max(self.capacity, rows)
-            return last
+    def ends(self, rows: int, limit: int) -> tuple[bool, bool]:
+        """Whether a page of so many rows proves that there are no more, and whether it was full.
 
-    def learn_time_of_day(self, form: Form, date_to: datetime, latest_start: str | None) -> None:
-        """A row of `dateTo`'s own day proves that the server does not cut `dateTo` down to midnight."""
-        midnight = date_to.replace(hour=0, minute=0, second=0, microsecond=0)
-        if latest_start is not None and form.dates != "day" and iso_ms(midnight) < latest_start <= iso_ms(date_to):
-            self.keeps_time_of_day = True
+        Learns from its size.
+        """
+        with self._lock:
+            last = rows < min(limit, self.capacity)
+            self.capacity = max(self.capacity, rows)
+            self._pages += 1
+            if self._pages % PAGES_BEFORE_A_LARGER == 0:
+                self.limit = min(2 * self.limit, self._first.limit)
+            return last, rows >= min(limit, self.capacity)
+
+    def learn_days(self, date_from: datetime, date_to: datetime, rows: list[Any]) -> None:
+        """Rows of the own day of `dateFrom` or `dateTo` prove that it is not cut to midnight and then excluded."""
+        if not self.gives_first_day:
+            first = iso_ms(midnight(date_from)), iso_ms(midnight(date_from) + DAY)
+            self.gives_first_day = any(first[0] <= end < first[1] for end in dates_of(rows, "End Date"))
+        if not self.gives_last_day:
+            last = iso_ms(midnight(date_to)), iso_ms(midnight(date_to) + DAY)
+            self.gives_last_day = any(last[0] < start < last[1] for start in dates_of(rows, "start Date"))
+
+    def stops_at(self, skip: int) -> None:
+        with self._lock:
+            if skip < self.ceiling:
+                self.ceiling = skip
+                logger.info("The API does not page beyond %d rows; deeper windows are read in parts.", skip)
+
+    def shrink(self, limit: int, too_large: PageTooLarge) -> None:
+        """Asks for half as many rows from now on. Raises `too_large` if it was one row."""
+        with self._lock:
+            if limit == 1:
+                raise too_large
+            if self.limit >= limit:
+                self.limit, self._pages = limit // 2, 0
+                logger.info("%s Now asking for %d rows at once.", too_large.message, self.limit)
 
     def refuse(self, form: Form, refusal: RequestRefused) -> None:
         """Goes to the next form.
@@ -122,12 +168,12 @@ class Server:
             for following in forms_after(base, refusal.words):
                 if following not in self._refused:
                     self.form = following
-                    self.capacity = min(self.capacity, following.limit)
                     logger.info("The API refused a request (%s); now asking with %s.", refusal.words, following)
                     return
         raise refusal
 
-    def body(self, form: Form, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
+    @staticmethod
+    def body(form: Form, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
         """The part of the request body that differs from page to page."""
         return {
             "dateFrom": form.date(date_from),

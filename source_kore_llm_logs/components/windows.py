@@ -36,7 +36,7 @@ from source_kore_llm_logs.components.errors import (
     RetriesExhausted,
     rows_of,
 )
-from source_kore_llm_logs.components.pagination import SUSPICIOUS_DEPTH, Server
+from source_kore_llm_logs.components.pagination import ROUND_DEPTH, SUSPICIOUS_DEPTH, Form, Server, midnight
 from source_kore_llm_logs.components.records import to_record
 from source_kore_llm_logs.components.report import WindowCount, current_report
 
@@ -142,7 +142,7 @@ class WindowRetriever(Retriever):
         window = Window(bot_id, moment(start), moment(end) + MILLISECOND)
         count = WindowCount()
         if self.config.get("__checking"):
-            self._fetch(window, 0, stream_slice, self._server.form.limit)
+            self._fetch(window, 0, stream_slice)
             return
         with self._lock:
             fault = self._failed_bots.get(bot_id)
@@ -221,66 +221,83 @@ class WindowRetriever(Retriever):
         self, window: Window, count: WindowCount, stream_slice: StreamSlice
     ) -> Iterator[tuple[list[dict[str, Any]], str]]:
         """The pages of one pass over a window, as records, with the moment up to which they are complete."""
-        skip, limit, was_full = 0, self._server.form.limit, False
+        skip, was_full, last_id = 0, False, ""
         while True:
-            rows, limit, up_to = self._fetch(window, skip, stream_slice, limit)
+            # Ceilings are round numbers. Asked for from one row back, an empty page can be nothing but a ceiling.
+            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip >= self._server.deepest)
+            rows, limit, up_to = self._fetch(window, skip - back, stream_slice)
             count.pages += 1
             count.received += len(rows)
             if not rows:
-                if was_full and skip >= SUSPICIOUS_DEPTH:
+                if back or (was_full and self._ends_at_a_ceiling(window, skip, count, stream_slice)):
+                    self._server.stops_at(skip - back)
                     raise WindowTooDeep(refused=False)
                 yield [], up_to
                 return
-            is_last = self._server.is_last(len(rows)) and limit >= self._server.capacity
-            yield [to_record(window.bot_id, row, self._redact) for row in rows], up_to
+            records = [to_record(window.bot_id, row, self._redact) for row in rows]
+            is_known = back and records[0]["id"] == last_id
+            last_id = records[-1]["id"]
+            is_last, was_full = self._server.ends(len(rows), limit)
+            skip += len(rows) - back
+            self._server.deepest = max(self._server.deepest, skip)
+            yield records[1:] if is_known else records, up_to
             if is_last:
                 return
-            was_full = len(rows) >= min(limit, self._server.capacity)
-            skip += len(rows)
 
-    def _fetch(self, window: Window, skip: int, stream_slice: StreamSlice, limit: int) -> tuple[list[Any], int, str]:
+    def _ends_at_a_ceiling(self, window: Window, skip: int, count: WindowCount, stream_slice: StreamSlice) -> bool:
+        """Whether an empty page after a full one is the server's ceiling of `skip` and not the end of the rows.
+
+        From one row back a window that ends here gives that one row; a window that goes on gives more.
+        """
+        if skip < SUSPICIOUS_DEPTH or skip < self._server.deepest:
+            return False
+        rows, _, _ = self._fetch(window, skip - 1, stream_slice)
+        count.pages += 1
+        return len(rows) != 1
+
+    def _fetch(self, window: Window, skip: int, stream_slice: StreamSlice) -> tuple[list[Any], int, str]:
         """One page: its rows, the limit that worked, and the moment up to which the request is complete."""
+        if skip >= self._server.ceiling:
+            raise WindowTooDeep(refused=True)
         while True:
             form = self._server.form
-            limit = min(limit, form.limit)
+            limit = min(form.limit, self._server.limit)
             before, after = PADDING_BEFORE, PADDING_AFTER
-            if window.is_part and self._server.keeps_time_of_day and form.dates != "day":
-                before, after = LONGEST_CALL, PADDING_WHERE_TIME_OF_DAY_COUNTS
-            date_to = window.end + after
+            if window.is_part and form.dates != "day":
+                before = LONGEST_CALL if self._server.gives_first_day else before
+                after = PADDING_WHERE_TIME_OF_DAY_COUNTS if self._server.gives_last_day else after
+            date_from, date_to = window.start - before, window.end + after
             if form.date_to == "now":
                 date_to = min(date_to, self.now())
-            body = self._server.body(form, limit, window.start - before, date_to, skip)
+            body = self._server.body(form, limit, date_from, date_to, skip)
             try:
                 response = self.requester.send_request(
                     stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
                 )
             except RequestRefused as refusal:
                 if skip and form == self._server.form:
+                    self._server.stops_at(skip)
                     raise WindowTooDeep(refused=True) from refusal
                 if not skip:
                     self._server.refuse(form, refusal)
                 continue
-            except PageTooLarge:
-                if limit == 1:
-                    raise
-                limit = max(1, limit // 2)
+            except PageTooLarge as too_large:
+                self._server.shrink(limit, too_large)
                 continue
             except RetriesExhausted:
-                if skip >= SUSPICIOUS_DEPTH:
-                    raise WindowTooDeep(refused=True) from None
-                raise
+                if skip < SUSPICIOUS_DEPTH:
+                    raise
+                self._fetch(window, 0, stream_slice)  # Raises the same if it is not the depth that fails.
+                self._server.stops_at(skip)
+                raise WindowTooDeep(refused=True) from None
             assert response is not None
             rows = rows_of(response)
-            return rows, limit, self._complete_up_to(window, form.date_to, date_to, rows)
+            if form.dates != "day":
+                self._server.learn_days(date_from, date_to, rows)
+            return rows, limit, self._complete_up_to(window, form, date_to)
 
-    def _complete_up_to(self, window: Window, form_date_to: str, date_to: datetime, rows: list[Any]) -> str:
-        """A request whose padding had to be cut off may lack its last day, unless a row of that day came."""
-        latest = max(
-            (row["start Date"] for row in rows if isinstance(row, dict) and isinstance(row.get("start Date"), str)),
-            default=None,
-        )
-        self._server.learn_time_of_day(self._server.form, date_to, latest)
-        if form_date_to != "now" or date_to >= window.end + PADDING_AFTER or self._server.keeps_time_of_day:
+    def _complete_up_to(self, window: Window, form: Form, date_to: datetime) -> str:
+        """A request whose padding had to be cut off may lack its last day, unless rows of such a day came."""
+        if form.date_to != "now" or date_to >= window.end + PADDING_AFTER or self._server.gives_last_day:
             return iso_ms(window.end)
-        midnight = date_to.replace(hour=0, minute=0, second=0, microsecond=0)
-        return iso_ms(max(window.start, min(window.end, midnight)))
+        return iso_ms(max(window.start, min(window.end, midnight(date_to))))
