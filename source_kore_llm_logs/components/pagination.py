@@ -52,6 +52,15 @@ class Form:
     def number(self, value: int) -> str | int:
         return str(value) if self.limit_as == "string" else value
 
+    def body(self, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
+        """The part of the request body that differs from page to page."""
+        return {
+            "dateFrom": self.date(date_from),
+            "dateTo": self.date(date_to),
+            "limit": self.number(limit),
+            "skip": self.number(skip),
+        }
+
     def __str__(self) -> str:
         return f"limit {self.limit} as {self.limit_as}, dates to the {self.dates}, dateTo {self.date_to}"
 
@@ -171,13 +180,3 @@ class Server:
                     logger.info("The API refused a request (%s); now asking with %s.", refusal.words, following)
                     return
         raise refusal
-
-    @staticmethod
-    def body(form: Form, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
-        """The part of the request body that differs from page to page."""
-        return {
-            "dateFrom": form.date(date_from),
-            "dateTo": form.date(date_to),
-            "limit": form.number(limit),
-            "skip": form.number(skip),
-        }
