@@ -116,7 +116,7 @@ class Server:
         self.limit = page_size
         self.capacity = 0
         self.deepest = 0
-        """How many rows of one window it has given: to that depth it has no ceiling."""
+        """The highest `skip` that it answered with rows: to that depth it has no ceiling."""
         self.ceiling = sys.maxsize
         """The lowest `skip` that it did not answer with rows that are there."""
         self.gives_first_day = False
@@ -138,6 +138,11 @@ class Server:
             if self._pages % PAGES_BEFORE_A_LARGER == 0:
                 self.limit = min(2 * self.limit, self._first.limit)
             return last, rows >= min(limit, self.capacity)
+
+    def part_of_a_page(self, number: int) -> int | None:
+        """0 is a whole page (None); 1 to 7 are all eighths of a page in rows, neighbours far apart."""
+        eighths = 5 * number % 8
+        return max(1, min(self.limit, self.capacity) * eighths // 8) if eighths else None
 
     def learn_days(self, date_from: datetime, date_to: datetime, rows: list[Any]) -> None:
         """Rows of the own day of `dateFrom` or `dateTo` prove that it is not cut to midnight and then excluded."""

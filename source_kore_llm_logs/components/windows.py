@@ -17,6 +17,7 @@ window that holds its own date:
    proves that it looks at the time of day, rows of today are left to a later sync, and the cursor waits at midnight.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
@@ -179,16 +180,20 @@ class WindowRetriever(Retriever):
     ) -> Iterator[dict[str, Any]]:
         """The window's own records but those of `emitted`, to which it adds."""
         known: set[str] = set()
+        twins: Counter[str] = Counter()
         settled_passes = 0
         refused_depth = False
-        for _ in range(MAX_PASSES):
-            seen: set[str] = set()
+        for number in range(MAX_PASSES):
             received = fresh = 0
             try:
-                for records in self._pages(window, count, stream_slice):
+                for records in self._pages(window, count, stream_slice, number):
+                    received += len(records)
+                    ids = {record["id"] for record in records}
+                    known |= ids
+                    if len(ids) < len(records):
+                        # One page holds no row twice: these are rows that are equal in every column.
+                        twins |= Counter(record["id"] for record in records) - Counter(ids)
                     for record in records:
-                        received += 1
-                        seen.add(record["id"])
                         if record["id"] in emitted or not self._owns(window, record, count):
                             continue
                         emitted.add(record["id"])
@@ -198,9 +203,8 @@ class WindowRetriever(Retriever):
             except WindowTooDeep as deep:
                 refused_depth = deep.refused
                 break
-            known |= seen
-            # Whole: nothing was met twice, or every row that was counted is known by now.
-            if received == len(seen) or received == len(known):
+            # Whole: every row that was counted is known. In a first pass that is so if nothing was met twice.
+            if received <= len(known) + twins.total():
                 return
             settled_passes = settled_passes + 1 if fresh == 0 else 0
             if settled_passes == 2:
@@ -228,14 +232,21 @@ class WindowRetriever(Retriever):
         end = iso_ms(window.end)
         return bool(iso_ms(window.start) <= date < min(end, self._complete_until.get(window.bot_id, end)))
 
-    def _pages(self, window: Window, count: WindowCount, stream_slice: StreamSlice) -> Iterator[list[dict[str, Any]]]:
-        """The pages of one pass over a window, as records."""
+    def _pages(
+        self, window: Window, count: WindowCount, stream_slice: StreamSlice, number: int = 0
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The pages of one pass over a window, as records.
+
+        Each pass of a window (`number`) begins with a page of another size, so that rows whose order changes from
+        request to request do not meet the same bounds of pages again.
+        """
+        at_most = self._server.part_of_a_page(number)
         skip, was_full, last_id, form = 0, False, "", None
         while True:
             # Ceilings are round numbers. Asked for from one row back, an empty page can be nothing but a ceiling.
-            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip >= self._server.deepest)
-            page = self._fetch(window, skip - back, stream_slice, form)
-            form = page.form
+            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip > self._server.deepest)
+            page = self._fetch(window, skip - back, stream_slice, form, at_most)
+            form, at_most = page.form, None
             count.pages += 1
             count.received += len(page.rows)
             if not page.rows:
@@ -247,8 +258,8 @@ class WindowRetriever(Retriever):
             is_known = back and records[0]["id"] == last_id
             last_id = records[-1]["id"]
             is_last, was_full = self._server.ends(len(records), page.limit)
+            self._server.deepest = max(self._server.deepest, skip - back)
             skip += len(records) - back
-            self._server.deepest = max(self._server.deepest, skip)
             yield records[1:] if is_known else records
             if is_last:
                 return
@@ -260,19 +271,26 @@ class WindowRetriever(Retriever):
 
         From one row back a window that ends here gives that one row; a window that goes on gives more.
         """
-        if skip < SUSPICIOUS_DEPTH or skip < self._server.deepest:
+        if skip < SUSPICIOUS_DEPTH or skip <= self._server.deepest:
             return False
         page = self._fetch(window, skip - 1, stream_slice, form)
         count.pages += 1
         return len(page.rows) != 1
 
-    def _fetch(self, window: Window, skip: int, stream_slice: StreamSlice, form: Form | None = None) -> Page:
+    def _fetch(
+        self,
+        window: Window,
+        skip: int,
+        stream_slice: StreamSlice,
+        form: Form | None = None,
+        at_most: int | None = None,
+    ) -> Page:
         """One page, in the `form` that the window's first page was given in; that one finds a form itself."""
         if skip >= self._server.ceiling:
             raise WindowTooDeep(refused=True)
         while True:
             asked = form or self._server.form
-            limit = min(asked.limit, self._server.limit)
+            limit = min(asked.limit, self._server.limit, at_most or asked.limit)
             before, after = PADDING_BEFORE, PADDING_AFTER
             if window.is_part and asked.dates != "day":
                 before = LONGEST_CALL if self._server.gives_first_day else before
