@@ -67,14 +67,16 @@ def parse(stdout: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stdout.splitlines() if line.strip()]
 
 
+def finished(line: list[str], timeout: float = 120) -> Outcome:
+    """Runs a command line to its end."""
+    done = subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False)
+    return Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
+
+
 def run(command: str, timeout: float = 120, **documents: Any) -> Outcome:
     """Runs `spec`, `check`, `discover` or `read` with `config`, `catalog`, `state` given as documents."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            arguments(command, Path(folder), **documents),
-            capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-    return Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
+        return finished(arguments(command, Path(folder), **documents), timeout)
 
 
 def catalog_of(config: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:

@@ -181,13 +181,17 @@ def test_no_token_and_no_secret_is_ever_printed_and_each_request_has_its_own_tok
     assert len({seen.jti for seen in emulator.requests}) == len(emulator.requests)
 
 
-def test_a_rate_limit_is_never_reached(emulator: Emulator) -> None:
-    emulator.reading = Reading(max_page=20, requests_per_minute=30, rate_window_scale=0.2)
-    config = {**emulator.config(), "requests_per_minute": 30, "requests_per_hour": 1800, "end_date": None}
-    config.pop("end_date")
-    outcome = read({**config, "bot_ids": [BOTS[0]], "start_date": _days_ago(60)}, timeout=200)
+def test_the_rate_limit_of_each_bot_is_used_up_and_never_broken(emulator: Emulator) -> None:
+    emulator.reading = Reading(max_page=30, requests_per_minute=20)
+    outcome = read(emulator.config(requests_per_minute=20), timeout=200)
     assert outcome.code == 0
+    assert set(outcome.ids) == set(truth(emulator))
     assert emulator.refused_by_rate == 0
+    began = min(seen.at for seen in emulator.requests)
+    for bot in BOTS:
+        asked = [seen.at - began for seen in emulator.requests if seen.bot_id == bot]
+        assert len(asked) > 20
+        assert sum(at < 60 for at in asked) == 20
 
 
 @pytest.mark.parametrize("refusal", ["429_retry_after", "text_400", "text_200"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import struct
@@ -29,6 +30,8 @@ from .refusal import RefusedError
 from .rows import generate_rows
 
 _JSON = "application/json"
+# It tells of every connection that is reset on purpose; what goes wrong in here Flask tells itself.
+logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
 _GATEWAY_PAGE = b"<html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 _HANDLER_KEY = "kore_emulator.handler"
 

@@ -61,7 +61,9 @@ class BotBudget(HttpAPIBudget):
 def budget_of(config: Config) -> BotBudget:
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
-    return BotBudget(policies=[bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]])
+    policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
+    # A refusal is waited out as the server says (errors.py). The CDK would fill the hour's budget with calls not made.
+    return BotBudget(policies=policies, status_codes_for_ratelimit_hit=[])
 
 
 class BotRequester(HttpRequester):

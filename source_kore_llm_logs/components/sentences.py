@@ -11,10 +11,17 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_kore_llm_logs.components.errors import Fault
 
 
+UNSHOWN = ("headers", "body")
+"""What the CDK adds to its debug lines about requests and answers: tokens and payloads."""
+
+
 class SentenceFilter(logging.Filter):
-    """Says in the log what is known of a fault: its sentence instead of its stack trace."""
+    """Says in the log what is known of a fault: its sentence instead of its stack trace; no token, no payload."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        for name in UNSHOWN:
+            if name in record.__dict__:
+                record.__dict__[name] = "not shown"
         fault = record.exc_info[1] if record.exc_info else None
         if isinstance(fault, Fault):
             record.msg, record.args, record.exc_info, record.exc_text = fault.message, (), None, None

@@ -1,0 +1,119 @@
+"""Secrets stay secret whatever goes wrong, and large or slow pages are read in smaller ones."""
+
+import json
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests import command
+from integration_tests.command import CATALOG, Outcome, read, run
+from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from source_kore_llm_logs.components.records import to_record
+
+BOT = "st-alpha"
+NOW = datetime.now(timezone.utc)
+ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 200, seed=3)
+TRUTH = {to_record(BOT, row)["id"] for row in ROWS}
+FAULTS = ["500", None, "truncated", "502", "reset", "503", None]
+
+
+def debugged(name: str, config: dict[str, Any]) -> Outcome:
+    """The command with `--debug`, which makes the CDK tell all it knows."""
+    with tempfile.TemporaryDirectory() as folder:
+        documents = {"catalog": CATALOG} if name == "read" else {}
+        line = command.arguments(name, Path(folder), config=config, **documents)
+        return command.finished([*line, "--debug"])
+
+
+@pytest.mark.parametrize("name", ["check", "discover", "read"])
+@pytest.mark.parametrize("is_debugged", [False, True])
+@pytest.mark.parametrize(
+    ("secret", "is_right", "reading"),
+    [
+        ("0123456789012345678901234567890123456789", True, Reading(max_page=20, faults_script=FAULTS)),
+        ("1e5", True, Reading(max_page=50)),
+        ("{{ config['client_id'] }}", True, Reading(max_page=50)),
+        ("sécret-密-\"quoted\" \\ and $HOME", True, Reading(max_page=50)),
+        ("right-length-and-yet-another-secret-than-the-app-has", False, Reading()),
+        ("secret-of-an-app-without-the-scope-in-this-test", True, Reading(refusals={BOT: "scope"})),
+        ("secret-while-the-answer-is-a-page-of-html-here", True, Reading(faults_script=["html_200"] * 9)),
+    ],
+)  # fmt: skip
+def test_no_output_of_any_command_holds_the_secret_or_a_token(
+    name: str, is_debugged: bool, secret: str, is_right: bool, reading: Reading
+) -> None:
+    with Emulator(
+        {BOT: ROWS}, reading, client_secret=secret if is_right else "what-the-app-really-has" * 2
+    ) as emulator:
+        config = emulator.config(client_secret=secret)
+        outcome = debugged(name, config) if is_debugged else run(name, config=config, **_catalog(name))
+        printed = outcome.stdout + outcome.stderr
+        for seen in emulator.requests:
+            token = seen.headers["Auth"]
+            assert token.split(".")[2] not in printed
+            assert token not in printed
+        assert len({seen.jti for seen in emulator.requests}) == len(emulator.requests)
+    others = [message for message in outcome.messages if message["type"] not in ("RECORD", "CATALOG")]
+    assert "Request Payload" not in json.dumps(others) + outcome.stderr
+    if len(secret) > 3:
+        assert secret not in printed
+        assert secret.encode("unicode_escape").decode() not in printed
+    if is_right and reading.refusals == {} and "html_200" not in (reading.faults_script or []):
+        assert outcome.code == 0
+        assert name != "read" or set(outcome.ids) == TRUTH
+
+
+def _catalog(name: str) -> dict[str, Any]:
+    return {"catalog": CATALOG} if name == "read" else {}
+
+
+def test_a_page_above_the_size_that_passes_is_asked_for_smaller_and_so_are_the_next() -> None:
+    with Emulator({BOT: ROWS}, Reading(response_bytes_limit=100_000)) as emulator:
+        outcome = read(emulator.config(page_size=200))
+        assert outcome.code == 0
+        assert set(outcome.ids) == TRUTH
+        limits = [int(seen.body["limit"]) for seen in emulator.requests]
+        refused = [int(seen.body["limit"]) for seen in emulator.requests if seen.status == 413]
+        assert refused == [200 // 2**n for n in range(len(refused))]
+        assert set(limits[len(refused) :]) == {refused[-1] // 2}
+
+
+def test_a_page_that_times_out_again_and_again_is_asked_for_smaller() -> None:
+    with Emulator({BOT: ROWS}, Reading(faults_script=["504"] * 3)) as emulator:
+        outcome = read(emulator.config(page_size=200))
+        assert outcome.code == 0
+        assert set(outcome.ids) == TRUTH
+        assert [int(seen.body["limit"]) for seen in emulator.requests][:4] == [200, 200, 200, 100]
+
+
+@pytest.mark.parametrize("fault", ["slow", "reset", "truncated", "503"])
+def test_faults_on_every_third_request_lose_and_repeat_nothing(fault: Any) -> None:
+    script = [None, None, fault] * 4
+    with Emulator({BOT: ROWS}, Reading(max_page=20, faults_script=script, slow_seconds=0.5)) as emulator:
+        outcome = read(emulator.config())
+        assert outcome.code == 0
+        assert set(outcome.ids) == TRUTH
+        assert set(outcome.ids.values()) == {1}
+
+
+def test_a_row_of_ten_megabytes_arrives_whole() -> None:
+    text = 'x\u20ac\\"' * 2_000_000
+    large = {**ROWS[0], "Payload Details": {"Request Payload": {"model": "gpt-4", "messages": [text]}}}
+    with Emulator({BOT: [large, *ROWS[1:]]}) as emulator:
+        outcome = read(emulator.config())
+        assert outcome.code == 0
+        by_id = {record["id"]: record for record in outcome.records}
+        assert by_id[to_record(BOT, large)["id"]]["request_payload"]["messages"] == [text]
+
+
+def test_the_hourly_limit_is_waited_out_by_its_own_words() -> None:
+    reading = Reading(max_page=20, requests_per_hour=8, rate_window_scale=0.001, rate_refusal="text_400")
+    with Emulator({BOT: ROWS}, reading) as emulator:
+        outcome = read(emulator.config())
+        assert outcome.code == 0
+        assert set(outcome.ids) == TRUTH
+        assert emulator.refused_by_rate > 0
+        assert "hourly rate limit" in outcome.log
