@@ -10,7 +10,6 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.errors import Fault
 
-
 UNSHOWN = ("headers", "body")
 """What the CDK adds to its debug lines about requests and answers: tokens and payloads."""
 
