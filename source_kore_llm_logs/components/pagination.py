@@ -52,6 +52,15 @@ class Form:
     def number(self, value: int) -> str | int:
         return str(value) if self.limit_as == "string" else value
 
+    def body(self, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
+        """The part of the request body that differs from page to page."""
+        return {
+            "dateFrom": self.date(date_from),
+            "dateTo": self.date(date_to),
+            "limit": self.number(limit),
+            "skip": self.number(skip),
+        }
+
     def __str__(self) -> str:
         return f"limit {self.limit} as {self.limit_as}, dates to the {self.dates}, dateTo {self.date_to}"
 
@@ -107,7 +116,7 @@ class Server:
         self.limit = page_size
         self.capacity = 0
         self.deepest = 0
-        """How many rows of one window it has given: to that depth it has no ceiling."""
+        """The highest `skip` that it answered with rows: to that depth it has no ceiling."""
         self.ceiling = sys.maxsize
         """The lowest `skip` that it did not answer with rows that are there."""
         self.gives_first_day = False
@@ -129,6 +138,11 @@ class Server:
             if self._pages % PAGES_BEFORE_A_LARGER == 0:
                 self.limit = min(2 * self.limit, self._first.limit)
             return last, rows >= min(limit, self.capacity)
+
+    def part_of_a_page(self, number: int) -> int | None:
+        """0 is a whole page (None); 1 to 7 are all eighths of a page in rows, neighbours far apart."""
+        eighths = 5 * number % 8
+        return max(1, min(self.limit, self.capacity) * eighths // 8) if eighths else None
 
     def learn_days(self, date_from: datetime, date_to: datetime, rows: list[Any]) -> None:
         """Rows of the own day of `dateFrom` or `dateTo` prove that it is not cut to midnight and then excluded."""
@@ -171,13 +185,3 @@ class Server:
                     logger.info("The API refused a request (%s); now asking with %s.", refusal.words, following)
                     return
         raise refusal
-
-    @staticmethod
-    def body(form: Form, limit: int, date_from: datetime, date_to: datetime, skip: int) -> dict[str, Any]:
-        """The part of the request body that differs from page to page."""
-        return {
-            "dateFrom": form.date(date_from),
-            "dateTo": form.date(date_to),
-            "limit": form.number(limit),
-            "skip": form.number(skip),
-        }

@@ -13,12 +13,15 @@ window that holds its own date:
 3. Within a window a row is emitted once, known by its id. A row that is met twice means that rows moved while
    being paged: the window is paged again until it is known to be whole.
 4. A window too deep for the server's `skip` is read as two halves.
+5. A server that takes no `dateTo` in the future leaves no room for the padding of the last days. If no row of today
+   proves that it looks at the time of day, rows of today are left to a later sync, and the cursor waits at midnight.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import InitVar, dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -28,7 +31,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_kore_llm_logs.components.configuration import iso_ms
+from source_kore_llm_logs.components.configuration import SETTLING_DELAY, iso_ms
 from source_kore_llm_logs.components.errors import (
     Fault,
     PageTooLarge,
@@ -105,6 +108,15 @@ class Window:
         return Window(self.bot_id, self.start, middle, True), Window(self.bot_id, middle, self.end, True)
 
 
+@dataclass(frozen=True)
+class Page:
+    """Rows as the API sent them, and how they were asked for."""
+
+    rows: list[Any]
+    form: Form
+    limit: int
+
+
 @dataclass
 class WindowRetriever(Retriever):
     """Reads every window of every bot; one instance serves all threads of a sync."""
@@ -115,7 +127,6 @@ class WindowRetriever(Retriever):
     name: str = "llm_usage_logs"
     primary_key: Any = None
     cursor: Cursor | None = None
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(timezone.utc))
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._server = Server(int(self.config.get("page_size") or DEFAULT_PAGE_SIZE))
@@ -124,6 +135,9 @@ class WindowRetriever(Retriever):
         self._undated = EmittedIds()
         self._failed_bots: dict[str, Fault] = {}
         self._lock = Lock()
+        self._latest = datetime.now(timezone.utc) - SETTLING_DELAY + PADDING_WHERE_TIME_OF_DAY_COUNTS
+        self._complete_until: dict[str, str] = {}
+        self._today, self._asking = RLock(), ""
         self._fixed_body: dict[str, Any] = {
             "isDeveloper": bool(self.config.get("include_developer_usage", True)),
             **{key: self.config[name] for name, key in FILTERS.items() if self.config.get(name)},
@@ -150,33 +164,36 @@ class WindowRetriever(Retriever):
             # Every window of this bot ends the same way, and none may pass for read.
             raise fault
         try:
-            covered = yield from self._read(window, set(), count, stream_slice)
+            yield from self._read(window, set(), count, stream_slice)
         except Fault as fault:
             with self._lock:
                 self._failed_bots.setdefault(bot_id, fault)
             raise
         self._report.window(bot_id, start, end, count)
-        if self.cursor is not None:
+        complete_until = min(end, self._complete_until.get(bot_id, end))
+        if self.cursor is not None and complete_until > start:
             # The window is read to its end, with or without a row at the end: the cursor is to know.
-            self.cursor.observe(Record({"end_date": min(covered, end)}, self.name, stream_slice))
+            self.cursor.observe(Record({"end_date": complete_until}, self.name, stream_slice))
 
     def _read(
         self, window: Window, emitted: set[str], count: WindowCount, stream_slice: StreamSlice
-    ) -> Generator[dict[str, Any], None, str]:
-        """Emits the window's own records; returns up to when (ISO) it is known to be complete."""
+    ) -> Iterator[dict[str, Any]]:
+        """The window's own records but those of `emitted`, to which it adds."""
         known: set[str] = set()
+        twins: Counter[str] = Counter()
         settled_passes = 0
         refused_depth = False
-        covered = iso_ms(window.end)
-        for _ in range(MAX_PASSES):
-            seen: set[str] = set()
+        for number in range(MAX_PASSES):
             received = fresh = 0
             try:
-                for rows, up_to in self._pages(window, count, stream_slice):
-                    covered = min(covered, up_to)
-                    for record in rows:
-                        received += 1
-                        seen.add(record["id"])
+                for records in self._pages(window, count, stream_slice, number):
+                    received += len(records)
+                    ids = {record["id"] for record in records}
+                    known |= ids
+                    if len(ids) < len(records):
+                        # One page holds no row twice: these are rows that are equal in every column.
+                        twins |= Counter(record["id"] for record in records) - Counter(ids)
+                    for record in records:
                         if record["id"] in emitted or not self._owns(window, record, count):
                             continue
                         emitted.add(record["id"])
@@ -186,13 +203,12 @@ class WindowRetriever(Retriever):
             except WindowTooDeep as deep:
                 refused_depth = deep.refused
                 break
-            known |= seen
-            # Whole: nothing was met twice, or every row that was counted is known by now.
-            if received == len(seen) or received == len(known):
-                return covered
+            # Whole: every row that was counted is known. In a first pass that is so if nothing was met twice.
+            if received <= len(known) + twins.total():
+                return
             settled_passes = settled_passes + 1 if fresh == 0 else 0
             if settled_passes == 2:
-                return covered
+                return
         halves = window.halves()
         if halves is None:
             if refused_depth or settled_passes < 1:
@@ -202,11 +218,9 @@ class WindowRetriever(Retriever):
                     "next sync; if this goes on, narrow the sync by `channels` or `feature_names`.",
                     failure_type=FailureType.transient_error,
                 )
-            return covered
+            return
         for half in halves:
-            up_to = yield from self._read(half, emitted, count, stream_slice)
-            covered = min(covered, up_to) if up_to < iso_ms(half.end) else covered
-        return covered
+            yield from self._read(half, emitted, count, stream_slice)
 
     def _owns(self, window: Window, record: Mapping[str, Any], count: WindowCount) -> bool:
         date = record["end_date"] or record["start_date"]
@@ -215,71 +229,86 @@ class WindowRetriever(Retriever):
             is_new = self._undated.add(window.bot_id, record["id"])
             count.undated += is_new
             return is_new
-        return bool(iso_ms(window.start) <= date < iso_ms(window.end))
+        end = iso_ms(window.end)
+        return bool(iso_ms(window.start) <= date < min(end, self._complete_until.get(window.bot_id, end)))
 
     def _pages(
-        self, window: Window, count: WindowCount, stream_slice: StreamSlice
-    ) -> Iterator[tuple[list[dict[str, Any]], str]]:
-        """The pages of one pass over a window, as records, with the moment up to which they are complete."""
-        skip, was_full, last_id = 0, False, ""
+        self, window: Window, count: WindowCount, stream_slice: StreamSlice, number: int = 0
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The pages of one pass over a window, as records.
+
+        Each pass of a window (`number`) begins with a page of another size, so that rows whose order changes from
+        request to request do not meet the same bounds of pages again.
+        """
+        at_most = self._server.part_of_a_page(number)
+        skip, was_full, last_id, form = 0, False, "", None
         while True:
             # Ceilings are round numbers. Asked for from one row back, an empty page can be nothing but a ceiling.
-            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip >= self._server.deepest)
-            rows, limit, up_to = self._fetch(window, skip - back, stream_slice)
+            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip > self._server.deepest)
+            page = self._fetch(window, skip - back, stream_slice, form, at_most)
+            form, at_most = page.form, None
             count.pages += 1
-            count.received += len(rows)
-            if not rows:
-                if back or (was_full and self._ends_at_a_ceiling(window, skip, count, stream_slice)):
+            count.received += len(page.rows)
+            if not page.rows:
+                if back or (was_full and self._ends_at_a_ceiling(window, skip, count, stream_slice, form)):
                     self._server.stops_at(skip - back)
                     raise WindowTooDeep(refused=False)
-                yield [], up_to
                 return
-            records = [to_record(window.bot_id, row, self._redact) for row in rows]
+            records = [to_record(window.bot_id, row, self._redact) for row in page.rows]
             is_known = back and records[0]["id"] == last_id
             last_id = records[-1]["id"]
-            is_last, was_full = self._server.ends(len(rows), limit)
-            skip += len(rows) - back
-            self._server.deepest = max(self._server.deepest, skip)
-            yield records[1:] if is_known else records, up_to
+            is_last, was_full = self._server.ends(len(records), page.limit)
+            self._server.deepest = max(self._server.deepest, skip - back)
+            skip += len(records) - back
+            yield records[1:] if is_known else records
             if is_last:
                 return
 
-    def _ends_at_a_ceiling(self, window: Window, skip: int, count: WindowCount, stream_slice: StreamSlice) -> bool:
+    def _ends_at_a_ceiling(
+        self, window: Window, skip: int, count: WindowCount, stream_slice: StreamSlice, form: Form
+    ) -> bool:
         """Whether an empty page after a full one is the server's ceiling of `skip` and not the end of the rows.
 
         From one row back a window that ends here gives that one row; a window that goes on gives more.
         """
-        if skip < SUSPICIOUS_DEPTH or skip < self._server.deepest:
+        if skip < SUSPICIOUS_DEPTH or skip <= self._server.deepest:
             return False
-        rows, _, _ = self._fetch(window, skip - 1, stream_slice)
+        page = self._fetch(window, skip - 1, stream_slice, form)
         count.pages += 1
-        return len(rows) != 1
+        return len(page.rows) != 1
 
-    def _fetch(self, window: Window, skip: int, stream_slice: StreamSlice) -> tuple[list[Any], int, str]:
-        """One page: its rows, the limit that worked, and the moment up to which the request is complete."""
+    def _fetch(
+        self,
+        window: Window,
+        skip: int,
+        stream_slice: StreamSlice,
+        form: Form | None = None,
+        at_most: int | None = None,
+    ) -> Page:
+        """One page, in the `form` that the window's first page was given in; that one finds a form itself."""
         if skip >= self._server.ceiling:
             raise WindowTooDeep(refused=True)
         while True:
-            form = self._server.form
-            limit = min(form.limit, self._server.limit)
+            asked = form or self._server.form
+            limit = min(asked.limit, self._server.limit, at_most or asked.limit)
             before, after = PADDING_BEFORE, PADDING_AFTER
-            if window.is_part and form.dates != "day":
+            if window.is_part and asked.dates != "day":
                 before = LONGEST_CALL if self._server.gives_first_day else before
                 after = PADDING_WHERE_TIME_OF_DAY_COUNTS if self._server.gives_last_day else after
             date_from, date_to = window.start - before, window.end + after
-            if form.date_to == "now":
-                date_to = min(date_to, self.now())
-            body = self._server.body(form, limit, date_from, date_to, skip)
+            if asked.date_to == "now" and date_to > self._latest:
+                self._find_out_about_today(window.bot_id, stream_slice)
+                date_to = self._latest
+            body = asked.body(limit, date_from, date_to, skip)
             try:
                 response = self.requester.send_request(
                     stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
                 )
             except RequestRefused as refusal:
-                if skip and form == self._server.form:
+                if form is not None:
                     self._server.stops_at(skip)
                     raise WindowTooDeep(refused=True) from refusal
-                if not skip:
-                    self._server.refuse(form, refusal)
+                self._server.refuse(asked, refusal)
                 continue
             except PageTooLarge as too_large:
                 self._server.shrink(limit, too_large)
@@ -292,12 +321,20 @@ class WindowRetriever(Retriever):
                 raise WindowTooDeep(refused=True) from None
             assert response is not None
             rows = rows_of(response)
-            if form.dates != "day":
-                self._server.learn_days(date_from, date_to, rows)
-            return rows, limit, self._complete_up_to(window, form, date_to)
+            self._server.learn_days(date_from, date_to, rows)
+            return Page(rows, asked, limit)
 
-    def _complete_up_to(self, window: Window, form: Form, date_to: datetime) -> str:
-        """A request whose padding had to be cut off may lack its last day, unless rows of such a day came."""
-        if form.date_to != "now" or date_to >= window.end + PADDING_AFTER or self._server.gives_last_day:
-            return iso_ms(window.end)
-        return iso_ms(max(window.start, min(window.end, midnight(date_to))))
+    def _find_out_about_today(self, bot_id: str, stream_slice: StreamSlice) -> None:
+        """Decides once a sync whether the rows of today can be read of this bot (point 5 above)."""
+        with self._today:
+            if bot_id in self._complete_until or bot_id == self._asking:
+                return
+            self._asking, today = bot_id, midnight(self._latest)
+            try:
+                for _ in self._pages(Window(bot_id, today, self._latest), WindowCount(), stream_slice):
+                    if self._server.gives_last_day:
+                        break
+            except WindowTooDeep:
+                pass
+            self._asking = ""
+            self._complete_until[bot_id] = "9999" if self._server.gives_last_day else iso_ms(today)
