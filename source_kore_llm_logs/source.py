@@ -14,12 +14,14 @@ from airbyte_cdk.models import (
     Status,
 )
 from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarativeSource
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.configuration import ExactConfiguration, iso_ms
 from source_kore_llm_logs.components.report import sync_report
 from source_kore_llm_logs.components.sentences import each_fault_once
+from source_kore_llm_logs.components.turns import BotsInTurn
 from source_kore_llm_logs.components.windows import moment
 
 CHECKED_AT_ONCE = 16
@@ -38,6 +40,10 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ):
         super().__init__(path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state)
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        """The manifest's stream; its bots take turns."""
+        return [BotsInTurn(stream) for stream in super().streams(config)]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot for the last minute, in parallel, with the requests of a sync; lists all that fail."""

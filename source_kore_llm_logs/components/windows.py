@@ -296,8 +296,8 @@ class WindowRetriever(Retriever):
                 before = LONGEST_CALL if self._server.gives_first_day else before
                 after = PADDING_WHERE_TIME_OF_DAY_COUNTS if self._server.gives_last_day else after
             date_from, date_to = window.start - before, window.end + after
-            if asked.date_to == "now" and date_to > self._latest:
-                self._find_out_about_today(window.bot_id, stream_slice)
+            is_cut = asked.date_to == "now" and date_to > self._latest
+            if is_cut:
                 date_to = self._latest
             body = asked.body(limit, date_from, date_to, skip)
             try:
@@ -322,6 +322,8 @@ class WindowRetriever(Retriever):
             assert response is not None
             rows = rows_of(response)
             self._server.learn_days(date_from, date_to, rows)
+            if is_cut:
+                self._find_out_about_today(window.bot_id, stream_slice)
             return Page(rows, asked, limit)
 
     def _find_out_about_today(self, bot_id: str, stream_slice: StreamSlice) -> None:

@@ -1,0 +1,117 @@
+"""Every row of the docs page's troubleshooting table is what a person really sees, told by the real command line."""
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from integration_tests.command import CATALOG, Outcome, arguments, read, run
+from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+
+PAGE = Path(__file__).parent.parent / "docs/integrations/sources/kore-llm-logs.md"
+BOT = "st-alpha"
+NOW = datetime.now(timezone.utc)
+ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 60, seed=1)
+
+
+def told(outcome: Outcome) -> str:
+    """All that the command said to a person."""
+    statuses = [message["connectionStatus"].get("message", "") for message in outcome.of_type("CONNECTION_STATUS")]
+    return "\n".join([*statuses, *(error["message"] for error in outcome.errors), outcome.log])
+
+
+def checked(reading: Reading | None = None, **changes: Any) -> str:
+    with Emulator({BOT: ROWS}, reading or Reading()) as emulator:
+        outcome = run("check", config=emulator.config(**changes))
+        assert outcome.code == 1
+        return told(outcome)
+
+
+def synced(code: int, rows: list[dict[str, Any]], reading: Reading, **changes: Any) -> str:
+    with Emulator({BOT: rows}, reading) as emulator:
+        outcome = read(emulator.config(**changes))
+        assert outcome.code == code
+        return told(outcome)
+
+
+def at_an_address_without_the_api() -> str:
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        said = checked(host=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        return said
+
+
+def with_a_certificate_that_is_none() -> str:
+    with Emulator({BOT: ROWS}) as emulator:
+        return told(run("check", config=emulator.config(host=emulator.url.replace("http:", "https:"))))
+
+
+def with_the_own_limit_used_up() -> str:
+    """Reads only until the wait is announced."""
+    with Emulator({BOT: ROWS}, Reading(max_page=5)) as emulator, tempfile.TemporaryDirectory() as folder:
+        config = emulator.config(requests_per_minute=2)
+        line = arguments("read", Path(folder), config=config, catalog=CATALOG)
+        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for text in process.stdout:
+                message = json.loads(text)
+                if message["type"] == "LOG" and "used up" in message["log"]["message"]:
+                    process.kill()
+                    return str(message["log"]["message"])
+    return ""
+
+
+AT_ONE_MOMENT = [{**row, "start Date": ROWS[0]["start Date"], "End Date": ROWS[0]["End Date"]} for row in ROWS[:30]]
+WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for row in ROWS[:3]]
+
+SEEN: dict[str, Callable[[], str]] = {
+    "The field `…` …": lambda: checked(start_date="31.12.2024"),
+    "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
+    "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
+    "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "cannot reach …": lambda: checked(host="no-such-host.invalid"),
+    "no secure connection to …": with_a_certificate_that_is_none,
+    "the API answered with status …. Check `host`": at_an_address_without_the_api,
+    "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"])),
+    "a JSON object instead of an array of rows": lambda: checked(Reading(faults_script=["object_200"])),
+    "the API refused the request with status 412: …": lambda: checked(Reading(max_span_days=0)),
+    "requests are used up, waiting": with_the_own_limit_used_up,
+    "rate limit reached (…), waiting": lambda: synced(
+        0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02)
+    ),
+    "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
+    "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
+    "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
+    "Now asking for … rows at once": lambda: synced(0, ROWS, Reading(response_bytes_limit=40_000)),
+    "cannot be read to the end": lambda: synced(
+        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
+    ),
+    "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES, Reading()),
+}  # fmt: skip
+
+
+def table() -> list[str]:
+    """The first column of the troubleshooting table."""
+    section = PAGE.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    rows = [line.split(" | ")[0].removeprefix("| ").strip() for line in section.splitlines() if line.startswith("| ")]
+    return rows[1:]
+
+
+def test_the_table_has_just_these_rows() -> None:
+    assert table() == list(SEEN)
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_what_the_table_shows_is_what_a_person_sees(seen: str) -> None:
+    said = SEEN[seen]()
+    assert re.search(".*".join(map(re.escape, seen.split("…"))), said), said
+    assert "Traceback" not in said
