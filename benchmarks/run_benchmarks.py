@@ -148,7 +148,8 @@ def table(work: Work, costs: dict[str, list[Cost]]) -> str:
     lines = [
         f"**{work.name}**",
         "",
-        "| | wall, s | CPU, s | CPU s / 1,000 rows | CPU ÷ plain | CPU ÷ declarative | peak, MB | ÷ declarative | requests |",
+        "| | wall, s | CPU, s | CPU s / 1,000 rows | CPU ÷ plain | CPU ÷ declarative "
+        "| peak, MB | ÷ declarative | requests |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
 
