@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec lock clean
+.PHONY: help demo test lint types unit integration spec bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,14 @@ integration: .venv/.installed ## Run the tests against the emulator
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
 
+bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
+	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
+
 lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .tools/.installed: Makefile
@@ -66,4 +69,10 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing PyAirbyte and DuckDB into .venv-demo (a few minutes the first time)"
 	@$(or $(DEMO_PYTHON),$(PYTHON)) -m venv --clear .venv-demo
 	@.venv-demo/bin/python -m pip install $(PIP_QUIET) $(if $(DEMO_PYTHON),,--ignore-requires-python) -r demo/requirements.txt
+	@touch $@
+
+.venv-bench/.installed: benchmarks/requirements.txt Makefile
+	@echo "Installing dlt into .venv-bench"
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
 	@touch $@

@@ -66,7 +66,7 @@ class Emulator:
 
     def __init__(
         self,
-        rows: Mapping[str, Iterable[Row]],
+        rows: Mapping[str, Iterable[Row] | LogStore],
         reading: Reading | None = None,
         *,
         client_id: str = "cs-demo",
@@ -79,7 +79,9 @@ class Emulator:
         self._client_secret = client_secret
         self._host = host
         self._port = port
-        self._stores = {bot_id: LogStore(bot_rows) for bot_id, bot_rows in rows.items()}
+        self._stores = {
+            bot_id: given if isinstance(given, LogStore) else LogStore(given) for bot_id, given in rows.items()
+        }
         self._authorization = Authorization(client_id, client_secret)
         self._rate_limit = RateLimit()
         self._requests: list[RequestSeen] = []

@@ -14,6 +14,8 @@ from airbyte_cdk.sources.streams.concurrent.availability_strategy import StreamA
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 
+from source_kore_llm_logs.components.checkpoints import WindowCursor
+
 
 class BotsInTurn(AbstractStream):
     """The stream as the manifest makes it, its partitions in another order: the first window of every bot, then the
@@ -47,7 +49,7 @@ class BotsInTurn(AbstractStream):
 
     @property
     def cursor(self) -> Cursor:
-        return self._stream.cursor
+        return WindowCursor(self._stream.cursor)
 
     @property
     def block_simultaneous_read(self) -> str:

@@ -39,6 +39,7 @@ from source_kore_llm_logs.components.errors import (
     RetriesExhausted,
     rows_of,
 )
+from source_kore_llm_logs.components.id_set import IdSet
 from source_kore_llm_logs.components.pagination import ROUND_DEPTH, SUSPICIOUS_DEPTH, Form, Server, midnight
 from source_kore_llm_logs.components.records import to_record
 from source_kore_llm_logs.components.report import WindowCount, current_report
@@ -164,7 +165,7 @@ class WindowRetriever(Retriever):
             # Every window of this bot ends the same way, and none may pass for read.
             raise fault
         try:
-            yield from self._read(window, set(), count, stream_slice)
+            yield from self._read(window, IdSet(), count, stream_slice)
         except Fault as fault:
             with self._lock:
                 self._failed_bots.setdefault(bot_id, fault)
@@ -176,10 +177,10 @@ class WindowRetriever(Retriever):
             self.cursor.observe(Record({"end_date": complete_until}, self.name, stream_slice))
 
     def _read(
-        self, window: Window, emitted: set[str], count: WindowCount, stream_slice: StreamSlice
+        self, window: Window, emitted: IdSet, count: WindowCount, stream_slice: StreamSlice
     ) -> Iterator[dict[str, Any]]:
         """The window's own records but those of `emitted`, to which it adds."""
-        known: set[str] = set()
+        known = IdSet()
         twins: Counter[str] = Counter()
         settled_passes = 0
         refused_depth = False
@@ -189,14 +190,15 @@ class WindowRetriever(Retriever):
                 for records in self._pages(window, count, stream_slice, number):
                     received += len(records)
                     ids = {record["id"] for record in records}
-                    known |= ids
+                    for record_id in ids:
+                        known.add(record_id)
+                    owned = self._bounds(window)
                     if len(ids) < len(records):
                         # One page holds no row twice: these are rows that are equal in every column.
                         twins |= Counter(record["id"] for record in records) - Counter(ids)
                     for record in records:
-                        if record["id"] in emitted or not self._owns(window, record, count):
+                        if not self._owns(owned, window, record, count) or not emitted.add(record["id"]):
                             continue
-                        emitted.add(record["id"])
                         fresh += 1
                         count.kept += 1
                         yield record
@@ -222,15 +224,19 @@ class WindowRetriever(Retriever):
         for half in halves:
             yield from self._read(half, emitted, count, stream_slice)
 
-    def _owns(self, window: Window, record: Mapping[str, Any], count: WindowCount) -> bool:
+    def _bounds(self, window: Window) -> tuple[str, str]:
+        """`[first, after)` of the dates that the window holds and that are known to be complete."""
+        end = iso_ms(window.end)
+        return iso_ms(window.start), min(end, self._complete_until.get(window.bot_id, end))
+
+    def _owns(self, owned: tuple[str, str], window: Window, record: Mapping[str, Any], count: WindowCount) -> bool:
         date = record["end_date"] or record["start_date"]
         if date is None:
             # No window holds it: the first that meets it emits it.
             is_new = self._undated.add(window.bot_id, record["id"])
             count.undated += is_new
             return is_new
-        end = iso_ms(window.end)
-        return bool(iso_ms(window.start) <= date < min(end, self._complete_until.get(window.bot_id, end)))
+        return bool(owned[0] <= date < owned[1])
 
     def _pages(
         self, window: Window, count: WindowCount, stream_slice: StreamSlice, number: int = 0

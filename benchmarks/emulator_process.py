@@ -1,0 +1,65 @@
+"""The emulated Kore.ai in a process of its own, with rows that are spliced and not made."""
+
+import json
+import signal
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from threading import Event
+from typing import Any
+
+import requests
+
+from benchmarks.even_log import EvenLog
+from integration_tests.kore_emulator import Emulator, Reading
+
+DAYS = 80
+"""All rows lie in one request's 90 days, so that a script needs no windows."""
+
+
+@contextmanager
+def emulator(rows: int, bots: int, payload_bytes: int, days: int = DAYS) -> Iterator[dict[str, Any]]:
+    """A config that reads all the rows; the server ends with the block."""
+    command = [sys.executable, "-m", "benchmarks.emulator_process"]
+    command += [f"--{name}={value}" for name, value in (("rows", rows), ("bots", bots), ("days", days))]
+    process = subprocess.Popen([*command, f"--payload={payload_bytes}"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        config: dict[str, Any] = json.loads(process.stdout.readline())
+        yield config
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def requests_so_far(config: dict[str, Any]) -> int:
+    return len(requests.get(f"{config['host']}/_emulator/requests", timeout=60).json())
+
+
+def main() -> None:
+    parser = ArgumentParser()
+    for name in ("rows", "bots", "days", "payload"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    options = parser.parse_args()
+    end = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=1)
+    start = end - timedelta(days=options.days)
+    per_bot = options.rows // options.bots
+    logs = {
+        bot: EvenLog(bot, start, end, per_bot, options.payload)
+        for bot in (f"st-00000000-0000-5000-8000-{number:012d}" for number in range(options.bots))
+    }
+    # The CDK's own JWT authenticator gives no `jti`, so a token may be used again.
+    with Emulator(logs, Reading(reject_reused_jti=False)) as server:
+        unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
+        config = server.config(start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}", **unlimited)
+        print(json.dumps(config), flush=True)
+        stopped = Event()
+        signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()
