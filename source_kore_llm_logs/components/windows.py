@@ -190,6 +190,7 @@ class WindowRetriever(Retriever):
             try:
                 for records in self._pages(window, count, stream_slice, number):
                     received += len(records)
+                    kept = count.kept
                     ids = {record["id"] for record in records}
                     for record_id in ids:
                         known.add(record_id)
@@ -203,6 +204,7 @@ class WindowRetriever(Retriever):
                         fresh += 1
                         count.kept += 1
                         yield record
+                    self._report.flow.kept(count.kept - kept)
             except NarrowerSpan:
                 known, twins = IdSet(), Counter()
                 continue
@@ -376,9 +378,13 @@ class WindowRetriever(Retriever):
 
     def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> list[dict[str, Any]]:
         """The records of one request."""
+        self._report.flow.wait_for_room()
         response = self.requester.send_request(
             stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
         )
         assert response is not None
         bot_id = stream_slice.partition["bot_id"]
-        return [to_record(bot_id, row, self._redact) for row in rows_of(response)]
+        rows, size = rows_of(response), len(response.content)
+        del response  # Its bytes take as much memory as the rows.
+        self._report.flow.received(len(rows), size)
+        return [to_record(bot_id, row, self._redact) for row in rows]
