@@ -121,6 +121,7 @@ EMPTY: Record = dict.fromkeys(
     )
 )  # fmt: skip
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
+DETAILS = frozenset(["requestpayload", "responsepayload", "requesttokens", "responsetokens", "promptname"])
 UNDOCUMENTED = frozenset(
     ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
 )
@@ -176,7 +177,7 @@ def details_of(details: Row, record: Record) -> dict[str, Any]:
             record["response_tokens"] = count(value)
         elif name == "promptname" and isinstance(value, str) and record["prompt_name"] in (None, value):
             record["prompt_name"] = value
-        elif value is not None:
+        elif value is not None or name not in DETAILS:
             left[key] = value
     return left
 

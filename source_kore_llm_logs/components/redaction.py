@@ -58,7 +58,7 @@ MODEL = re.compile(
     r"""
     (arn:aws(-us-gov|-cn)?:bedrock:[a-z]{2}(-gov)?-(north|south|east|west|central){1,2}-\d:\d{0,12}
         :(foundation-model|inference-profile)/)?
-    ((publishers/[a-z0-9]{1,12}/)?models/)?
+    ((publishers/(google|anthropic|meta|mistralai|deepseek-ai|qwen|openai)/)?models/)?
     ((us|eu|apac|au|jp|global)\.)?
     ((openai|anthropic|amazon|meta|mistral|mistralai|meta-llama|cohere|ai21|deepseek|deepseek-ai|google|qwen|microsoft|writer)[./])?
     (gpt|chatgpt|o|claude|gemini|gemma|llama|codellama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|
@@ -78,9 +78,9 @@ MODEL = re.compile(
 )
 RESPONSE_ID = re.compile(
     r"""
-    (chatcmpl|cmpl)-([A-Za-z0-9]{20,40}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})  # OpenAI, Azure, servers like them
+    (chatcmpl|cmpl)-([A-Za-z0-9]{26,32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})  # OpenAI, Azure, servers like them
     | resp_[0-9a-f]{32,80}                                                          # OpenAI Responses
-    | (msg|compl)_(bdrk_|vrtx_)?[A-Za-z0-9]{20,32}                                  # Anthropic, also on other clouds
+    | (msg|compl)_(bdrk_|vrtx_)?01[A-Za-z0-9]{22}                                   # Anthropic, also on other clouds
     """,
     re.VERBOSE | re.ASCII,
 )
