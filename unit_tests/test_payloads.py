@@ -2,6 +2,7 @@
 
 import copy
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,7 @@ def test_names_of_models_are_known(model: str) -> None:
     "text",
     ["", "ok", "o", "gpt", "Claude", "Gemini", "Nova", "Mistral", "Philadelphia", "metaphor", "gpt-john-smith",
      "claude-maria", "gpt-4 please", "text", "text:hello", "models/", "us.", "gpt-4-", "gpt--", "ada lovelace",
-     "o\u212a", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
+     "gpt-\u0664", "claude-\u017fonnet", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
      "arn:aws:iam::123456789012:user/maria"],
 )  # fmt: skip
 def test_what_is_not_the_name_of_a_model_is_not_taken_for_one(text: str) -> None:
@@ -237,9 +238,28 @@ def test_what_is_not_the_name_of_a_model_is_not_taken_for_one(text: str) -> None
 def test_ids_of_gemini_that_were_published_are_known_and_text_is_not_taken_for_one() -> None:
     for known in ("UxQ6aM_sKbjFnvgPocrJaA", "oUioaJqMO4y1qtsP4dqUmQM", "9dBSaKxFwKTr3g_RjJXICg"):
         assert is_gemini_id(known)
-        assert not is_gemini_id(known + "\n")
+        assert not is_gemini_id(f"{known[:9]}?!?!{known[9:]}")
     for text in ("MyNameIsMariaAndI", "MariaLivesAt5ElmStreet", "call-me-at-030-1234567", "z" * 22, "A" * 22):
         assert not is_gemini_id(text)
+
+
+def test_an_id_of_gemini_is_a_time_and_three_numbers_and_no_longer_than_that() -> None:
+    def encoded(second: int, numbers: bytes) -> str:
+        return b64encode(second.to_bytes(4, "little") + numbers, altchars=b"-_").rstrip(b"=").decode()
+
+    now = 1_750_000_000
+    three = b"\xac\x45\xc0\xa4\xeb\xde\x0f\xd1\x8c\x95\xc8\x0a"
+    assert is_gemini_id(encoded(now, three))
+    for second in (0, 1_500_000_000, 2_300_000_000):
+        assert not is_gemini_id(encoded(second, three))
+    for numbers in (three[:-1] + b"\xca", three + b"\x01", three[:-5], b"\xff" * 60 + three, three + b"\xff"):
+        assert not is_gemini_id(encoded(now, numbers))
+
+
+def test_a_parameter_at_the_top_of_a_request_wins() -> None:
+    request = {"parameters": {"temperature": 0.9, "top_p": 0.8}, "temperature": 0.1}
+    record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
+    assert (record["temperature"], record["top_p"]) == (0.1, 0.8)
 
 
 @pytest.mark.parametrize(
@@ -257,6 +277,7 @@ def test_ids_of_gemini_that_were_published_are_known_and_text_is_not_taken_for_o
         {"Response Payload": {"usage": {"inputTokens": 2**70}, "object": "response", "incomplete_details": "x"}},
         {"Response Payload": {"usageMetadata": {"promptTokenCount": float("inf"), "thoughtsTokenCount": "7"}}},
         {"Response Payload": {"inputTextTokenCount": 3, "results": [None]}},
+        {"Response Payload": {"prompt_token_count": 2**63, "generation_token_count": 2**63 - 1}},
         {"Response Payload": '{"usage": ', "Request Payload": "[" * 5000},
         {"Response Payload": json.dumps({"body": {"body": {"body": "{}"}}}), "Request Payload": {"body": "{"}},
         {"Response Payload": '{"body":' * 900 + "1" + "}" * 900},
@@ -269,3 +290,4 @@ def test_a_value_of_the_wrong_kind_gives_null_and_never_breaks_the_reader(detail
         orjson.dumps(record)
         for column in OF_A_CALL:
             assert record[column] is None or isinstance(record[column], str | int | float)
+            assert not isinstance(record[column], int) or record[column] < 2**63
