@@ -61,7 +61,7 @@ MODEL = re.compile(
     ((publishers/(google|anthropic|meta|mistralai|deepseek-ai|qwen|openai)/)?models/)?
     ((us|eu|apac|au|jp|global)\.)?
     ((openai|anthropic|amazon|meta|mistral|mistralai|meta-llama|cohere|ai21|deepseek|deepseek-ai|google|qwen|microsoft|writer)[./])?
-    (gpt|chatgpt|o|claude|gemini|gemma|llama|codellama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|
+    (gpt|chatgpt|o(?=\d)|claude|gemini|gemma|llama|codellama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|
         command|titan|nova|phi|deepseek|qwen|palm|bison|jurassic|jamba|palmyra|davinci|babbage|curie|ada|
         text-(davinci|curie|babbage|ada|bison|unicorn|embedding)|model-router|computer-use|codex)
     (\d{1,3}([.]\d{1,3})?[a-z]?|(?=[-._:/@]))
