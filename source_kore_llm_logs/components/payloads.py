@@ -58,7 +58,8 @@ NO_USAGE = Usage()
 
 
 def describe(record: dict[str, Any], request: Json | None, response: Json | None) -> None:
-    """Fills the columns that an opened request and response speak of; a value that is there already stays."""
+    """Fills the columns that an opened request and response speak of; token counts that the log has itself stay."""
+    record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
     if request is not None:
         read_parameters(request, record)
     if response is not None:
@@ -71,7 +72,8 @@ def describe(record: dict[str, Any], request: Json | None, response: Json | None
                 record["request_tokens"] = usage.request
             if record["response_tokens"] is None:
                 record["response_tokens"] = usage.response
-            record["total_tokens"] = usage.total
+            if record["total_tokens"] is None:
+                record["total_tokens"] = usage.total
             record["cached_tokens"] = usage.cached
             record["reasoning_tokens"] = usage.reasoning
     if record["total_tokens"] is None:
