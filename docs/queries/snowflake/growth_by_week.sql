@@ -7,7 +7,7 @@ WITH dated AS (
 ),
 weeks AS (
     SELECT
-        dateadd(day, 1 - dayofweekiso(day), day) AS week,
+        CAST(dateadd(day, 1 - dayofweekiso(day), day) AS DATE) AS week,
         count(*) AS calls,
         count(total_tokens) AS calls_with_tokens,
         sum(total_tokens) AS total_tokens,
@@ -22,7 +22,7 @@ bounds AS (
 compared AS (
     SELECT
         weeks.*,
-        week >= first_day AND dateadd(day, 6, week) <= last_day AS whole_week,
+        week >= first_day AND week + 6 <= last_day AS whole_week,
         lag(week) OVER (ORDER BY week) AS previous_week,
         lag(total_tokens) OVER (ORDER BY week) AS previous_tokens,
         lag(week) OVER (ORDER BY week) >= first_day AS previous_whole
@@ -36,7 +36,7 @@ SELECT
     calls_with_tokens,
     total_tokens,
     CASE
-        WHEN whole_week AND previous_whole AND dateadd(day, 7, previous_week) = week
+        WHEN whole_week AND previous_whole AND previous_week + 7 = week
             THEN round(100 * (total_tokens - previous_tokens) / nullif(previous_tokens, 0), 1)
     END AS tokens_change_percent,
     tokens_per_call
