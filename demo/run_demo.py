@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUILD = REPOSITORY / "build/demo"
 DATABASE = BUILD / "kore_llm_logs.duckdb"
 PAGE = BUILD / "report.html"
-BOTS, DAYS, ROWS_PER_DAY, NEW_ROWS_PER_BOT = 3, 200, 25, 40
+BOTS, DAYS, ROWS_PER_DAY, NEW_ROWS_PER_BOT = 3, 200, 25, 15
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,17 @@ def main() -> int:
         database = duckdb.connect(str(DATABASE), read_only=True)
         database.execute("SET TimeZone = 'UTC'")
         equal = _compare(console, emulator, database)
+        database.close()
     console.rule("What the table says")
     _print_syncs(console, syncs)
-    answers = report.ask(database)
+    with duckdb.connect(str(DATABASE)) as database:
+        answers = report.ask(database)
     report.print_tables(console, answers)
     report.write_page(PAGE, answers)
     console.print(f"Database: {DATABASE.relative_to(REPOSITORY)}")
+    console.print(
+        f"Queries:  {report.QUERIES.relative_to(REPOSITORY)}  (the same for Snowflake and BigQuery beside it)"
+    )
     console.print(f"Charts:   {PAGE.relative_to(REPOSITORY)}  (open it in a browser)")
     return 0 if equal else 1
 

@@ -387,6 +387,8 @@ class Log:
         if price is None or call.request_tokens is None or call.response_tokens is None:
             return None
         cached = call.cached_tokens or 0
+        if cached > call.request_tokens:
+            cached = 0
         cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
         dollars = (call.request_tokens - cached) * price.input_usd + cached * cached_usd
         return Fraction(dollars + call.response_tokens * price.output_usd) / 1_000_000
@@ -674,6 +676,7 @@ ONE_CALL = {
     [
         ({}, "2.5, 1.25, 10", 0.00675),  # 400 at 2.50, 600 at 1.25, 500 at 10, a million each
         ({"cached_tokens": None}, "2.5, 1.25, 10", 0.0075),
+        ({"cached_tokens": 1001}, "2.5, 1.25, 10", 0.0075),
         ({}, "2.5, NULL, 10", 0.0075),
         ({"request_tokens": 0, "cached_tokens": None, "response_tokens": 0}, "2.5, 1.25, 10", 0),
         ({"response_tokens": None}, "2.5, 1.25, 10", None),

@@ -16,7 +16,9 @@ calls AS (
     SELECT
         *,
         coalesce(end_date, start_date) AS ended_at,
-        CAST(coalesce(end_date, start_date) AS DATE) AS day
+        CAST(coalesce(end_date, start_date) AS DATE) AS day,
+        -- None if the provider did not say, or if the log's own count of the request leaves them out.
+        CASE WHEN cached_tokens <= request_tokens THEN cached_tokens ELSE 0 END AS tokens_from_cache
     FROM llm_usage_logs
 )
 SELECT
@@ -35,8 +37,8 @@ SELECT
     prices.model IS NOT NULL AS has_price,
     calls.request_tokens IS NOT NULL AND calls.response_tokens IS NOT NULL AS has_tokens,
     (
-        (calls.request_tokens - coalesce(calls.cached_tokens, 0)) * prices.input_usd
-        + coalesce(calls.cached_tokens, 0) * prices.cached_input_usd
+        (calls.request_tokens - calls.tokens_from_cache) * prices.input_usd
+        + calls.tokens_from_cache * prices.cached_input_usd
         + calls.response_tokens * prices.output_usd
     ) / 1000000 AS cost_usd
 FROM calls
