@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -73,8 +74,11 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
         "DO_NOT_TRACK": "1",
         "AIRBYTE_PROJECT_DIR": str(BUILD),
     }
-    import airbyte
-    from airbyte.caches import DuckDBCache
+    with warnings.catch_warnings():
+        # Libraries that PyAirbyte brings along for BigQuery speak of the end of old versions of Python.
+        warnings.simplefilter("ignore", FutureWarning)
+        import airbyte
+        from airbyte.caches import DuckDBCache
 
     executable: Path = REPOSITORY / ".venv/bin/source-kore-llm-logs"
     source = airbyte.get_source("source-kore-llm-logs", config=emulator.config, local_executable=executable)
@@ -97,6 +101,7 @@ def _sync(name: str, source: airbyte.Source, cache: airbyte.caches.DuckDBCache, 
     requests_before, started = emulator.request_count(), time.monotonic()
     with contextlib.redirect_stdout(_WithoutRemarks(sys.stdout)):
         result = source.read(cache=cache)
+    print()  # PyAirbyte's last line has no end.
     return Sync(
         name,
         result.processed_records,
@@ -125,7 +130,7 @@ class _WithoutRemarks:
 
 def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConnection) -> bool:
     equal = True
-    table = Table("bot", "rows in the emulator", "rows in DuckDB", "missing", "too many")
+    table = _table("bot", "in the emulator", "in DuckDB", "missing", "too many", title="Rows")
     for bot_id, count in emulator.get("rows").items():
         expected = comparison.of_raw_rows(emulator.get(f"rows/{bot_id}"))
         found = comparison.of_table(database, bot_id)
@@ -141,10 +146,18 @@ def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConn
 
 
 def _print_syncs(console: Console, syncs: list[Sync]) -> None:
-    table = Table("sync", "records", "requests", "seconds", title="Syncs", title_justify="left")
+    table = _table("sync", "records", "requests", "seconds", title="Syncs")
     for sync in syncs:
         table.add_row(sync.name, f"{sync.records:,}", str(sync.requests), f"{sync.seconds:.1f}")
     console.print(table)
+
+
+def _table(name: str, *numbers: str, title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(name, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, justify="right")
+    return table
 
 
 if __name__ == "__main__":
