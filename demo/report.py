@@ -148,7 +148,8 @@ PAGE = """<!doctype html>
   h2 {{ font-size: 1rem; margin: .25rem .5rem; }}
   .figures, .charts {{ display: grid; gap: 1rem; grid-template-columns: repeat(4, 1fr); margin: 1rem 0; }}
   .charts {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }}
-  .figures div, section {{ background: white; border: 1px solid #e2e8f0; border-radius: 8px; padding: .75rem; }}
+  .figures div, section {{ background: white; border: 1px solid #e2e8f0; border-radius: 8px; padding: .75rem;
+         min-width: 0; overflow: hidden; }}
   .figures b {{ display: block; font-size: 1.5rem; }}
   .wide {{ grid-column: 1 / -1; }}
   footer, p {{ color: #718096; font-size: .8rem; margin: .25rem .5rem; }}
@@ -212,9 +213,9 @@ def _usage(what: str, answer: Answer) -> go.Figure:
         for side, color in (("request", BLUE), ("response", LIGHT_BLUE))
     ])  # fmt: skip
     labels = [
-        f"{_percent(failed)} of {calls:,} calls failed"
+        f"{_percent(failed)} of {calls:,} failed"
         if tokens is not None
-        else f"no tokens counted, {_percent(failed)} of {calls:,} calls failed"
+        else f"no tokens counted, {_percent(failed)} of {calls:,} failed"
         for tokens, calls, failed in zip(
             answer.column("total_tokens"), answer.column("calls"), answer.column("failed_percent"), strict=True
         )
@@ -339,7 +340,7 @@ def _label(figure: go.Figure, names: Sequence[str], ends: Sequence[Any], labels:
         )
     )
     longest = max((float(end or 0) for end in ends), default=0)
-    figure.update_xaxes(range=[0, 1.5 * longest or 1])
+    figure.update_xaxes(range=[0, 1.6 * longest or 1])
 
 
 def _finished(figure: go.Figure, *, height: int = 0, bars: int = 0, each: int = 28) -> go.Figure:
