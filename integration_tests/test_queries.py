@@ -138,6 +138,11 @@ MORE_PRICES = f"""
 # --- What the rows say, worked out in Python -------------------------------------------------------------------------
 
 
+def first(*values: Any) -> Any:
+    """The first that is not None."""
+    return next((value for value in values if value is not None), None)
+
+
 @dataclass(frozen=True)
 class Call:
     """One row of the API, with what the questions are about. Tokens are None where nobody counted them."""
@@ -162,38 +167,45 @@ class Call:
         response = self.payloads.get("Response Payload")
         return (response.get("usage") or response.get("usageMetadata") or {}) if isinstance(response, dict) else {}
 
-    def _counted(self, key: str, *in_usage: str) -> int | None:
-        found = [self.payloads.get(key), *(self.usage.get(name) for name in in_usage)]
-        return next((count for count in found if count is not None), None)
+    def _used(self, *keys: str) -> int | None:
+        """The sum of what the response's usage says under the keys, if it has the first one."""
+        return sum(self.usage.get(key) or 0 for key in keys) if self.usage.get(keys[0]) is not None else None
 
     @property
     def request_tokens(self) -> int | None:
-        return self._counted("Request Tokens", "prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens")
+        return first(
+            self.payloads.get("Request Tokens"),
+            self._used("prompt_tokens"),
+            self._used("promptTokenCount"),
+            self._used("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
+        )
 
     @property
     def response_tokens(self) -> int | None:
-        return self._counted(
-            "Response Tokens", "completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens"
+        return first(
+            self.payloads.get("Response Tokens"),
+            self._used("completion_tokens"),
+            self._used("candidatesTokenCount", "thoughtsTokenCount"),
+            self._used("outputTokens"),
         )
 
     @property
     def cached_tokens(self) -> int | None:
         if not self.has_cached_column:
             return None
-        details = self.usage.get("prompt_tokens_details") or {}
-        found = [details.get("cached_tokens")]
-        found += [self.usage.get(k) for k in ("cache_read_input_tokens", "cachedContentTokenCount")]
-        found += [self.usage.get("cacheReadInputTokens"), self.usage.get("cacheReadInputTokenCount")]
-        return next((count for count in found if count is not None), None)
+        return first(
+            (self.usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+            self._used("cache_read_input_tokens"),
+            self._used("cachedContentTokenCount"),
+            self._used("cacheReadInputTokens"),
+        )
 
     @property
     def total_tokens(self) -> int | None:
-        total = next(
-            (self.usage[k] for k in ("total_tokens", "totalTokenCount", "totalTokens") if k in self.usage), None
-        )
-        if total is None and self.request_tokens is not None and self.response_tokens is not None:
-            total = self.request_tokens + self.response_tokens
-        return total
+        told = first(*map(self._used, ("total_tokens", "totalTokenCount", "totalTokens")))
+        if told is None and self.request_tokens is not None and self.response_tokens is not None:
+            return self.request_tokens + self.response_tokens
+        return told
 
     @property
     def ended(self) -> datetime | None:
