@@ -73,8 +73,13 @@ def _meant(node: exp.Expression) -> exp.Expression:
 
 
 def answer(database: duckdb.DuckDBPyConnection, dialect: str, question: str) -> list[tuple[Any, ...]]:
-    """The rows that a question gives; moments as milliseconds since 1970."""
+    """The rows that a question gives."""
     (query,) = in_duckdb(dialect, question)
+    return rows_of(database, query)
+
+
+def rows_of(database: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query; moments as milliseconds since 1970."""
     query = query.rstrip().rstrip(";")
     columns = [
         f"epoch_ms({name})" if kind.startswith("TIMESTAMP") else name
@@ -634,6 +639,25 @@ def test_days_are_utc_whatever_the_time_zone_of_the_session(
 ) -> None:
     found = answer(database_in_new_york, "duckdb", question)
     assert_says(found, question, log_of(synced, database_in_new_york))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_one_bot_and_a_few_days_are_looked_at_as_the_page_says(
+    databases: dict[str, duckdb.DuckDBPyConnection], synced: Synced, dialect: str, question: str
+) -> None:
+    page = (QUERIES / "README.md").read_text(encoding="utf-8")
+    (query,), database, log = in_duckdb(dialect, question), databases[dialect], log_of(synced, databases[dialect])
+    for filtered in re.findall(r"`FROM (\(SELECT .*?\))`", page):
+        (table,) = re.findall(r"FROM (\w+)", filtered)
+        filtered = filtered.replace("st-…", BOTS[1])
+        query = re.sub(rf"FROM (your_dataset\.)?{table}\b", f"FROM {filtered}", query)
+    some = [call for call in log.calls if call.bot == BOTS[1] and call.day and call.day >= date(2025, 2, 1)]
+    assert 0 < len(some) < len(log.calls)
+    # A filter by `end_date` leaves out what has none.
+    if "llm_call_costs" not in query:
+        some = [call for call in some if call.row.get("End Date")]
+    assert_says(rows_of(database, query), question, Log(some, log.prices))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
