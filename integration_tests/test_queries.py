@@ -540,6 +540,7 @@ def odd_rows() -> list[dict[str, Any]]:
         row(3, "00:00:00.000", **cached),
         row(30, "00:00:00.000", **cached),
         row(5, **more),
+        row(5, **gpt(9000, 500, **{"Prompt Name": "As dear, with less in all"})),
         row(3, **gpt(None, None, **{"Status": "Failure", "Description": "no tokens"})),
         row(4, **gpt(77, None, Description="tokens of the request only")),
         row(4, **gpt(None, 77, Description="tokens of the response only")),
