@@ -88,11 +88,13 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
     cache = DuckDBCache(db_path=DATABASE)
     console.rule("First sync: everything since the start date")
     first = _sync("first sync", source, cache, emulator)
+    console.print()  # PyAirbyte's last line has no end.
     console.rule("The bots make more calls")
     for bot_id, count in emulator.add_rows(NEW_ROWS_PER_BOT).items():
         console.print(f"{bot_id}: {count} new rows")
     console.rule("Second sync: what is new")
     second = _sync("second sync", source, cache, emulator)
+    console.print()
     cache.get_sql_engine().dispose()
     return [first, second]
 
@@ -101,7 +103,6 @@ def _sync(name: str, source: airbyte.Source, cache: airbyte.caches.DuckDBCache, 
     requests_before, started = emulator.request_count(), time.monotonic()
     with contextlib.redirect_stdout(_WithoutRemarks(sys.stdout)):
         result = source.read(cache=cache)
-    print()  # PyAirbyte's last line has no end.
     return Sync(
         name,
         result.processed_records,
