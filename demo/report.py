@@ -73,8 +73,6 @@ class Answer:
 
 def ask(database: duckdb.DuckDBPyConnection) -> dict[str, Answer]:
     """Make the price table and the view of costs, and run each query file."""
-    # Databases of older syncs lack the column.
-    database.execute("ALTER TABLE llm_usage_logs ADD COLUMN IF NOT EXISTS cached_tokens BIGINT")
     for name in PREPARATION:
         database.execute((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
     answers = {}

@@ -105,8 +105,6 @@ def column_types(schema: Mapping[str, Any], payload: str | None = None, moment: 
         else:
             kind = (options - {"null"}).pop()
             kinds[name] = {"integer": "BIGINT", "number": "DECIMAL(38, 9)", "object": "JSON"}.get(kind, "VARCHAR")
-    # Until the schema has it, so that the queries can be run.
-    kinds.setdefault("cached_tokens", "BIGINT")
     return kinds
 
 

@@ -3,13 +3,14 @@
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
 import requests
 
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import Emulator, Reading, generate_rows, log_store
 
 BOT = "st-a"
 SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-more"
@@ -193,11 +194,13 @@ def test_a_row_slips_in_between_two_pages(where: str, place: int) -> None:
         assert inserted == place
 
 
-def test_rows_can_appear_late_or_from_the_hook() -> None:
+def test_rows_can_appear_late_or_from_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log_store, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with serve([]) as emulator:
-        emulator.add_rows(BOT, [ROWS[1]], appears_after=0.2)
+        emulator.add_rows(BOT, [ROWS[1]], appears_after=60)
         assert sessions(post(emulator)) == []
-        time.sleep(0.25)
+        now[0] = 61
         emulator.before_response = lambda seen: emulator.add_rows(seen.bot_id, [ROWS[2]])
         assert sessions(post(emulator)) == [2, 1]
         assert [seen.rows for seen in emulator.requests] == [0, 2]
