@@ -74,6 +74,13 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def source_specification() -> object:
+    """What the command prints for `spec` when it runs from the source."""
+    (message,) = command.run("spec").of_type("SPEC")
+    return message["spec"]
+
+
 def specification(program: Path, folder: Path) -> object:
     """What an installed command prints for `spec`, run from a folder where the source is not."""
     (message,) = [m for m in command.parse(run(program, "spec", cwd=folder)) if m["type"] == "SPEC"]
@@ -142,19 +149,21 @@ def test_the_index_will_take_the_metadata(dist: Path) -> None:
     run(RELEASE_TOOLS / "twine", "check", "--strict", *dist.iterdir())
 
 
-def test_installed_with_pip_it_prints_its_spec(wheel: Path, locked: Path, tmp_path: Path) -> None:
+def test_installed_with_pip_it_prints_its_spec(
+    wheel: Path, locked: Path, source_specification: object, tmp_path: Path
+) -> None:
     uv, python = RELEASE_TOOLS / "uv", tmp_path / "clean" / "bin" / "python"
     run(sys.executable, "-m", "venv", tmp_path / "clean")
     # pip takes half a minute for the dependencies alone, so they are there already, and pip finds that they are enough.
     run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--requirement", locked)
     run(python, "-m", "pip", "install", "--quiet", "--no-index", wheel, cwd=tmp_path)
     run(python, "-m", "pip", "check")
-    installed = specification(python.with_name("source-kore-llm-logs"), tmp_path)
-    (message,) = command.run("spec").of_type("SPEC")
-    assert installed == message["spec"]
+    assert specification(python.with_name("source-kore-llm-logs"), tmp_path) == source_specification
 
 
-def test_installed_with_pipx_it_prints_its_spec(wheel: Path, locked: Path, tmp_path: Path) -> None:
+def test_installed_with_pipx_it_prints_its_spec(
+    wheel: Path, locked: Path, source_specification: object, tmp_path: Path
+) -> None:
     home = {
         "PIPX_HOME": str(tmp_path / "pipx"),
         "PIPX_BIN_DIR": str(tmp_path / "bin"),
@@ -163,14 +172,12 @@ def test_installed_with_pipx_it_prints_its_spec(wheel: Path, locked: Path, tmp_p
         "UV_CONSTRAINT": str(locked),
     }
     run(RELEASE_TOOLS / "pipx", "install", "--python", sys.executable, wheel, environment=home, cwd=tmp_path)
-    installed = specification(tmp_path / "bin" / "source-kore-llm-logs", tmp_path)
-    (message,) = command.run("spec").of_type("SPEC")
-    assert installed == message["spec"]
+    assert specification(tmp_path / "bin" / "source-kore-llm-logs", tmp_path) == source_specification
 
 
 @pytest.mark.parametrize("version", PYTHONS)
 def test_installed_with_uv_it_reads_every_row_on_python(
-    version: str, wheel: Path, locked: Path, tmp_path: Path
+    version: str, wheel: Path, locked: Path, source_specification: object, tmp_path: Path
 ) -> None:
     uv, clean = RELEASE_TOOLS / "uv", tmp_path / "clean"
     run(uv, "venv", "--quiet", "--python", interpreter(version), clean)
@@ -179,8 +186,7 @@ def test_installed_with_uv_it_reads_every_row_on_python(
     assert run(python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))").strip() == version
 
     program = clean / "bin" / "source-kore-llm-logs"
-    (message,) = command.run("spec").of_type("SPEC")
-    assert specification(program, tmp_path) == message["spec"]
+    assert specification(program, tmp_path) == source_specification
     now = datetime.now(timezone.utc)
     rows = generate_rows("st-alpha", now - timedelta(days=100), now - timedelta(minutes=5), 250, 1)
     with Emulator({"st-alpha": rows}, Reading(max_page=100)) as emulator:
