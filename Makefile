@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types workflows unit integration spec bench build package-test audit version lock clean
+.PHONY: help demo test lint types unit integration spec bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,22 +28,11 @@ lint: .venv/.installed ## Check style and formatting (ruff)
 types: .venv/.installed ## Check types (mypy, strict)
 	@$(BIN)/mypy
 
+.PHONY: workflows build package-test audit version
 workflows: .venv-release/.installed ## Check the GitHub workflows (their schema, and zizmor for what is unsafe)
 	@.venv-release/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-release/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv-release/bin/zizmor --quiet --offline --persona pedantic .github
-
-unit: .venv/.installed ## Run the unit tests
-	@$(BIN)/python -m pytest unit_tests
-
-integration: .venv/.installed .venv-release/.installed ## Run the tests against the emulator
-	@$(BIN)/python -m pytest integration_tests
-
-spec: .venv/.installed ## Print the connector's specification
-	@$(BIN)/source-kore-llm-logs spec
-
-bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
-	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
 
 # Without SOURCE_DATE_EPOCH, Poetry writes one fixed date into both: their bytes depend on the source alone.
 build: .tools/.installed ## Build the wheel and the sdist into dist/, the same bytes each time
@@ -64,12 +53,25 @@ audit: .tools/.installed .venv-release/.installed ## Look the locked dependencie
 version: ## Print the version
 	@sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml
 
+unit: .venv/.installed ## Run the unit tests
+	@$(BIN)/python -m pytest unit_tests
+
+integration: .venv/.installed .venv-release/.installed ## Run the tests against the emulator
+	@$(BIN)/python -m pytest integration_tests
+
+spec: .venv/.installed ## Print the connector's specification
+	@$(BIN)/source-kore-llm-logs spec
+
+bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
+	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
+
 lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .venv-release .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv-release
 
 .tools/.installed: Makefile
 	@echo "Installing Poetry into .tools"
@@ -88,6 +90,12 @@ clean: ## Remove the environments and everything that was made
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --editable .
 	@touch $@
 
+.venv-release/.installed: .ci/requirements-release.txt Makefile
+	@echo "Installing the tools that build, check and audit a release into .venv-release"
+	@$(PYTHON) -m venv --clear .venv-release
+	@.venv-release/bin/python -m pip install $(PIP_QUIET) -r .ci/requirements-release.txt
+	@touch $@
+
 # PyAirbyte and a connector do not fit in one environment. On Python 3.13, which PyAirbyte does not claim, its check is waived.
 .venv-demo/.installed: demo/requirements.txt Makefile
 	@echo "Installing PyAirbyte and DuckDB into .venv-demo (a few minutes the first time)"
@@ -99,10 +107,4 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing dlt into .venv-bench"
 	@$(PYTHON) -m venv --clear .venv-bench
 	@.venv-bench/bin/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
-	@touch $@
-
-.venv-release/.installed: .ci/requirements-release.txt Makefile
-	@echo "Installing the tools that build, check and audit a release into .venv-release"
-	@$(PYTHON) -m venv --clear .venv-release
-	@.venv-release/bin/python -m pip install $(PIP_QUIET) -r .ci/requirements-release.txt
 	@touch $@
