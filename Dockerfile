@@ -3,7 +3,8 @@
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.0.2@sha256:9fdb1888c4264cf6fee473649ecb593f56f58e5d0096a87ee0b231777e2e3e73
 
 FROM ${BASE_IMAGE} AS build
-USER root
+# hadolint ignore=DL3002
+USER 0:0
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python3 -m venv /poetry \
@@ -32,5 +33,6 @@ LABEL io.airbyte.name=airbyte/source-kore-llm-logs \
 # The one place that is written to: a read-only root file system needs nothing more.
 VOLUME /tmp
 WORKDIR /connector
+# The base's own user, named by number so that Kubernetes sees that it is not root.
 USER 1000:1000
 ENTRYPOINT ["/connector/bin/source-kore-llm-logs"]
