@@ -2,9 +2,8 @@
 
 import json
 import subprocess
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import yaml
 
 from benchmarks.emulator_process import emulator as even_emulator
 from integration_tests import command
-from integration_tests.command import CATALOG, Outcome, finished
+from integration_tests.command import CATALOG, finished, stopped
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs.components.records import to_record
 
@@ -105,21 +104,9 @@ def test_bad_input_ends_with_one_in_the_image_too(
     assert "Traceback" not in outcome.stdout + outcome.stderr
 
 
-def stopped(line: list[str], name: str, after: str) -> tuple[Outcome, float]:
-    """Runs a container until it prints a message of a type, then sends it SIGTERM; the seconds it took to end."""
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    printed = []
-    for text in process.stdout:
-        printed.append(text)
-        if json.loads(text)["type"] == after:
-            break
-    subprocess.run(["docker", "kill", "--signal=TERM", name], check=True, capture_output=True)
-    told = time.monotonic()
-    stdout = "".join([*printed, process.stdout.read()])
-    code = process.wait(timeout=60)
-    return Outcome(code, command.parse(stdout), stdout, process.stderr.read()), time.monotonic() - told
+def sigterm(name: str) -> Callable[[int], object]:
+    """Sends SIGTERM to process 1 of the container of this name."""
+    return lambda _: subprocess.run(["docker", "kill", "--signal=TERM", name], check=True, capture_output=True)
 
 
 def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_from_its_last_state(
@@ -129,7 +116,7 @@ def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_fro
     config = emulator.config(window_days=30)
     name = f"kore-{uuid.uuid4().hex}"
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome, seconds = stopped(line, name, after="STATE")
+    outcome, seconds = stopped(line, sigterm(name), after="STATE")
     assert outcome.code == 143
     assert seconds < 5
     assert outcome.stdout.endswith("\n")
@@ -145,7 +132,7 @@ def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator:
     name = f"kore-{uuid.uuid4().hex}"
     config = emulator.config(requests_per_minute=1)
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome, seconds = stopped(line, name, after="RECORD")
+    outcome, seconds = stopped(line, sigterm(name), after="RECORD")
     assert outcome.code == 143
     assert seconds < 5
 
