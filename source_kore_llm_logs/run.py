@@ -69,7 +69,7 @@ def _end_when_told(logger: logging.Logger) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # every later thread inherits this
 
     def wait() -> None:
-        told = signal.sigwait(signals)
+        told = signal.Signals(signal.sigwait(signals))
         logger.warning("Ended by %s. The next sync goes on from the last STATE message.", told.name)
         with PRINT_BUFFER.lock:
             PRINT_BUFFER.flush()

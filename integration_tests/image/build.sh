@@ -9,6 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH="$PWD/integration_tests/image/bin:$PATH"
 image=localhost/source-kore-llm-logs:test
 packages=(podman runc fuse-overlayfs debootstrap)
+# shellcheck source=/dev/null
+release=$(. /etc/os-release && echo "${VERSION_CODENAME-unknown}")
 mkdir -p build
 exec 9>build/image.lock 3>&1 1>&2
 flock 9 # tests that run side by side build once
@@ -28,8 +30,8 @@ install_engine() {
 
 # A minimal Debian with the Python of its release, from the mirror and release that apt uses here.
 make_stand_in() {
-    local name=$1 release mirror root
-    release=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+    local name=$1 mirror root
+    # shellcheck disable=SC2016 # apt-get fills this in
     mirror=$(apt-get indextargets --format '$(SITE)' "Codename: $release" "Component: main" "Created-By: Packages" | head -1)
     root=$(mktemp -d)
     debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$root" "$mirror" >/dev/null
@@ -41,7 +43,7 @@ make_stand_in() {
 find_base() {
     local named stand_in
     named=$(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
-    stand_in=localhost/source-kore-llm-logs-base:$(. /etc/os-release && echo "${VERSION_CODENAME-unknown}")
+    stand_in=localhost/source-kore-llm-logs-base:$release
     for base in "$named" "$stand_in"; do
         if docker image inspect "$base" >/dev/null 2>&1; then return; fi
     done
