@@ -19,10 +19,12 @@ RUN /poetry/bin/poetry export --output locked.txt \
 COPY README.md ./
 COPY source_kore_llm_logs ./source_kore_llm_logs
 RUN /poetry/bin/poetry build --format wheel \
-    && /poetry/bin/pip --python /connector/bin/python install --no-deps dist/*.whl
+    && /poetry/bin/pip --python /connector/bin/python install --no-deps --root /code dist/*.whl
 
 FROM ${BASE_IMAGE}
+# Two layers: a new version of the connector is a small one on top of the dependencies.
 COPY --from=build /connector /connector
+COPY --from=build /code/connector /connector
 ENV PATH=/connector/bin:$PATH PYTHONUNBUFFERED=1 AIRBYTE_ENTRYPOINT=/connector/bin/source-kore-llm-logs
 LABEL io.airbyte.name=airbyte/source-kore-llm-logs \
     io.airbyte.version=0.1.0 \

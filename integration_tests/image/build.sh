@@ -7,7 +7,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH="$PWD/integration_tests/image/bin:$PATH"
-image=localhost/source-kore-llm-logs:test
 packages=(podman runc fuse-overlayfs debootstrap)
 # shellcheck source=/dev/null
 release=$(. /etc/os-release && echo "${VERSION_CODENAME-unknown}")
@@ -61,11 +60,9 @@ if [ "${1-}" = --install ] && ! docker info >/dev/null 2>&1; then install_engine
 docker info >/dev/null 2>&1 || cannot "there is no container engine that works (make image-test, as root, installs podman)"
 base=${BASE_IMAGE-}
 [ -n "$base" ] || find_base
-# What was built from these very files needs no building.
+# The name is made of what is built, so that nothing is built twice and no other folder's image is taken for this one.
 contents=$(find Dockerfile .dockerignore pyproject.toml poetry.lock README.md source_kore_llm_logs -type f ! -name '*.pyc' |
-    LC_ALL=C sort | xargs sha256sum | cat - <(echo "$base") | sha256sum | cut -d ' ' -f 1)
-built=$(docker image inspect --format '{{index .Config.Labels "contents"}}' "$image" 2>/dev/null || true)
-if [ "$built" != "$contents" ]; then
-    docker build --build-arg "BASE_IMAGE=$base" --label "contents=$contents" --tag "$image" .
-fi
+    LC_ALL=C sort | xargs sha256sum | cat - <(echo "$base") | sha256sum | head -c 12)
+image=localhost/source-kore-llm-logs:$contents
+docker image inspect "$image" >/dev/null 2>&1 || docker build --build-arg "BASE_IMAGE=$base" --tag "$image" .
 echo "$image" >&3
