@@ -41,6 +41,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     version = DATA["dockerImageTag"]
     assert found(r'^version = "(.+)"$', "pyproject.toml") == [version]
     assert found(r"(?:io\.airbyte|org\.opencontainers\.image)\.version=(\S+)", "Dockerfile") == [version] * 2
+    assert set(found(r"airbyte/source-kore-llm-logs:(\d\S+)", "README.md")) == {version}
     assert found(r"^## \[?(\d+\.\d+\.\d+)", "CHANGELOG.md")[0] == version
     page = found(r"^\| (\d+\.\d+\.\d+) \|", "docs/integrations/sources/kore-llm-logs.md")
     assert page[0] == version
