@@ -71,7 +71,7 @@ bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with 
 
 image: ## Build the image on the base that metadata.yaml names (another: BASE_IMAGE=...)
 	@$(IMAGE)/bin/docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
-		--tag airbyte/source-kore-llm-logs:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+		--tag airbyte/source-kore-llm-logs:$$($(MAKE) --silent version) .
 
 image-test: .venv/.installed ## Build the image, on a stand-in where its base cannot be had, and run its tests (as root, installs podman)
 	@$(IMAGE)/build.sh --install
