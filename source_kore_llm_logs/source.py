@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airbyte_cdk.models import (
+    AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteStateMessage,
@@ -31,6 +32,7 @@ CHECKED_AT_ONCE = 16
 class SourceKoreLlmLogs(YamlDeclarativeSource):
     """Kore.ai's LLM usage logs as an Airbyte source.
 
+    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command.
     Raises AirbyteTracedException (config error) if the config cannot be used.
     """
 
@@ -41,6 +43,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ):
         super().__init__(path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state)
+        self._bare = config is None
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         """The manifest's stream; its bots take turns."""
@@ -76,6 +79,11 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             return AirbyteConnectionStatus(status=Status.FAILED, message=" ".join(faults))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        if self._bare:
+            return SourceKoreLlmLogs(config=config).discover(logger, config)
+        return super().discover(logger, config)
+
     def read(
         self,
         logger: logging.Logger,
@@ -83,6 +91,9 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
+        if self._bare:
+            yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
+            return
         with sync_report() as report:
             try:
                 yield from report.flow.printing(each_fault_once(super().read(logger, config, catalog, state)))
