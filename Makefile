@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec bench lock clean
+.PHONY: help demo test lint types unit integration destinations spec bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## List the targets
 demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
 	@.venv-demo/bin/python demo/run_demo.py
 
-test: lint types ## Everything that CI runs: lint, types, unit and integration tests
+test: lint types destinations ## Everything that CI runs: lint, types, unit and integration tests
 	@$(BIN)/python -m pytest unit_tests integration_tests
 
 lint: .venv/.installed ## Check style and formatting (ruff)
@@ -34,6 +34,9 @@ unit: .venv/.installed ## Run the unit tests
 integration: .venv/.installed ## Run the tests against the emulator
 	@$(BIN)/python -m pytest integration_tests
 
+destinations: ## Install what the tests of destinations need; they skip, and say so, what could not be installed
+	-@$(MAKE) --no-print-directory --keep-going .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
+
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
 
@@ -44,7 +47,7 @@ lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-bench .venv-lake .venv-snowflake .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .tools/.installed: Makefile
@@ -75,4 +78,16 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing dlt into .venv-bench"
 	@$(PYTHON) -m venv --clear .venv-bench
 	@.venv-bench/bin/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
+	@touch $@
+
+.venv-lake/.installed: integration_tests/destinations/lake-requirements.txt Makefile
+	@echo "Installing dlt and an S3 server into .venv-lake"
+	@$(PYTHON) -m venv --clear .venv-lake
+	@.venv-lake/bin/python -m pip install $(PIP_QUIET) -r $<
+	@touch $@
+
+.venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt Makefile
+	@echo "Installing a stand-in for Snowflake into .venv-snowflake"
+	@$(PYTHON) -m venv --clear .venv-snowflake
+	@.venv-snowflake/bin/python -m pip install $(PIP_QUIET) -r $<
 	@touch $@
