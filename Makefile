@@ -35,7 +35,7 @@ integration: .venv/.installed ## Run the tests against the emulator
 	@$(BIN)/python -m pytest integration_tests
 
 destinations: ## Install what the tests of destinations need; they skip, and say so, what could not be installed
-	-@$(MAKE) --no-print-directory --keep-going .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
+	-@$(MAKE) --no-print-directory --keep-going --jobs=3 .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
 
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec

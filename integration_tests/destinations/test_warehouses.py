@@ -44,9 +44,9 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
     young = records_of({bot: emulator.rows(bot)[-10:] for bot in old_rows()})
 
     def equal(table: Table, *more: Any) -> None:
+        assert table.types == expected_types(destination)
         expected = [*all_records(emulator), *more]
         assert_same_rows(table.rows, expected, decimals=9, digits=DIGITS.get(destination))
-        assert table.types == expected_types(destination)
         payloads = {row[column] for row in table.rows for column in KIND if KIND[column] == "json"}
         assert payloads & {None, "null"} == {ABSENT[destination]}
 
