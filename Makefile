@@ -12,7 +12,7 @@ IMAGE := integration_tests/image
 SCRIPTS := .ci/run $(IMAGE)/build.sh $(IMAGE)/bin/docker
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec bench image image-test qa lock clean
+.PHONY: help demo test lint types unit integration destinations spec bench image image-test qa lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## List the targets
 demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
 	@.venv-demo/bin/python demo/run_demo.py
 
-test: lint types workflows ## Everything that CI runs: lint, types, workflows, unit and integration tests
+test: lint types workflows destinations ## Everything that CI runs: lint, types, workflows, unit and integration tests
 	@$(BIN)/python -m pytest unit_tests integration_tests
 
 lint: .venv/.installed .tools/.linters ## Check style and formatting (ruff), the Dockerfile (hadolint) and scripts (shellcheck)
@@ -63,6 +63,9 @@ unit: .venv/.installed ## Run the unit tests
 integration: .venv/.installed .venv-release/.installed ## Run the tests against the emulator
 	@$(BIN)/python -m pytest integration_tests
 
+destinations: ## Install what the tests of destinations need; they skip, and say so, what could not be installed
+	-@$(MAKE) --no-print-directory --keep-going --jobs=3 .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
+
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
 
@@ -84,9 +87,8 @@ lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .venv-qa .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf .venv-release
 
 .tools/.installed: Makefile
 	@echo "Installing Poetry into .tools"
@@ -132,4 +134,16 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing Airbyte's QA checks into .venv-qa (a few minutes the first time)"
 	@$(PYTHON) -m venv --clear .venv-qa
 	@.venv-qa/bin/python -m pip install $(PIP_QUIET) -r integration_tests/airbyte_qa_requirements.txt
+	@touch $@
+
+.venv-lake/.installed: integration_tests/destinations/lake-requirements.txt Makefile
+	@echo "Installing dlt and an S3 server into .venv-lake"
+	@$(PYTHON) -m venv --clear .venv-lake
+	@.venv-lake/bin/python -m pip install $(PIP_QUIET) -r $<
+	@touch $@
+
+.venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt Makefile
+	@echo "Installing a stand-in for Snowflake into .venv-snowflake"
+	@$(PYTHON) -m venv --clear .venv-snowflake
+	@.venv-snowflake/bin/python -m pip install $(PIP_QUIET) -r $<
 	@touch $@
