@@ -7,10 +7,12 @@ DEMO_PYTHON ?= $(shell for p in "$(PYTHON)" python3.12 python3.11 python3.10; do
 
 POETRY := .tools/bin/poetry
 BIN := .venv/bin
+# The tests of the configuration form need npm and skip without it.
+FORM := $(if $(shell command -v npm),integration_tests/form/node_modules/.installed)
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec bench lock clean
+.PHONY: help demo test lint types unit integration spec form bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +20,7 @@ help: ## List the targets
 demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
 	@.venv-demo/bin/python demo/run_demo.py
 
-test: lint types ## Everything that CI runs: lint, types, unit and integration tests
+test: lint types $(FORM) .venv-demo/.installed ## Everything that CI runs: lint, types, unit and integration tests
 	@$(BIN)/python -m pytest unit_tests integration_tests
 
 lint: .venv/.installed ## Check style and formatting (ruff)
@@ -31,11 +33,14 @@ types: .venv/.installed ## Check types (mypy, strict)
 unit: .venv/.installed ## Run the unit tests
 	@$(BIN)/python -m pytest unit_tests
 
-integration: .venv/.installed ## Run the tests against the emulator
+integration: .venv/.installed $(FORM) .venv-demo/.installed ## Run the tests against the emulator
 	@$(BIN)/python -m pytest integration_tests
 
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
+
+form: .venv/.installed $(FORM) ## Draw the picture of the configuration form for the docs (needs npm and Chromium)
+	@$(BIN)/python -m integration_tests.form.show
 
 bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
 	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
@@ -44,7 +49,7 @@ lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-bench .tools integration_tests/form/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .tools/.installed: Makefile
@@ -69,6 +74,11 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing PyAirbyte and DuckDB into .venv-demo (a few minutes the first time)"
 	@$(or $(DEMO_PYTHON),$(PYTHON)) -m venv --clear .venv-demo
 	@.venv-demo/bin/python -m pip install $(PIP_QUIET) $(if $(DEMO_PYTHON),,--ignore-requires-python) -r demo/requirements.txt
+	@touch $@
+
+integration_tests/form/node_modules/.installed: integration_tests/form/package.json integration_tests/form/package-lock.json
+	@echo "Installing the form's npm packages"
+	@cd integration_tests/form && npm ci --silent
 	@touch $@
 
 .venv-bench/.installed: benchmarks/requirements.txt Makefile
