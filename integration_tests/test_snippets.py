@@ -108,11 +108,14 @@ def test_the_cron_script_keeps_the_state_and_a_failed_sync_changes_nothing(emula
     def run_by_cron() -> subprocess.CompletedProcess[str]:
         return typed(f"exec sh {shlex.quote(str(script))}", Path("/"))
 
+    def files() -> list[Path]:
+        return sorted(folder.glob("records-*.jsonl"))
+
     def kept() -> list[str]:
-        return [(folder / name).read_text() for name in ("records.jsonl", "state.json")]
+        return [file.read_text() for file in (*files(), folder / "state.json")]
 
     def stored() -> list[str]:
-        return [json.loads(line)["id"] for line in (folder / "records.jsonl").read_text().splitlines()]
+        return [json.loads(line)["id"] for file in files() for line in file.read_text().splitlines()]
 
     well(run_by_cron())
     assert set(stored()) == ids(ROWS)
@@ -147,7 +150,7 @@ def test_the_cron_script_does_not_run_twice_at_once(folder: Path) -> None:
             assert "still running" in well(typed("sh sync.sh", folder))
         finally:
             other.terminate()
-    assert not (folder / "records.jsonl").exists()
+    assert not (folder / "state.json").exists()
 
 
 @needs_pyairbyte
@@ -180,7 +183,7 @@ def engine() -> str | None:
 
 def docker_lines() -> list[list[str]]:
     text = block(PAGE, "Usage on the command line", "docker build")
-    return [shlex.split(line) for line in text.splitlines()]
+    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines()]
 
 
 def test_the_docker_commands_run_the_protocols_commands_on_files_that_they_mount() -> None:

@@ -1,5 +1,6 @@
 """The form that a person fills in: as Airbyte would show it, in a real browser, from the connector's own `spec`."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -10,6 +11,7 @@ from jsonschema import Draft201909Validator
 from integration_tests.command import run
 from integration_tests.form.show import DRAWN_FROM, PICTURE, digest, missing, show, specification
 from integration_tests.kore_emulator import Emulator, generate_rows
+from source_kore_llm_logs.components.configuration import BOT_ID, INSTANT, WHOLE_NUMBERS, base_url
 
 BOT = "st-alpha"
 
@@ -179,6 +181,25 @@ def test_examples_and_defaults_are_values_that_the_field_accepts(spec: dict[str,
         assert field.get("examples") or says_it_all, name
         for value in [*field.get("examples", []), *([field["default"]] if "default" in field else [])]:
             assert Draft201909Validator(field).is_valid(value), (name, value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["platform.kore.ai", " https://platform.kore.ai/ ", "https://platform.kore.ai/api", "kore.example.com:8443/api/",
+     "http://127.0.0.1:8099", "HTTPS://PLATFORM.KORE.AI", "http://[::1]:80"],
+)  # fmt: skip
+def test_no_host_that_the_connector_takes_is_refused_by_the_form(spec: dict[str, Any], host: str) -> None:
+    assert base_url(host)
+    assert re.search(spec["properties"]["host"]["pattern"], host)
+
+
+def test_dates_and_bots_are_held_to_the_pattern_that_the_connector_holds_them_to(spec: dict[str, Any]) -> None:
+    properties = spec["properties"]
+    assert properties["start_date"]["pattern"] == f"^{INSTANT.pattern}$"
+    assert properties["end_date"]["pattern"] == f"^(|{INSTANT.pattern})$"
+    assert properties["bot_ids"]["items"]["pattern"] == rf"^\s*{BOT_ID.pattern}\s*$"
+    for name, (lowest, highest) in WHOLE_NUMBERS.items():
+        assert (properties[name]["minimum"], properties[name]["maximum"]) == (lowest, highest), name
 
 
 def test_each_field_has_a_place_of_its_own_in_a_card(spec: dict[str, Any]) -> None:
