@@ -63,8 +63,8 @@ def arguments(command: str, folder: Path, **documents: Any) -> list[str]:
 
 
 def parse(stdout: str) -> list[dict[str, Any]]:
-    """Every line of stdout must be a protocol message."""
-    return [json.loads(line) for line in stdout.splitlines() if line.strip()]
+    """Every line of stdout must be a protocol message; only a line feed ends a line."""
+    return [json.loads(line) for line in stdout.split("\n") if line.strip()]
 
 
 def finished(line: list[str], timeout: float = 120) -> Outcome:

@@ -54,6 +54,7 @@ def test_the_headings_are_airbytes_in_airbytes_order() -> None:
 
 def test_every_column_is_in_the_table_with_its_type() -> None:
     documented = documented_columns()
+    assert sorted(documented) == sorted(SCHEMA)
     for name, column in SCHEMA.items():
         kinds = set(column["type"] if isinstance(column["type"], list) else [column["type"]]) - {"null"}
         if "airbyte_type" in column:

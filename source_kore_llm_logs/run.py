@@ -16,6 +16,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.errors import Fault
 from source_kore_llm_logs.components.sentences import install
+from source_kore_llm_logs.memory import give_back_what_is_freed
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
 
@@ -53,6 +54,7 @@ def run(arguments: list[str] | None = None) -> None:
     logger = init_logger("airbyte")
     init_uncaught_exception_handler(logger)
     install()
+    give_back_what_is_freed()
     is_check = arguments[:1] == ["check"]
     try:
         source = _source(arguments)

@@ -18,11 +18,12 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.bounds import moment
 from source_kore_llm_logs.components.configuration import ExactConfiguration, iso_ms
+from source_kore_llm_logs.components.errors import HostUnreachable
 from source_kore_llm_logs.components.report import sync_report
 from source_kore_llm_logs.components.sentences import each_fault_once
 from source_kore_llm_logs.components.turns import BotsInTurn
-from source_kore_llm_logs.components.windows import moment
 
 CHECKED_AT_ONCE = 16
 
@@ -46,7 +47,10 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         return [BotsInTurn(stream) for stream in super().streams(config)]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Asks every bot for the last minute, in parallel, with the requests of a sync; lists all that fail."""
+        """Asks every bot for one row, in parallel, with the requests of a sync; lists all that fail and why.
+
+        A host that cannot be reached is told of once, and no further bot is tried.
+        """
         exact = dict(config)
         ExactConfiguration().transform(exact)
         last_minute = {
@@ -57,9 +61,17 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             "__checking": True,
         }
         (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
-        bots = {str(p.to_slice()["bot_id"]): p for p in stream.generate_partitions()}  # type: ignore[index]
+        faults = []
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-            faults = [fault for fault in pool.map(_fault_of, bots.values()) if fault]
+            for check in [pool.submit(_check, window) for window in stream.generate_partitions()]:
+                try:
+                    check.result()
+                except HostUnreachable as fault:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    faults = [str(fault.message)]
+                    break
+                except AirbyteTracedException as fault:
+                    faults.append(str(fault.message))
         if faults:
             return AirbyteConnectionStatus(status=Status.FAILED, message=" ".join(faults))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -73,16 +85,12 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
     ) -> Iterator[AirbyteMessage]:
         with sync_report() as report:
             try:
-                yield from each_fault_once(super().read(logger, config, catalog, state))
+                yield from report.flow.printing(each_fault_once(super().read(logger, config, catalog, state)))
             finally:
                 report.summary()
 
 
-def _fault_of(partition: Partition) -> str | None:
-    """What keeps a bot from being read, in a sentence; None if nothing does."""
-    try:
-        for _ in partition.read():
-            pass
-    except AirbyteTracedException as error:
-        return error.message
-    return None
+def _check(window: Partition) -> None:
+    """Raises what keeps a bot from being read."""
+    for _ in window.read():
+        pass

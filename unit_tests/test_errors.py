@@ -1,6 +1,8 @@
 """What each answer means: rows, a wait, another try, a smaller page, or one sentence."""
 
 import json
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -9,10 +11,12 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 
 from source_kore_llm_logs.components.errors import (
+    DEEPEST_PARSED,
     MAX_RATE_WAITS,
     MAX_TRIES,
     TRIES_BEFORE_A_SMALLER_PAGE,
     Fault,
+    HostUnreachable,
     KoreBackoff,
     KoreErrorHandler,
     PageTooLarge,
@@ -136,6 +140,42 @@ def test_a_wait_is_as_long_as_the_server_says_or_the_window_needs() -> None:
     assert 240 <= wait(answer(400, hour), 9) <= 300
     assert wait(answer(503), 1) < 1
     assert wait(answer(503), 20) <= 90
+
+
+def test_retry_after_may_be_a_date() -> None:
+    in_a_minute = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    assert 57 <= KoreBackoff().backoff_time(answer(429, **{"Retry-After": in_a_minute}), 1) <= 60
+    long_ago = format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True)
+    assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": long_ago}), 1) == 0.1
+    assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": "soon"}), 4) >= 48
+
+
+@pytest.mark.parametrize("depth", [2, DEEPEST_PARSED - 2, DEEPEST_PARSED, 1_500, 100_000])
+def test_rows_of_any_depth_are_read_and_nothing_of_them_is_lost(depth: int) -> None:
+    deep = '{"a": [' * (depth // 2) + '"] } \\" leaf"' + "]}" * (depth // 2)
+    found = rows_of(answer(200, f'[{{"x": 1, "deep": {deep}, "y": {deep}}}, {{"next": true}}]'.encode()))
+    assert (found[0]["x"], found[1]) == (1, {"next": True})
+    for value in (found[0]["deep"], found[0]["y"]):
+        levels = 0
+        while not isinstance(value, str):
+            value = value["a"] if isinstance(value, dict) else value[0]
+            levels += 1
+        assert "leaf" in value
+        levels_left_as_text = 2 * value.count('{"a": [') + value.startswith("[")
+        assert levels + levels_left_as_text == depth
+
+
+def test_a_page_that_is_deep_and_cut_off_is_still_known_as_cut_off() -> None:
+    body = ('[{"deep": ' + "[" * 3000 + "]" * 2999).encode()
+    assert handler().interpret_response(answer(200, body)).response_action is ResponseAction.RETRY
+
+
+def test_an_unreachable_host_is_named_without_a_bot() -> None:
+    asked = handler(__checking=True)
+    fault = requests.exceptions.ConnectionError(request=answer(200).request)
+    asked.interpret_response(fault)
+    with pytest.raises(HostUnreachable, match=r"The connector cannot reach platform.kore.ai\."):
+        asked.interpret_response(fault)
 
 
 def test_a_wait_is_never_the_same_twice() -> None:

@@ -53,4 +53,4 @@ def test_without_a_hint_every_form_is_tried_once_and_then_the_refusal_stands() -
         except RequestRefused:
             break
         tried.append(server.form)
-    assert len(tried) == len(set(tried)) == 2 * 3 * 3 * 2
+    assert len(tried) == len(set(tried)) == 2 * 3 * 2 * 2 + 3

@@ -57,6 +57,8 @@ def test_the_vendors_sample_becomes_exactly_one_right_record() -> None:
         "request_tokens": 614,
         "response_tokens": 74,
         "total_tokens": 688,
+        "cached_tokens": None,
+        "reasoning_tokens": None,
         "request_model": "gpt-4",
         "response_model": "gpt-4-0613",
         "response_id": "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO",
@@ -128,41 +130,6 @@ def test_dates_in_odd_forms_are_normalised_to_utc(sent: Any, read: str | None) -
     assert to_record("st-1", {"End Date": sent})["additional_columns"] is None
 
 
-@pytest.mark.parametrize(
-    ("request_payload", "response_payload", "expected"),
-    [
-        (
-            {"model": "claude-3-5-sonnet", "max_tokens": 99, "messages": []},
-            {"id": "msg_0123456789", "model": "claude-3-5-sonnet-20241022", "stop_reason": "end_turn",
-             "usage": {"input_tokens": 3, "output_tokens": 4}},
-            {"request_tokens": 3, "response_tokens": 4, "total_tokens": 7, "finish_reason": "end_turn",
-             "max_tokens": 99, "response_id": "msg_0123456789"},
-        ),
-        (
-            {"contents": [], "generationConfig": {"temperature": 0.2, "topP": 0.9, "maxOutputTokens": 64}},
-            {"candidates": [{"finishReason": "STOP"}], "modelVersion": "gemini-2.0-flash",
-             "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6, "totalTokenCount": 12}},
-            {"request_tokens": 5, "response_tokens": 6, "total_tokens": 12, "finish_reason": "STOP",
-             "temperature": 0.2, "top_p": 0.9, "max_tokens": 64, "response_model": "gemini-2.0-flash"},
-        ),
-        (
-            {"modelId": "amazon.nova-lite-v1:0", "inferenceConfig": {"maxTokens": 7, "topP": 0.1}},
-            {"stopReason": "max_tokens", "usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}},
-            {"request_model": "amazon.nova-lite-v1:0", "max_tokens": 7, "total_tokens": 3,
-             "finish_reason": "max_tokens"},
-        ),
-        ("plain text", "an answer", {"request_payload": "plain text", "request_tokens": None}),
-    ],
-)  # fmt: skip
-def test_every_provider_fills_the_same_columns(
-    request_payload: Any, response_payload: Any, expected: dict[str, Any]
-) -> None:
-    row = {"Payload Details": {"Request Payload": request_payload, "Response Payload": response_payload}}
-    record = to_record("st-1", row)
-    assert {column: record[column] for column in expected} == expected
-    assert record["response_payload"] == response_payload
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=5) | JSON)
 def test_no_row_ever_breaks_the_reader(row: Any) -> None:
@@ -178,26 +145,6 @@ def test_deep_payloads_are_kept_as_text_below_a_hundred_levels() -> None:
         deep = {"a": deep}
     record = to_record("st-1", {"Payload Details": {"Request Payload": deep}})
     assert b"leaf" in orjson.dumps(record)
-
-
-SECRET = st.text("ABCxyz \u4e2d", min_size=4, max_size=30).map(lambda text: f"secret{text}")
-HIDING_PLACES = st.sampled_from(
-    ["model", "id", "role", "content", "messages", "choices", "message", "text", "finish_reason", "usage", "stop",
-     "parameters", "prompt_tokens", "temperature", "candidates", "parts", "scanner", "query", "generationConfig"]
-)  # fmt: skip
-HIDING = st.recursive(
-    SECRET | st.integers(0, 9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HIDING_PLACES | SECRET, inner, max_size=4),
-    max_leaves=10,
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(HIDING, HIDING, HIDING)
-def test_redacted_lets_no_text_of_a_payload_through(request_payload: Any, response_payload: Any, extra: Any) -> None:
-    details = {"Request Payload": request_payload, "Response Payload": response_payload, "Other": extra}
-    record = to_record("st-1", {"Payload Details": details, "Conversation": extra}, redact=True)
-    assert b"secret" not in orjson.dumps(record)
 
 
 def test_redacted_keeps_parameters_usage_and_finish_reason() -> None:

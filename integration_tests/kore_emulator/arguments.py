@@ -83,9 +83,9 @@ def parse_query(body: Mapping[str, Any], reading: Reading) -> Query:
         to_ms += DAY_MS - 1
 
     # Cutting keeps order, so both bounds become one half-open range of whole units.
-    unit = _UNIT_MS[reading.precision]
-    first = from_ms // unit * unit + (0 if reading.from_inclusive else unit)
-    after = to_ms // unit * unit + (unit if reading.to_inclusive else 0)
+    unit, zone = _UNIT_MS[reading.precision], 0 if plain_to else reading.utc_offset_minutes * 60_000
+    first = (from_ms + zone) // unit * unit - zone + (0 if reading.from_inclusive else unit)
+    after = (to_ms + zone) // unit * unit - zone + (unit if reading.to_inclusive else 0)
     return Query(
         first,
         max(first, after),

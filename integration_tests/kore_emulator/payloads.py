@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -50,6 +51,16 @@ class Call:
     request_tokens: int
     response_tokens: int
     token: str
+
+    @property
+    def cached_tokens(self) -> int:
+        """Of every third call, half of the prompt comes from a cache."""
+        return self.request_tokens // 2 if int(self.token, 16) % 3 == 0 else 0
+
+    @property
+    def thought_tokens(self) -> int:
+        """Two thirds of what a reasoning model generates is not shown."""
+        return self.response_tokens * 2 // 3
 
 
 @dataclass(frozen=True)
@@ -108,9 +119,20 @@ def _openai(random: Random, call: Call) -> Exchange:
             "prompt_tokens": call.request_tokens,
             "completion_tokens": call.response_tokens,
             "total_tokens": call.request_tokens + call.response_tokens,
+            "prompt_tokens_details": {"cached_tokens": call.cached_tokens, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         },
     }
     return Exchange(request, response)
+
+
+def _openai_reasoning(random: Random, call: Call) -> Exchange:
+    exchange = _openai(random, call)
+    for parameter in ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"):
+        del exchange.request[parameter]
+    exchange.request.update(max_completion_tokens=4000, reasoning_effort="medium")
+    exchange.response["usage"]["completion_tokens_details"]["reasoning_tokens"] = call.thought_tokens
+    return exchange
 
 
 def _azure(random: Random, call: Call) -> Exchange:
@@ -129,14 +151,19 @@ def _anthropic(random: Random, call: Call) -> Exchange:
         "messages": [{"role": "user", "content": call.asked}],
     }
     response = {
-        "id": f"msg_{call.token[:24]}",
+        "id": f"msg_01{call.token[:22]}",
         "type": "message",
         "role": "assistant",
         "model": call.model,
         "content": [{"type": "text", "text": call.answered}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
-        "usage": {"input_tokens": call.request_tokens, "output_tokens": call.response_tokens},
+        "usage": {
+            "input_tokens": call.request_tokens - call.cached_tokens,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": call.cached_tokens,
+            "output_tokens": call.response_tokens,
+        },
     }
     return Exchange(request, response)
 
@@ -147,17 +174,31 @@ def _gemini(random: Random, call: Call) -> Exchange:
         "contents": [{"role": "user", "parts": [{"text": call.asked}]}],
         "generationConfig": {"temperature": 0.2, "maxOutputTokens": 1024},
     }
-    response = {
+    response: dict[str, Any] = {
         "candidates": [{"content": {"role": "model", "parts": [{"text": call.answered}]}, "finishReason": "STOP"}],
         "usageMetadata": {
             "promptTokenCount": call.request_tokens,
-            "candidatesTokenCount": call.response_tokens,
+            "candidatesTokenCount": call.response_tokens - call.thought_tokens,
+            "thoughtsTokenCount": call.thought_tokens,
             "totalTokenCount": call.request_tokens + call.response_tokens,
         },
         "modelVersion": call.model,
-        "responseId": call.token[:22],
+        "responseId": _event_id(call),
     }
+    if call.cached_tokens:
+        response["usageMetadata"]["cachedContentTokenCount"] = call.cached_tokens
     return Exchange(request, response)
+
+
+def _event_id(call: Call) -> str:
+    """An id as Gemini gives it: base64 of the second and three numbers, seven bits a byte."""
+    event = call.created.to_bytes(4, "little")
+    for number in (int(call.token[:4], 16), int(call.token[4:12], 16), int(call.token[12:20], 16)):
+        while number > 127:
+            event += bytes([number & 127 | 128])
+            number >>= 7
+        event += bytes([number])
+    return b64encode(event, altchars=b"-_").rstrip(b"=").decode()
 
 
 def _bedrock(random: Random, call: Call) -> Exchange:
@@ -171,9 +212,11 @@ def _bedrock(random: Random, call: Call) -> Exchange:
         "output": {"message": {"role": "assistant", "content": [{"text": call.answered}]}},
         "stopReason": "end_turn",
         "usage": {
-            "inputTokens": call.request_tokens,
+            "inputTokens": call.request_tokens - call.cached_tokens,
             "outputTokens": call.response_tokens,
             "totalTokens": call.request_tokens + call.response_tokens,
+            "cacheReadInputTokens": call.cached_tokens,
+            "cacheWriteInputTokens": 0,
         },
         "metrics": {"latencyMs": random.randrange(300, 6000)},
     }
@@ -219,9 +262,10 @@ class Model:
 MODELS = (
     Model("GPT-4o", "OpenAI", "gpt-4o-2024-08-06", _openai, 1400, True, 24),
     Model("GPT-4", "OpenAI", "gpt-4-0613", _openai, 4200, True, 10),
+    Model("o4-mini", "OpenAI", "o4-mini-2025-04-16", _openai_reasoning, 5200, True, 6),
     Model("GPT-4o mini", "Azure OpenAI", "gpt-4o-mini", _azure, 900, True, 24),
     Model("Claude 3.5 Sonnet", "Anthropic", "claude-3-5-sonnet-20241022", _anthropic, 1900, True, 14),
-    Model("gemini-1.5-flash", "Google", "gemini-1.5-flash-002", _gemini, 800, False, 8),
+    Model("gemini-2.5-flash", "Google", "gemini-2.5-flash", _gemini, 800, False, 8),
     Model("amazon.nova-pro", "Amazon Bedrock", "amazon.nova-pro-v1:0", _bedrock, 1600, False, 8),
     Model("XO GPT", "Kore.ai XO GPT", "xo-gpt", _text, 500, False, 8),
     Model("my-company-llm", "Custom", "my-company-llm", _text, 2600, False, 4),
@@ -236,5 +280,12 @@ def error_payload(random: Random, model: Model, status: int, token: str) -> dict
         429: ("rate_limit_exceeded", "Rate limit reached. Please try again in 6s."),
     }.get(status, ("server_error", "The server had an error while processing your request."))
     if model.integration == "Anthropic":
+        kind = {429: "rate_limit_error", 500: "api_error"}.get(status, kind)
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": f"req_{token}"}
+    if model.integration == "Google":
+        reason = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED"}.get(status, "INTERNAL")
+        return {"error": {"code": status, "message": message, "status": reason}}
+    if model.integration == "Amazon Bedrock":
+        reason = {401: "AccessDeniedException", 429: "ThrottlingException"}.get(status, "InternalServerException")
+        return {"__type": reason, "message": message}
     return {"error": {"message": message, "type": kind, "param": None, "code": status}, "request_id": token}

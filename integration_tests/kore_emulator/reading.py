@@ -18,7 +18,8 @@ class Reading:
     """How the server behaves. The defaults are the plainest reading: no caps, no limits, no faults.
 
     `filter_by` falls back to the other date when a row lacks the one it names; a row with neither always
-    matches. `plain_date_to` says which instant a `dateTo` without a time of day means. A `rate_window_scale`
+    matches. `plain_date_to` says which instant a `dateTo` without a time of day means. Times (not plain dates) are cut
+    to the day of a place `utc_offset_minutes` east of Greenwich. A `rate_window_scale`
     of 0.01 makes a minute last 0.6 seconds. `faults_script` is used up, one entry a request, before
     `fault_rate` draws from `faults`.
     """
@@ -29,6 +30,7 @@ class Reading:
     to_inclusive: bool = True
     precision: Literal["ms", "s", "day"] = "ms"
     plain_date_to: Literal["midnight", "end_of_day"] = "midnight"
+    utc_offset_minutes: int = 0
 
     # In which order, and how many at once
     order: Literal["newest", "oldest", "time_taken", "arbitrary", "unstable_ties"] = "newest"

@@ -10,6 +10,8 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -32,6 +34,8 @@ TRIES_BEFORE_A_SMALLER_PAGE = 3
 MAX_RATE_WAITS = 100
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
 RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate limit for this api", re.I)
+JSON_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.S)
+DEEPEST_PARSED = 200
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 
 
@@ -62,6 +66,10 @@ class RetriesExhausted(Fault):
     """A fault that did not go away."""
 
 
+class HostUnreachable(RetriesExhausted):
+    """No connection to the host: no other bot need be tried."""
+
+
 _rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
 
 
@@ -69,7 +77,7 @@ def rows_of(response: requests.Response) -> list[Any]:
     """The rows of a page that passed `KoreErrorHandler`, decoded once.
 
     `orjson` is strict where the log of a language model need not be (NaN, lone surrogates, deep nesting), so
-    what it refuses is read again by the standard library.
+    what it refuses is read again by the standard library; what lies too deep for that one, as JSON text.
 
     Raises ValueError if the body is not JSON, TypeError if it is not an array.
     """
@@ -80,12 +88,28 @@ def rows_of(response: requests.Response) -> list[Any]:
         except orjson.JSONDecodeError:
             try:
                 rows = json.loads(response.content)
-            except RecursionError as error:
-                raise ValueError("nested too deeply") from error
+            except RecursionError:
+                rows = json.loads(flattened(response.content.decode("utf-8", "replace")))
         if not isinstance(rows, list):
             raise TypeError(type(rows).__name__)
         _rows[response] = rows
     return rows
+
+
+def flattened(body: str) -> str:
+    """The same JSON, in which what lies deeper than `DEEPEST_PARSED` levels is the text of itself."""
+    depth, after, begins, pieces = 0, 0, 0, []
+    for token in JSON_STRING_OR_BRACKET.finditer(body):
+        if token[0] in "[{":
+            depth += 1
+            if depth == DEEPEST_PARSED + 1:
+                begins = token.start()
+        elif token[0] in "]}":
+            depth -= 1
+            if depth == DEEPEST_PARSED:
+                pieces += [body[after:begins], json.dumps(body[begins : token.end()])]
+                after = token.end()
+    return "".join([*pieces, body[after:]])
 
 
 def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
@@ -223,7 +247,8 @@ class KoreErrorHandler(ErrorHandler):
         if isinstance(fault, requests.exceptions.ConnectionError):
             return self._again(
                 request,
-                f"Bot {bot}: cannot reach {host}. Check `host`, and that this machine may connect to it.",
+                f"The connector cannot reach {host}. Check `host`, and that this machine may connect to it.",
+                HostUnreachable,
             )
         return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
 
@@ -233,12 +258,14 @@ class KoreErrorHandler(ErrorHandler):
             self._tries[request] = tries
             return tries
 
-    def _again(self, request: Any, message: str, page: bool = False) -> ErrorResolution:
+    def _again(
+        self, request: Any, message: str, at_last: type[RetriesExhausted] = RetriesExhausted, page: bool = False
+    ) -> ErrorResolution:
         tries = self._count(request)
         if page and tries >= TRIES_BEFORE_A_SMALLER_PAGE:
             raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
         if tries >= self._max_tries:
-            raise RetriesExhausted(
+            raise at_last(
                 message=f"{message} Tried {tries} times.",
                 failure_type=FailureType.transient_error,
             )
@@ -258,6 +285,16 @@ class KoreErrorHandler(ErrorHandler):
         )
 
 
+def seconds_of(retry_after: str) -> float | None:
+    """Seconds from now: the header holds them, or a date (RFC 9110)."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+
+
 class KoreBackoff(BackoffStrategy):
     """Seconds to wait: what `Retry-After` says, else until a rolling window frees, else exponential with jitter."""
 
@@ -268,9 +305,9 @@ class KoreBackoff(BackoffStrategy):
     ) -> float:
         if isinstance(response_or_exception, requests.Response):
             response = response_or_exception
-            after = response.headers.get("Retry-After", "")
-            if after.strip().isdigit():
-                return max(0.1, min(float(after), 3600.0))
+            after = seconds_of(response.headers.get("Retry-After", ""))
+            if after is not None:
+                return max(0.1, min(after, 3600.0))
             said = RATE_TEXT.search(words_of(response)) if response.content[:1] != b"[" else None
             if said or response.status_code == 429:
                 hourly = bool(said and "hour" in said.group(0).lower())

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -30,7 +30,6 @@ ROUND_DEPTH = 1_000
 DOCUMENTED_LIMIT = 50
 PAGES_BEFORE_A_LARGER = 20
 """A page that was too large may have been so for its rows, or for a bad moment: larger ones are tried again."""
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def forms_after(first: Form, words: str) -> Iterator[Form]:
     """All other forms, the fewest changes first; those that the vendor's words hint at before the others."""
     hints = hints_of(words)
     named = [int(n) for n in re.findall(r"\d{1,5}", words)] if "limit" in hints else []
-    limits = [n for n in (*named, 100, DOCUMENTED_LIMIT) if 0 < n < first.limit]
+    limits = [n for n in (*named, 500, 200, 100, DOCUMENTED_LIMIT) if 0 < n < first.limit]
     choices: dict[str, list[Any]] = {
         "date_to": ["padded", "now"],
         "dates": ["milliseconds", "day", "seconds"],
@@ -93,19 +92,11 @@ def forms_after(first: Form, words: str) -> Iterator[Form]:
     for values in product(*choices.values()):
         form = replace(first, **dict(zip(choices, values, strict=True)))
         changed = [f.name for f in fields(Form) if getattr(form, f.name) != getattr(first, f.name)]
+        if "limit" in changed and len(changed) > 1 and form.limit not in (*named, DOCUMENTED_LIMIT):
+            continue  # Each size with each other change would be sixty requests, a minute's budget.
         order = sum(choices[name].index(value) for name, value in zip(choices, values, strict=True))
         ranked.append(((len(changed), -len(hints.intersection(changed)), order), form))
     return (form for _, form in sorted(ranked, key=lambda item: item[0]) if form != first)
-
-
-def midnight(moment: datetime) -> datetime:
-    """The first moment of its day in UTC."""
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def dates_of(rows: list[Any], column: str) -> list[str]:
-    """The texts of a date column; as ISO 8601 in UTC [D] they compare as the instants do."""
-    return [row[column] for row in rows if isinstance(row, dict) and isinstance(row.get(column), str) and row[column]]
 
 
 class Server:
@@ -119,8 +110,8 @@ class Server:
         """The highest `skip` that it answered with rows: to that depth it has no ceiling."""
         self.ceiling = sys.maxsize
         """The lowest `skip` that it did not answer with rows that are there."""
-        self.gives_first_day = False
-        self.gives_last_day = False
+        self.proved: dict[str, bool] = {}
+        """For each way to write dates (`Form.dates`): whether rows of the bounds' own days are given. -> bounds.py"""
         self._first = self.form
         self._refused: set[Form] = set()
         self._pages = 0
@@ -143,15 +134,6 @@ class Server:
         """0 is a whole page (None); 1 to 7 are all eighths of a page in rows, neighbours far apart."""
         eighths = 5 * number % 8
         return max(1, min(self.limit, self.capacity) * eighths // 8) if eighths else None
-
-    def learn_days(self, date_from: datetime, date_to: datetime, rows: list[Any]) -> None:
-        """Rows of the own day of `dateFrom` or `dateTo` prove that it is not cut to midnight and then excluded."""
-        if not self.gives_first_day:
-            first = iso_ms(midnight(date_from)), iso_ms(midnight(date_from) + DAY)
-            self.gives_first_day = any(first[0] <= end < first[1] for end in dates_of(rows, "End Date"))
-        if not self.gives_last_day:
-            last = iso_ms(midnight(date_to)), iso_ms(midnight(date_to) + DAY)
-            self.gives_last_day = any(last[0] < start < last[1] for start in dates_of(rows, "start Date"))
 
     def stops_at(self, skip: int) -> None:
         with self._lock:

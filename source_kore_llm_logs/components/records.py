@@ -18,7 +18,8 @@ import orjson
 import pendulum
 
 from source_kore_llm_logs.components.configuration import iso_ms
-from source_kore_llm_logs.components.payloads import details_of, redacted
+from source_kore_llm_logs.components.payloads import count, describe, opened
+from source_kore_llm_logs.components.redaction import REMOVED, harmless, harmless_columns, is_name
 
 Row = Mapping[str, Any]
 Record = dict[str, Any]
@@ -114,11 +115,17 @@ EMPTY: Record = dict.fromkeys(
     (
         "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
         "integration", "model_name", "description", "status", "status_code", "start_date", "end_date",
-        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "request_model", "response_model",
-        "response_id", "finish_reason", "temperature", "top_p", "max_tokens", "frequency_penalty",
-        "presence_penalty", "request_payload", "response_payload", "additional_columns",
+        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "reasoning_tokens",
+        "request_model", "response_model", "response_id", "finish_reason", "temperature", "top_p", "max_tokens",
+        "frequency_penalty", "presence_penalty", "request_payload", "response_payload", "additional_columns",
     )
 )  # fmt: skip
+NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
+DETAILS = frozenset(["requestpayload", "responsepayload", "requesttokens", "responsetokens", "promptname"])
+UNDOCUMENTED = frozenset(
+    ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
+)
+"""Columns of the product's screen; whether the API gives them is not known [U]."""
 
 
 def row_id(bot_id: str, row: Row) -> str:
@@ -155,10 +162,44 @@ def plain(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def details_of(details: Row, record: Record) -> dict[str, Any]:
+    """Fills the record's columns from `Payload Details`; returns what is left over."""
+    left: dict[str, Any] = {}
+    for key, value in details.items():
+        name = fold(key)
+        if name == "requestpayload" and record["request_payload"] is None:
+            record["request_payload"] = value
+        elif name == "responsepayload" and record["response_payload"] is None:
+            record["response_payload"] = value
+        elif name == "requesttokens" and record["request_tokens"] is None and count(value) is not None:
+            record["request_tokens"] = count(value)
+        elif name == "responsetokens" and record["response_tokens"] is None and count(value) is not None:
+            record["response_tokens"] = count(value)
+        elif name == "promptname" and isinstance(value, str) and record["prompt_name"] in (None, value):
+            record["prompt_name"] = value
+        elif value is not None or name not in DETAILS:
+            left[key] = value
+    return left
+
+
+def payload(record: Record, column: str, redact: bool) -> Row | None:
+    """The object that the columns of a call are read from. With `redact` that is all that stays of the payload."""
+    content = opened(record[column])
+    if redact:
+        content = None if content is None else harmless(content)
+        record[column] = REMOVED if content is None and record[column] is not None else content
+    return content
+
+
+def is_known(key: str) -> bool:
+    name = fold(key)
+    return name in COLUMNS or name in UNDOCUMENTED or name in ("payloaddetails", "row")
+
+
 def to_record(bot_id: str, row: Any, redact: bool = False) -> Record:
     """One row as the API sends it -> one record of the stream's schema.
 
-    `redact` removes the text of prompts and answers, and every text in a column that is not known.
+    `redact` removes the text of prompts and answers, and every text in a column that is not known (see `redaction`).
     A row that is not an object is kept whole in `additional_columns` under `row`.
     """
     if not isinstance(row, dict):
@@ -189,11 +230,18 @@ def to_record(bot_id: str, row: Any, redact: bool = False) -> Record:
         else:
             record[column[0]] = converted
     if details is not None:
-        left = details_of(details, record, redact)
+        left = details_of(details, record)
         if left:
             additional[details_key] = left
+        request, response = (payload(record, column, redact) for column in ("request_payload", "response_payload"))
+        describe(record, request, response)
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
+    if redact:
+        additional = additional and harmless_columns(additional, is_known)
+        for name in NAMES:
+            if not is_name(record[name]):
+                record[name] = REMOVED
     if additional:
-        record["additional_columns"] = redacted(additional) if redact else additional
+        record["additional_columns"] = additional
     return record

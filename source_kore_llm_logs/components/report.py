@@ -1,4 +1,7 @@
-"""What a sync did, counted once for the log: a line for each window, and a summary at the end."""
+"""What a sync did, counted once for the log: a line for each window, and a summary at the end.
+
+The report also carries the sync's `Flow`, so that the stream and whoever prints its messages share one.
+"""
 
 import logging
 from collections import Counter
@@ -7,6 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
+
+from source_kore_llm_logs.components.flow import Flow
 
 logger = logging.getLogger("airbyte")
 
@@ -25,6 +30,7 @@ class WindowCount:
 class SyncReport:
     """Counts of one sync per bot; shared by all threads."""
 
+    flow: Flow = field(default_factory=Flow)
     _total: dict[str, Counter[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -13,15 +13,17 @@ window that holds its own date:
 3. Within a window a row is emitted once, known by its id. A row that is met twice means that rows moved while
    being paged: the window is paged again until it is known to be whole.
 4. A window too deep for the server's `skip` is read as two halves.
-5. A server that takes no `dateTo` in the future leaves no room for the padding of the last days. If no row of today
-   proves that it looks at the time of day, rows of today are left to a later sync, and the cursor waits at midnight.
+5. The day of padding at both ends is given up for the sync once the server has proved that it needs none, and that is
+   asked for where it saves requests. -> bounds.py
+6. A server that takes no `dateTo` in the future leaves no room for the padding of the last days. If it does not prove
+   that it needs none, rows of the last day are left to a later sync, and the cursor waits a day behind.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
-from threading import Lock, RLock
+from threading import Lock
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -31,6 +33,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
+from source_kore_llm_logs.components.bounds import FULL, NARROW, Span, around_a_call, moment
 from source_kore_llm_logs.components.configuration import SETTLING_DELAY, iso_ms
 from source_kore_llm_logs.components.errors import (
     Fault,
@@ -40,18 +43,15 @@ from source_kore_llm_logs.components.errors import (
     rows_of,
 )
 from source_kore_llm_logs.components.id_set import IdSet
-from source_kore_llm_logs.components.pagination import ROUND_DEPTH, SUSPICIOUS_DEPTH, Form, Server, midnight
+from source_kore_llm_logs.components.pagination import ROUND_DEPTH, SUSPICIOUS_DEPTH, Server
 from source_kore_llm_logs.components.records import to_record
 from source_kore_llm_logs.components.report import WindowCount, current_report
 
-LONGEST_CALL = timedelta(hours=1)
-PADDING_BEFORE = LONGEST_CALL + timedelta(days=1)
-PADDING_AFTER = timedelta(days=1)
-PADDING_WHERE_TIME_OF_DAY_COUNTS = timedelta(seconds=2)
 MILLISECOND = timedelta(milliseconds=1)
 NARROWEST_SPLIT = timedelta(seconds=1)
 MAX_PASSES = 8
 DEFAULT_PAGE_SIZE = 1000
+FEW_ROWS = 10
 
 FILTERS = {
     "channels": "channel",
@@ -63,16 +63,15 @@ FILTERS = {
 """Config field -> key of the request body, as the sample request [D] and the known client [C] spell them."""
 
 
-def moment(iso: str) -> datetime:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` as an aware UTC datetime."""
-    return datetime.strptime(iso, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-
-
 class WindowTooDeep(Exception):
     """The server does not page to the end of this window. `refused`: it said so itself."""
 
     def __init__(self, refused: bool):
         self.refused = refused
+
+
+class NarrowerSpan(Exception):
+    """Bounds were proved in the middle of a pass that is worth beginning again with less padding."""
 
 
 class EmittedIds:
@@ -111,10 +110,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows as the API sent them, and how they were asked for."""
+    """The records of one answer, and how it was asked for."""
 
-    rows: list[Any]
-    form: Form
+    records: list[dict[str, Any]]
+    span: Span
     limit: int
 
 
@@ -136,9 +135,11 @@ class WindowRetriever(Retriever):
         self._undated = EmittedIds()
         self._failed_bots: dict[str, Fault] = {}
         self._lock = Lock()
-        self._latest = datetime.now(timezone.utc) - SETTLING_DELAY + PADDING_WHERE_TIME_OF_DAY_COUNTS
+        self._latest = datetime.now(timezone.utc) - SETTLING_DELAY + NARROW.after
+        self._sync_end = moment(self.config["sync_end"]) + MILLISECOND
         self._complete_until: dict[str, str] = {}
-        self._today, self._asking = RLock(), ""
+        self._proving = Lock()
+        self._first_pages: defaultdict[str, Lock] = defaultdict(Lock)
         self._fixed_body: dict[str, Any] = {
             "isDeveloper": bool(self.config.get("include_developer_usage", True)),
             **{key: self.config[name] for name, key in FILTERS.items() if self.config.get(name)},
@@ -157,7 +158,7 @@ class WindowRetriever(Retriever):
         window = Window(bot_id, moment(start), moment(end) + MILLISECOND)
         count = WindowCount()
         if self.config.get("__checking"):
-            self._fetch(window, 0, stream_slice)
+            self._fetch(window, 0, stream_slice, at_most=1)
             return
         with self._lock:
             fault = self._failed_bots.get(bot_id)
@@ -182,13 +183,14 @@ class WindowRetriever(Retriever):
         """The window's own records but those of `emitted`, to which it adds."""
         known = IdSet()
         twins: Counter[str] = Counter()
-        settled_passes = 0
+        settled_passes = number = 0
         refused_depth = False
-        for number in range(MAX_PASSES):
+        while number < MAX_PASSES:
             received = fresh = 0
             try:
                 for records in self._pages(window, count, stream_slice, number):
                     received += len(records)
+                    kept = count.kept
                     ids = {record["id"] for record in records}
                     for record_id in ids:
                         known.add(record_id)
@@ -202,9 +204,14 @@ class WindowRetriever(Retriever):
                         fresh += 1
                         count.kept += 1
                         yield record
+                    self._report.flow.kept(count.kept - kept)
+            except NarrowerSpan:
+                known, twins = IdSet(), Counter()
+                continue
             except WindowTooDeep as deep:
                 refused_depth = deep.refused
                 break
+            number += 1
             # Whole: every row that was counted is known. In a first pass that is so if nothing was met twice.
             if received <= len(known) + twins.total():
                 return
@@ -245,33 +252,73 @@ class WindowRetriever(Retriever):
 
         Each pass of a window (`number`) begins with a page of another size, so that rows whose order changes from
         request to request do not meet the same bounds of pages again.
+
+        Raises WindowTooDeep, or NarrowerSpan before it has yielded the page that gave rise to it.
         """
-        at_most = self._server.part_of_a_page(number)
-        skip, was_full, last_id, form = 0, False, "", None
+        page = self._first_page(window, stream_slice, self._server.part_of_a_page(number))
+        skip = back = full_pages = 0
+        last_id = ""
         while True:
-            # Ceilings are round numbers. Asked for from one row back, an empty page can be nothing but a ceiling.
-            back = int(skip > 0 and skip % ROUND_DEPTH == 0 and skip > self._server.deepest)
-            page = self._fetch(window, skip - back, stream_slice, form, at_most)
-            form, at_most = page.form, None
             count.pages += 1
-            count.received += len(page.rows)
-            if not page.rows:
-                if back or (was_full and self._ends_at_a_ceiling(window, skip, count, stream_slice, form)):
+            count.received += len(page.records)
+            if not page.records:
+                if back or (full_pages and self._ends_at_a_ceiling(window, skip, count, stream_slice, page.span)):
                     self._server.stops_at(skip - back)
                     raise WindowTooDeep(refused=False)
                 return
-            records = [to_record(window.bot_id, row, self._redact) for row in page.rows]
+            records = page.records
             is_known = back and records[0]["id"] == last_id
             last_id = records[-1]["id"]
             is_last, was_full = self._server.ends(len(records), page.limit)
+            full_pages = full_pages + 1 if was_full else 0
             self._server.deepest = max(self._server.deepest, skip - back)
             skip += len(records) - back
+            is_many = len(records) >= page.limit or full_pages > 1
+            if is_many and self._would_be_shorter(window, page.span) and self._prove_bounds(page, stream_slice):
+                raise NarrowerSpan
             yield records[1:] if is_known else records
             if is_last:
                 return
+            # Ceilings are round numbers. Asked for from one row back, an empty page can be nothing but a ceiling.
+            back = int(skip % ROUND_DEPTH == 0 and skip > self._server.deepest)
+            page = self._fetch(window, skip - back, stream_slice, page.span)
+
+    def _first_page(self, window: Window, stream_slice: StreamSlice, at_most: int | None) -> Page:
+        """Page one of a pass. It decides with which dates and in which form the pass goes on.
+
+        Where a bot has more windows than one, its first pages are asked for one after the other until bounds are
+        proved or cannot be, so that not all of them are padded with days that none needs.
+        """
+        if self._server.proved or (not window.is_part and window.end >= self._sync_end):
+            return self._fetch(window, 0, stream_slice, at_most=at_most)
+        with self._first_pages[window.bot_id]:
+            page = self._fetch(window, 0, stream_slice, at_most=at_most)
+            self._prove_bounds(page, stream_slice)
+            return page
+
+    @staticmethod
+    def _would_be_shorter(window: Window, span: Span) -> bool:
+        """Whether most of what a pass reads is padding."""
+        return span.padding is FULL and window.end - window.start < FULL.length
+
+    def _prove_bounds(self, page: Page, stream_slice: StreamSlice) -> bool:
+        """Whether narrow padding is enough for this server; asks it once a sync, if the page shows a fit call."""
+        kind = page.span.form.dates
+        with self._proving:
+            if kind not in self._server.proved:
+                around = around_a_call(page.records)
+                if around is None:
+                    return False
+                body = page.span.form.body(min(FEW_ROWS, page.limit), *around, skip=0)
+                try:
+                    shown = self._send(body, stream_slice)
+                except RequestRefused:
+                    shown = []
+                self._server.proved[kind] = any(record["end_date"] or record["start_date"] for record in shown)
+            return self._server.proved[kind]
 
     def _ends_at_a_ceiling(
-        self, window: Window, skip: int, count: WindowCount, stream_slice: StreamSlice, form: Form
+        self, window: Window, skip: int, count: WindowCount, stream_slice: StreamSlice, span: Span
     ) -> bool:
         """Whether an empty page after a full one is the server's ceiling of `skip` and not the end of the rows.
 
@@ -279,42 +326,40 @@ class WindowRetriever(Retriever):
         """
         if skip < SUSPICIOUS_DEPTH or skip <= self._server.deepest:
             return False
-        page = self._fetch(window, skip - 1, stream_slice, form)
+        page = self._fetch(window, skip - 1, stream_slice, span)
         count.pages += 1
-        return len(page.rows) != 1
+        return len(page.records) != 1
+
+    def _span(self, window: Window) -> Span:
+        """How a pass that begins now is asked for."""
+        form = self._server.form
+        padding = NARROW if self._server.proved.get(form.dates) else FULL
+        date_to = window.end + padding.after
+        is_cut = form.date_to == "now" and date_to > self._latest
+        return Span(form, window.start - padding.before, self._latest if is_cut else date_to, padding, is_cut)
 
     def _fetch(
         self,
         window: Window,
         skip: int,
         stream_slice: StreamSlice,
-        form: Form | None = None,
+        span: Span | None = None,
         at_most: int | None = None,
     ) -> Page:
-        """One page, in the `form` that the window's first page was given in; that one finds a form itself."""
+        """One page of the `span` that the window's first page was given in; that one finds a span itself."""
         if skip >= self._server.ceiling:
             raise WindowTooDeep(refused=True)
         while True:
-            asked = form or self._server.form
-            limit = min(asked.limit, self._server.limit, at_most or asked.limit)
-            before, after = PADDING_BEFORE, PADDING_AFTER
-            if window.is_part and asked.dates != "day":
-                before = LONGEST_CALL if self._server.gives_first_day else before
-                after = PADDING_WHERE_TIME_OF_DAY_COUNTS if self._server.gives_last_day else after
-            date_from, date_to = window.start - before, window.end + after
-            is_cut = asked.date_to == "now" and date_to > self._latest
-            if is_cut:
-                date_to = self._latest
-            body = asked.body(limit, date_from, date_to, skip)
+            asked = span or self._span(window)
+            limit = min(asked.form.limit, self._server.limit, at_most or asked.form.limit)
+            body = asked.form.body(limit, asked.date_from, asked.date_to, skip)
             try:
-                response = self.requester.send_request(
-                    stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
-                )
+                page = Page(self._send(body, stream_slice), asked, limit)
             except RequestRefused as refusal:
-                if form is not None:
+                if span is not None:
                     self._server.stops_at(skip)
                     raise WindowTooDeep(refused=True) from refusal
-                self._server.refuse(asked, refusal)
+                self._server.refuse(asked.form, refusal)
                 continue
             except PageTooLarge as too_large:
                 self._server.shrink(limit, too_large)
@@ -325,24 +370,21 @@ class WindowRetriever(Retriever):
                 self._fetch(window, 0, stream_slice)  # Raises the same if it is not the depth that fails.
                 self._server.stops_at(skip)
                 raise WindowTooDeep(refused=True) from None
-            assert response is not None
-            rows = rows_of(response)
-            self._server.learn_days(date_from, date_to, rows)
-            if is_cut:
-                self._find_out_about_today(window.bot_id, stream_slice)
-            return Page(rows, asked, limit)
+            hidden_from = self._latest - FULL.after
+            if asked.is_cut and window.end > hidden_from and window.bot_id not in self._complete_until:
+                is_proved = self._prove_bounds(page, stream_slice)
+                self._complete_until[window.bot_id] = "9999" if is_proved else iso_ms(hidden_from)
+            return page
 
-    def _find_out_about_today(self, bot_id: str, stream_slice: StreamSlice) -> None:
-        """Decides once a sync whether the rows of today can be read of this bot (point 5 above)."""
-        with self._today:
-            if bot_id in self._complete_until or bot_id == self._asking:
-                return
-            self._asking, today = bot_id, midnight(self._latest)
-            try:
-                for _ in self._pages(Window(bot_id, today, self._latest), WindowCount(), stream_slice):
-                    if self._server.gives_last_day:
-                        break
-            except WindowTooDeep:
-                pass
-            self._asking = ""
-            self._complete_until[bot_id] = "9999" if self._server.gives_last_day else iso_ms(today)
+    def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> list[dict[str, Any]]:
+        """The records of one request."""
+        self._report.flow.wait_for_room()
+        response = self.requester.send_request(
+            stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
+        )
+        assert response is not None
+        bot_id = stream_slice.partition["bot_id"]
+        rows, size = rows_of(response), len(response.content)
+        del response  # Its bytes take as much memory as the rows.
+        self._report.flow.received(len(rows), size)
+        return [to_record(bot_id, row, self._redact) for row in rows]

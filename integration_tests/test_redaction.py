@@ -1,0 +1,50 @@
+"""No word of a prompt or answer leaves the connector with `payload_content: redacted`, in records, state or logs."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from integration_tests.command import arguments, catalog_of, finished
+from integration_tests.kore_emulator import Emulator, generate_rows
+
+SHAPES = Path(__file__).parents[1] / "unit_tests" / "fixtures" / "payloads"
+BOT = "st-alpha"
+
+
+def words(value: Any) -> Iterator[str]:
+    """Every key and every text of a value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from words(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_a_redacted_sync_prints_no_word_of_any_payload_even_when_debugging() -> None:
+    shapes = [json.loads(path.read_text()) for path in sorted(SHAPES.glob("*.json"))]
+    now = datetime.now(timezone.utc)
+    rows = generate_rows(BOT, now - timedelta(days=2), now - timedelta(minutes=5), len(shapes), seed=1)
+    for row, shape in zip(rows, shapes, strict=True):
+        row["Payload Details"] = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
+    with Emulator({BOT: rows}) as emulator, tempfile.TemporaryDirectory() as folder:
+        config = {**emulator.config(), "payload_content": "redacted"}
+        line = arguments("read", Path(folder), config=config, catalog=catalog_of(config, "incremental"))
+        outcome = finished([*line, "--debug"])
+    assert outcome.code == 0
+    assert len(outcome.ids) == len(shapes)
+    texts = {word for shape in shapes for word in words([shape["request"], shape["response"]]) if " " in word}
+    assert len(texts) > 50
+    printed = outcome.stdout + outcome.stderr
+    for text in texts:
+        assert text not in printed
+        assert orjson.dumps(text).decode()[1:-1] not in printed
+        assert json.dumps(text)[1:-1] not in printed

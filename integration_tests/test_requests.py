@@ -1,0 +1,86 @@
+"""As few requests as the API allows: rate limits make them the wall clock of a real sync."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from integration_tests.command import read
+from integration_tests.kore_emulator import Emulator, Reading
+from integration_tests.test_every_row_once import BOT, EXACT, row, stamp, sync, truth
+from source_kore_llm_logs.components.records import to_record
+
+NOW = datetime.now(timezone.utc).replace(microsecond=0)
+CUT_AND_EXCLUDED = Reading(precision="day", from_inclusive=False, to_inclusive=False)
+
+
+def even_rows(days: float, a_day: int) -> list[dict[str, Any]]:
+    """Rows at even distances, up to two minutes ago."""
+    step = timedelta(days=1) / a_day
+    return [row(n, NOW - timedelta(minutes=2) - n * step) for n in range(round(days * a_day))]
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "arbitrary"])
+@pytest.mark.parametrize("cap", [None, 50])
+def test_an_hourly_sync_of_a_busy_bot_reads_hours_and_not_days(order: Any, cap: int | None) -> None:
+    rows = even_rows(5, 2400)
+    with Emulator({BOT: rows}, Reading(order=order, max_page=cap)) as emulator:
+        config = emulator.config(start_date=stamp(NOW - timedelta(minutes=61)), page_size=100, **EXACT)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == {to_record(BOT, raw)["id"] for raw in rows if raw["End Date"] >= config["start_date"]}
+        # An hour and the hour before it are 200 rows. A first page or two, the proof, and those rows again.
+        assert len(emulator.requests) <= 200 // (cap or 100) + 5
+        assert all(
+            seen.body["dateFrom"] >= stamp(NOW - timedelta(hours=2, minutes=2)) for seen in emulator.requests[-2:]
+        )
+
+
+def test_where_bounds_are_not_proved_the_same_sync_reads_the_days() -> None:
+    rows = even_rows(5, 2400)
+    with Emulator({BOT: rows}, CUT_AND_EXCLUDED) as emulator:
+        config = emulator.config(start_date=stamp(NOW - timedelta(minutes=61)), page_size=100, **EXACT)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == {to_record(BOT, raw)["id"] for raw in rows if raw["End Date"] >= config["start_date"]}
+        assert len({seen.body["dateFrom"] for seen in emulator.requests}) == 2  # the window's, and the proof's
+
+
+@pytest.mark.parametrize("window_days", [10, 90])
+def test_a_dense_backfill_takes_at_most_a_fiftieth_more_pages_than_the_fewest(window_days: int) -> None:
+    days, a_day, page = 340, 67, 50
+    rows = even_rows(days, a_day)
+    with Emulator({BOT: rows}, Reading()) as emulator:
+        config = emulator.config(window_days=window_days, page_size=page, **EXACT)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == truth(emulator)
+        windows = -(-days // min(window_days, 86))
+        # A window ends in the middle of a page; the proof is one request, and the first window was padded.
+        fewest = len(rows) / page
+        assert len(emulator.requests) <= 1.02 * fewest + windows / 2 + 2
+
+
+def test_an_idle_sync_is_one_request_a_bot_once_the_page_is_known_and_two_before() -> None:
+    ends = [NOW - timedelta(hours=3 + n) for n in range(5)]
+    bots = {f"st-{n}": [{**row(i, end), "Bot ID": f"st-{n}"} for i, end in enumerate(ends[n:])] for n in range(5)}
+    with Emulator(bots, Reading()) as emulator:
+        config = emulator.config(num_workers=1, start_date=stamp(NOW - timedelta(hours=20)), **EXACT)
+        first = read(config)
+        emulator.clear_requests()
+        idle = read(config, first.states)
+        assert idle.code == 0
+        assert not idle.records
+        assert len(emulator.requests) <= len(bots) + 1
+
+
+def test_a_page_that_is_refused_for_its_size_is_asked_for_in_the_largest_that_passes() -> None:
+    rows = even_rows(10, 200)
+    for hint in (True, False):
+        with Emulator({BOT: rows}, Reading(page_ceiling_refused=500, hint_in_412=hint)) as emulator:
+            ids, _, failed = sync(emulator.config(**EXACT))
+            assert not failed
+            assert set(ids) == truth(emulator)
+            assert {int(seen.body["limit"]) for seen in emulator.requests if seen.status == 200 and seen.rows > 10} == {
+                500
+            }

@@ -1,0 +1,300 @@
+"""Every provider's call fills the same columns with the same meaning, and nothing of its text outlives redaction."""
+
+import copy
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from source_kore_llm_logs.components.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.components.records import COLUMNS, NAMES, fold, to_record
+from source_kore_llm_logs.components.redaction import HARMLESS, LONGEST_NAME, REMOVED, is_gemini_id, is_model
+
+HERE = Path(__file__).parent
+(VENDOR_ROW,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
+FIXTURES = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "fixtures" / "payloads").glob("*.json"))}
+OF_A_CALL = (
+    "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "reasoning_tokens", "request_model",
+    "response_model", "response_id", "finish_reason", "temperature", "top_p", "max_tokens", "frequency_penalty",
+    "presence_penalty",
+)  # fmt: skip
+
+
+def row_of(fixture: dict[str, Any]) -> dict[str, Any]:
+    details = {"Request Payload": fixture["request"], "Response Payload": fixture["response"], **fixture.get("log", {})}
+    return {"Description": "Order pizza-GenAINode0002", "Status": "Success", "Payload Details": details}
+
+
+def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
+    return {column: record[column] for column in OF_A_CALL}
+
+
+@pytest.mark.parametrize("shape", FIXTURES)
+def test_every_provider_fills_the_same_columns_and_keeps_its_payloads_as_they_were_sent(shape: str) -> None:
+    fixture = FIXTURES[shape]
+    record = to_record("st-1", row_of(fixture))
+    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
+    assert record["request_payload"] == fixture["request"]
+    assert record["response_payload"] == fixture["response"]
+    assert record["additional_columns"] is None
+
+
+@pytest.mark.parametrize("shape", FIXTURES)
+def test_tokens_mean_the_same_for_every_provider(shape: str) -> None:
+    columns = dict.fromkeys(OF_A_CALL) | FIXTURES[shape]["columns"]
+    if columns["request_tokens"] is not None and columns["response_tokens"] is not None:
+        assert columns["total_tokens"] == columns["request_tokens"] + columns["response_tokens"]
+    if columns["cached_tokens"] is not None:
+        assert columns["cached_tokens"] <= columns["request_tokens"]
+    if columns["reasoning_tokens"] is not None:
+        assert columns["reasoning_tokens"] <= columns["response_tokens"]
+
+
+def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    details = {"Response Payload": {"usage": usage}, "Request Tokens": 100, "Response Tokens": "50"}
+    record = to_record("st-1", {"Payload Details": details})
+    assert (record["request_tokens"], record["response_tokens"], record["total_tokens"]) == (100, 50, 150)
+
+
+@pytest.mark.parametrize("shape", FIXTURES)
+def test_redacted_keeps_parameters_usage_finish_reason_model_and_id_and_nothing_else(shape: str) -> None:
+    fixture = FIXTURES[shape]
+    record = to_record("st-1", row_of(fixture), redact=True)
+    assert record["request_payload"] == fixture["redacted"]["request"]
+    assert record["response_payload"] == fixture["redacted"]["response"]
+    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
+
+
+@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if not isinstance(FIXTURES[shape]["request"], str)])
+def test_a_call_logged_as_json_text_fills_the_same_columns_and_stays_text(shape: str) -> None:
+    fixture = FIXTURES[shape]
+    as_text = {**fixture, "request": json.dumps(fixture["request"]), "response": f" {json.dumps(fixture['response'])}"}
+    record = to_record("st-1", row_of(as_text))
+    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
+    assert (record["request_payload"], record["response_payload"]) == (as_text["request"], as_text["response"])
+    hidden = to_record("st-1", row_of(as_text), redact=True)
+    assert hidden["request_payload"] == fixture["redacted"]["request"]
+    assert hidden["response_payload"] == fixture["redacted"]["response"]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where a value and its keys can be replaced: a path to each leaf, and to each object, a key at a time."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, ("key", key))
+            yield from places(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*path, index))
+    yield path
+
+
+def replaced(value: Any, path: tuple[Any, ...], marker: Any) -> Any:
+    if not path:
+        return marker
+    value = copy.copy(value)
+    if isinstance(path[0], tuple):
+        return {marker if key == path[0][1] else key: inner for key, inner in value.items()}
+    value[path[0]] = replaced(value[path[0]], path[1:], marker)
+    return value
+
+
+# A sentence, a word, words that wear the clothes of a model, an id, a reason and JSON, and a text as numbers.
+MARKERS = (
+    "Mrs Zanzibar lives at 5 Elm St", "Zanzibar", "ZANZIBAR", "gpt-Zanzibar", "models/zanzibar-1", "openai/zanzibar",
+    "publishers/zanzibar/models/gemini-pro", "zanzibar.claude-2", "claude zanzibar", "gpt-4\nzanzibar",
+    "chatcmpl-Zanzibar0815", "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
+    '{"messages": [{"content": "Zanzibar"}]}', {"Zanzibar": 0}, [90, 97, 110, 122],
+)  # fmt: skip
+
+
+def tells(record: dict[str, Any]) -> bool:
+    written = orjson.dumps(record).lower()
+    return b"zanzibar" in written or b"90,97" in written
+
+
+@pytest.mark.parametrize("shape", FIXTURES)
+def test_redacted_lets_no_text_through_wherever_in_a_payload_it_stands(shape: str) -> None:
+    details = row_of(FIXTURES[shape])["Payload Details"]
+    paths = list(places(details))
+    assert len(paths) >= 5
+    for path in paths:
+        for marker in MARKERS:
+            if path and isinstance(path[-1], tuple) and not isinstance(marker, str):
+                continue  # A key is a text.
+            changed = {"Payload Details": replaced(details, path, marker)}
+            assert tells(to_record("st-1", changed))
+            assert not tells(to_record("st-1", changed, redact=True)), (path, marker)
+
+
+@pytest.mark.parametrize("key", VENDOR_ROW)
+def test_redacted_lets_no_text_through_in_a_rows_keys_and_in_columns_that_are_not_names(key: str) -> None:
+    for marker in MARKERS:
+        if isinstance(marker, str):
+            respelled = {marker if k == key else k: value for k, value in VENDOR_ROW.items()}
+            assert not tells(to_record("st-1", respelled, redact=True))
+        if COLUMNS.get(fold(key), ("",))[0] not in NAMES or not isinstance(marker, str):
+            assert not tells(to_record("st-1", {**VENDOR_ROW, key: marker}, redact=True))
+
+
+LIKE_TEXT = st.sampled_from(["Zanzibar", "gpt-zanzibar", "zanzibar.", "msg_zanzibar", "STOP zanzibar"])
+HIDING_KEYS = sorted({*HARMLESS, *HOLDERS, *PARAMETERS, "body", "messages", "content", "message", "finishReason"})
+HIDING = st.recursive(
+    LIKE_TEXT | st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(HIDING_KEYS) | LIKE_TEXT, inner, max_size=4)
+        | st.dictionaries(st.sampled_from(HIDING_KEYS) | LIKE_TEXT, inner, max_size=3).map(json.dumps)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(HIDING, HIDING, HIDING)
+def test_redacted_lets_no_text_through_in_a_shape_nobody_foresaw(request: Any, response: Any, extra: Any) -> None:
+    row = {
+        "Payload Details": {"Request Payload": request, "Response Payload": response, "Other": extra},
+        "payload details": extra,
+        "Language": extra,
+        "Zanzibar said so": extra,
+    }
+    record = to_record("st-1", row, redact=True)
+    assert b"zanzibar" not in orjson.dumps(record).lower()
+
+
+@pytest.mark.parametrize("details", ["Zanzibar", '{"Request Payload": "Zanzibar"}', ["Zanzibar"], {"Zanzibar": 1}])
+def test_redacted_lets_no_text_through_in_payload_details_that_are_no_payload_details(details: Any) -> None:
+    record = to_record("st-1", {"Payload Details": details}, redact=True)
+    assert record["additional_columns"] == {"Payload Details": REMOVED}
+
+
+def test_redacted_tells_how_many_unknown_columns_it_removed_but_not_their_names() -> None:
+    row = {"TTFT": 12, "Language": "en", "Status": "Success", "status ": "Failure", "Zanzibar": 1, "A word": "Zanzibar"}
+    record = to_record("st-1", row, redact=True)
+    assert record["status"] == "Success"
+    assert record["additional_columns"] == {"TTFT": 12, "Language": REMOVED, "status ": REMOVED, REMOVED: 2}
+
+
+@pytest.mark.parametrize("row", ["Zanzibar", ["Zanzibar"], [90, 97, 110], {"row": {"Zanzibar": 1}}])
+def test_redacted_lets_no_text_through_in_a_row_that_is_not_an_object(row: Any) -> None:
+    assert to_record("st-1", row, redact=True)["additional_columns"] == {"row": REMOVED}
+
+
+@pytest.mark.parametrize("column", NAMES)
+def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(column: str) -> None:
+    key = next(key for key, (name, _) in COLUMNS.items() if name == column)
+    assert to_record("st-1", {key: "Order pizza-GenAINode0002"}, redact=True)[column] == "Order pizza-GenAINode0002"
+    for text in ("z" * (LONGEST_NAME + 1), "You are an assistant.\nUser: hello"):
+        assert to_record("st-1", {key: text}, redact=True)[column] == REMOVED
+        assert to_record("st-1", {key: text})[column] == text
+
+
+def test_redacted_lets_no_numbers_through_that_could_stand_for_text() -> None:
+    word = int.from_bytes(b"Zanzibar", "big")
+    request = {"temperature": word, "max_tokens": -word, "top_p": True, "seed": [90, 97], "n": 1e300}
+    response = {
+        "usage": {"prompt_tokens": word, "completion_tokens": float("nan")},
+        "results": [{"tokenCount": 90}] * 2,
+    }
+    row = {"Payload Details": {"Request Payload": request, "Response Payload": response}, "Risk Score": word}
+    record = to_record("st-1", row, redact=True)
+    assert (record["request_payload"], record["response_payload"]) == (
+        {},
+        {"usage": {}, "results": [{"tokenCount": 90}]},
+    )
+    assert record["additional_columns"] == {"Risk Score": REMOVED}
+
+
+MODELS = """
+gpt-4 gpt-4-0613 gpt-4o-mini-2024-07-18 gpt-4.1-nano gpt-35-turbo-16k gpt-5 gpt-5.1-codex-mini o1 o3-mini
+o4-mini chatgpt-4o-latest text-davinci-003 text-embedding-3-small openai/gpt-oss-120b claude-2.1
+claude-instant-1.2 claude-3-5-sonnet-20241022 claude-3-5-sonnet@20240620 claude-opus-4-1-20250805
+anthropic.claude-v2:1 us.anthropic.claude-3-7-sonnet-20250219-v1:0 gemini-1.5-flash-002 models/gemini-2.5-pro
+gemini-2.5-pro-preview-05-06 publishers/google/models/gemini-2.0-flash-lite-001 gemma-3n-e4b-it
+amazon.titan-text-express-v1 amazon.nova-lite-v1:0 us.amazon.nova-premier-v1:0 meta.llama3-1-70b-instruct-v1:0
+meta-llama/Llama-3.3-70B-Instruct mistral-large-latest mistral.mixtral-8x7b-instruct-v0:1
+mistralai/Mistral-7B-Instruct-v0.2 cohere.command-r-plus-v1:0 ai21.jamba-1-5-large-v1:0 deepseek-r1
+deepseek-chat deepseek-ai/DeepSeek-R1-Distill-Llama-70B Qwen/Qwen2.5-72B-Instruct phi-3.5-mini-instruct
+"""
+
+
+@pytest.mark.parametrize("model", MODELS.split())
+def test_names_of_models_are_known(model: str) -> None:
+    assert is_model(model)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ok", "o", "gpt", "Claude", "Gemini", "Nova", "Mistral", "Philadelphia", "metaphor", "gpt-john-smith",
+     "claude-maria", "gpt-4 please", "text", "text:hello", "models/", "us.", "gpt-4-", "gpt--", "ada lovelace",
+     "gpt-\u0664", "claude-\u017fonnet", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
+     "arn:aws:iam::123456789012:user/maria"],
+)  # fmt: skip
+def test_what_is_not_the_name_of_a_model_is_not_taken_for_one(text: str) -> None:
+    assert not is_model(text)
+
+
+def test_ids_of_gemini_that_were_published_are_known_and_text_is_not_taken_for_one() -> None:
+    for known in ("UxQ6aM_sKbjFnvgPocrJaA", "oUioaJqMO4y1qtsP4dqUmQM", "9dBSaKxFwKTr3g_RjJXICg"):
+        assert is_gemini_id(known)
+        assert not is_gemini_id(f"{known[:9]}?!?!{known[9:]}")
+    for text in ("MyNameIsMariaAndI", "MariaLivesAt5ElmStreet", "call-me-at-030-1234567", "z" * 22, "A" * 22):
+        assert not is_gemini_id(text)
+
+
+def test_an_id_of_gemini_is_a_time_and_three_numbers_and_no_longer_than_that() -> None:
+    def encoded(second: int, numbers: bytes) -> str:
+        return b64encode(second.to_bytes(4, "little") + numbers, altchars=b"-_").rstrip(b"=").decode()
+
+    now = 1_750_000_000
+    three = b"\xac\x45\xc0\xa4\xeb\xde\x0f\xd1\x8c\x95\xc8\x0a"
+    assert is_gemini_id(encoded(now, three))
+    for second in (0, 1_500_000_000, 2_300_000_000):
+        assert not is_gemini_id(encoded(second, three))
+    for numbers in (three[:-1] + b"\xca", three + b"\x01", three[:-5], b"\xff" * 60 + three, three + b"\xff"):
+        assert not is_gemini_id(encoded(now, numbers))
+
+
+def test_a_parameter_at_the_top_of_a_request_wins() -> None:
+    request = {"parameters": {"temperature": 0.9, "top_p": 0.8}, "temperature": 0.1}
+    record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
+    assert (record["temperature"], record["top_p"]) == (0.1, 0.8)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"Request Tokens": "²", "Response Tokens": "٣"},
+        {"Request Payload": {"model": ["gpt-4"], "temperature": "warm", "max_tokens": 1.5, "parameters": 7}},
+        {"Response Payload": {"choices": [7], "usage": [1], "id": 5, "model": {}}},
+        {"Response Payload": {"choices": [], "candidates": {}, "usage": {"prompt_tokens": "many"}}},
+        {
+            "Response Payload": {
+                "usage": {"input_tokens": None, "cache_read_input_tokens": 5, "output_tokens_details": 1}
+            }
+        },
+        {"Response Payload": {"usage": {"inputTokens": 2**70}, "object": "response", "incomplete_details": "x"}},
+        {"Response Payload": {"usageMetadata": {"promptTokenCount": float("inf"), "thoughtsTokenCount": "7"}}},
+        {"Response Payload": {"inputTextTokenCount": 3, "results": [None]}},
+        {"Response Payload": {"prompt_token_count": 2**63, "generation_token_count": 2**63 - 1}},
+        {"Response Payload": '{"usage": ', "Request Payload": "[" * 5000},
+        {"Response Payload": json.dumps({"body": {"body": {"body": "{}"}}}), "Request Payload": {"body": "{"}},
+        {"Response Payload": '{"body":' * 900 + "1" + "}" * 900},
+        {"Response Payload": [[{"candidates": 1}], 5, {"candidates": 5}, {"usageMetadata": []}]},
+    ],
+)
+def test_a_value_of_the_wrong_kind_gives_null_and_never_breaks_the_reader(details: dict[str, Any]) -> None:
+    for redact in (False, True):
+        record = to_record("st-1", {"Payload Details": details}, redact)
+        orjson.dumps(record)
+        for column in OF_A_CALL:
+            assert record[column] is None or isinstance(record[column], str | int | float)
+            assert not isinstance(record[column], int) or record[column] < 2**63
