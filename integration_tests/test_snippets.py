@@ -1,6 +1,6 @@
 """What the README and the docs page tell a person to type does what they say: the blocks themselves are run.
 
-Blocks that need a container engine are run where there is one with the image; elsewhere only their shape is checked.
+Blocks that need the image are run with the other tests of the image; elsewhere only their shape is checked.
 """
 
 import json
@@ -153,64 +153,67 @@ def test_the_cron_script_does_not_run_twice_at_once(folder: Path) -> None:
     assert not (folder / "state.json").exists()
 
 
+def by_pyairbyte(script: str, folder: Path) -> tuple[int, int]:
+    """How many records a PyAirbyte script read, and how many its cache then holds."""
+    told = script + '\nprint("read:", result.processed_records, "stored:", len(calls))\n'
+    done = subprocess.run(
+        [PYAIRBYTE, "-c", told], cwd=folder, env=os.environ | COMMANDS, capture_output=True, text=True, timeout=140
+    )
+    said = re.search(r"read: (\d+) stored: (\d+)", well(done))
+    assert said, done.stdout
+    return int(said[1]), int(said[2])
+
+
 @needs_pyairbyte
 def test_the_pyairbyte_script_reads_every_row_and_goes_on_from_its_cache(emulator: Emulator, folder: Path) -> None:
     script = block(PAGE, "Usage with PyAirbyte", "local_executable")
-    told = script + '\nprint("read:", result.processed_records, "stored:", len(calls))\n'
-
-    def run_it() -> tuple[int, int]:
-        done = subprocess.run(
-            [PYAIRBYTE, "-c", told], cwd=folder, env=os.environ | COMMANDS, capture_output=True, text=True, timeout=200
-        )
-        said = re.search(r"read: (\d+) stored: (\d+)", well(done))
-        assert said, done.stdout
-        return int(said[1]), int(said[2])
-
-    assert run_it() == (len(ROWS), len(ROWS))
+    assert by_pyairbyte(script, folder) == (len(ROWS), len(ROWS))
     emulator.add_rows(BOT, NEW_ROWS)
-    assert run_it() == (len(NEW_ROWS), len(ROWS) + len(NEW_ROWS))
-
-
-def engine() -> str | None:
-    """The container engine that has the image."""
-    for name in ("docker", "podman"):
-        if shutil.which(name):
-            found = subprocess.run([name, "image", "inspect", IMAGE], capture_output=True, timeout=60)
-            if found.returncode == 0:
-                return name
-    return None
-
-
-def docker_lines() -> list[list[str]]:
-    text = block(PAGE, "Usage on the command line", "docker build")
-    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines()]
+    assert by_pyairbyte(script, folder) == (len(NEW_ROWS), len(ROWS) + len(NEW_ROWS))
 
 
 def test_the_docker_commands_run_the_protocols_commands_on_files_that_they_mount() -> None:
-    build, *runs = docker_lines()
+    text = block(PAGE, "Usage on the command line", "docker build").replace("\\\n", " ")
+    build, *runs = [shlex.split(line) for line in text.splitlines()]
     assert build == ["docker", "build", "-t", IMAGE, "."]
     assert [line[line.index(IMAGE) + 1] for line in runs] == ["spec", "check", "discover", "read"]
     for line in runs:
         files = [word for word in line if word.endswith(".json")]
         assert all(file.startswith("/config/") for file in files)
         assert ("$PWD:/config:ro" in line) is bool(files)
-    assert f'docker_image="{IMAGE}"' in block(PAGE, "Usage with PyAirbyte", "docker_image")
-    compile(block(PAGE, "Usage with PyAirbyte", "docker_image"), str(PAGE), "exec")
+    compile(in_the_image(IMAGE), str(PAGE), "exec")
 
 
-def test_the_docker_commands_read_every_row_where_the_image_is(folder: Path) -> None:
-    docker = engine()
-    if docker is None:
-        pytest.skip(f"no container engine with the image {IMAGE}: the docker commands were not run")
+def in_the_image(image: str) -> str:
+    """The PyAirbyte script with the source that the page gives for the image, of this name."""
+    source = block(PAGE, "Usage with PyAirbyte", "docker_image")
+    assert f'docker_image="{IMAGE}"' in source
+    script, replaced = re.subn(
+        r"source = ab\.get_source\(.*?\n\)\n",
+        lambda _: source.replace(IMAGE, image),
+        block(PAGE, "Usage with PyAirbyte", "local_executable"),
+        flags=re.S,
+    )
+    assert replaced == 1
+    return script
+
+
+@pytest.mark.image_tests
+def test_the_docker_commands_read_every_row(image: str, folder: Path) -> None:
     catalog(folder)
     folder.chmod(0o755)
-    output = ""
-    for line in docker_lines()[1:]:
-        words = [word.replace("$PWD", str(folder)) for word in line[1:]]
-        words.insert(words.index("--rm") + 1, "--network=host")  # The emulator listens on this machine alone.
-        done = subprocess.run([docker, *words], capture_output=True, text=True, timeout=120)
-        output = well(done)
-    assert {record["id"] for record in records(output)} == ids(ROWS)
+    _, *runs = block(PAGE, "Usage on the command line", "docker build").splitlines(keepends=True)
+    printed = well(typed("".join(runs).replace(IMAGE, image), folder))
+    assert '"type":"SPEC"' in printed
+    assert '"status":"SUCCEEDED"' in printed
+    assert '"type":"CATALOG"' in printed
+    assert {record["id"] for record in records(printed)} == ids(ROWS)
+
+
+@pytest.mark.image_tests
+@needs_pyairbyte
+def test_the_pyairbyte_script_reads_every_row_from_the_image(image: str, folder: Path) -> None:
+    assert by_pyairbyte(in_the_image(image), folder) == (len(ROWS), len(ROWS))
 
 
 def test_the_make_commands_of_the_readme_exist() -> None:
