@@ -13,12 +13,12 @@ PIP_QUIET := --quiet --disable-pip-version-check
 .PHONY: help demo test lint types unit integration spec bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
 	@.venv-demo/bin/python demo/run_demo.py
 
-test: lint types ## Everything that CI runs: lint, types, unit and integration tests
+test: lint types workflows ## Everything that CI runs: lint, types, workflows, unit and integration tests
 	@$(BIN)/python -m pytest unit_tests integration_tests
 
 lint: .venv/.installed ## Check style and formatting (ruff)
@@ -28,10 +28,35 @@ lint: .venv/.installed ## Check style and formatting (ruff)
 types: .venv/.installed ## Check types (mypy, strict)
 	@$(BIN)/mypy
 
+.PHONY: workflows build package-test audit version
+workflows: .venv-release/.installed ## Check the GitHub workflows (their schema, and zizmor for what is unsafe)
+	@.venv-release/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv-release/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv-release/bin/zizmor --quiet --offline --persona pedantic .github
+
+# Without SOURCE_DATE_EPOCH, Poetry writes one fixed date into both: their bytes depend on the source alone.
+build: .tools/.installed ## Build the wheel and the sdist into dist/, the same bytes each time
+	@env -u SOURCE_DATE_EPOCH $(POETRY) build --quiet --clean --output dist
+
+package-test: .venv/.installed .venv-release/.installed ## Build the package twice; install it with pip, pipx and uv on every Python that is here
+	@$(BIN)/python -m pytest integration_tests/test_package.py
+
+# Strict: what the database does not know, or cannot be asked about, fails the audit; by itself pip-audit passes it over.
+AUDIT_FOLDER ?= .tools
+audit: .tools/.installed .venv-release/.installed ## Look the locked dependencies up among known vulnerabilities (pip-audit)
+	@$(POETRY) export --quiet --output $(AUDIT_FOLDER)/audited.txt
+	@.venv-release/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off $(AUDIT_OPTIONS) \
+		-r $(AUDIT_FOLDER)/audited.txt 2> $(AUDIT_FOLDER)/audit.log || { tail -n 1 $(AUDIT_FOLDER)/audit.log; \
+		echo "The dependencies are not known to be safe: see above what was found, or what could not be asked."; exit 1; }
+	@tail -n 1 $(AUDIT_FOLDER)/audit.log
+
+version: ## Print the version
+	@sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml
+
 unit: .venv/.installed ## Run the unit tests
 	@$(BIN)/python -m pytest unit_tests
 
-integration: .venv/.installed ## Run the tests against the emulator
+integration: .venv/.installed .venv-release/.installed ## Run the tests against the emulator
 	@$(BIN)/python -m pytest integration_tests
 
 spec: .venv/.installed ## Print the connector's specification
@@ -55,6 +80,7 @@ clean: ## Remove the environments and everything that was made
 	rm -rf .venv .venv-demo .venv-bench .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf integration_tests/form/node_modules
+	rm -rf .venv-release
 
 .tools/.installed: Makefile
 	@echo "Installing Poetry into .tools"
@@ -71,6 +97,12 @@ clean: ## Remove the environments and everything that was made
 	@$(POETRY) export --quiet --with dev --output .tools/locked.txt
 	@$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes --no-deps -r .tools/locked.txt
 	@$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --editable .
+	@touch $@
+
+.venv-release/.installed: .ci/requirements-release.txt Makefile
+	@echo "Installing the tools that build, check and audit a release into .venv-release"
+	@$(PYTHON) -m venv --clear .venv-release
+	@.venv-release/bin/python -m pip install $(PIP_QUIET) -r .ci/requirements-release.txt
 	@touch $@
 
 # PyAirbyte and a connector do not fit in one environment. On Python 3.13, which PyAirbyte does not claim, its check is waived.

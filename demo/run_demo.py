@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 BUILD = REPOSITORY / "build/demo"
 DATABASE = BUILD / "kore_llm_logs.duckdb"
 PAGE = BUILD / "report.html"
-BOTS, DAYS, ROWS_PER_DAY, NEW_ROWS_PER_BOT = 3, 200, 25, 40
+BOTS, DAYS, ROWS_PER_DAY, NEW_ROWS_PER_BOT = 3, 200, 25, 15
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,17 @@ def main() -> int:
         database = duckdb.connect(str(DATABASE), read_only=True)
         database.execute("SET TimeZone = 'UTC'")
         equal = _compare(console, emulator, database)
+        database.close()
     console.rule("What the table says")
     _print_syncs(console, syncs)
-    answers = report.ask(database)
+    with duckdb.connect(str(DATABASE)) as database:
+        answers = report.ask(database)
     report.print_tables(console, answers)
     report.write_page(PAGE, answers)
     console.print(f"Database: {DATABASE.relative_to(REPOSITORY)}")
+    console.print(
+        f"Queries:  {report.QUERIES.relative_to(REPOSITORY)}  (the same for Snowflake and BigQuery beside it)"
+    )
     console.print(f"Charts:   {PAGE.relative_to(REPOSITORY)}  (open it in a browser)")
     return 0 if equal else 1
 
@@ -68,8 +74,11 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
         "DO_NOT_TRACK": "1",
         "AIRBYTE_PROJECT_DIR": str(BUILD),
     }
-    import airbyte
-    from airbyte.caches import DuckDBCache
+    with warnings.catch_warnings():
+        # Libraries that PyAirbyte brings along for BigQuery speak of the end of old versions of Python.
+        warnings.simplefilter("ignore", FutureWarning)
+        import airbyte
+        from airbyte.caches import DuckDBCache
 
     executable: Path = REPOSITORY / ".venv/bin/source-kore-llm-logs"
     source = airbyte.get_source("source-kore-llm-logs", config=emulator.config, local_executable=executable)
@@ -79,11 +88,13 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
     cache = DuckDBCache(db_path=DATABASE)
     console.rule("First sync: everything since the start date")
     first = _sync("first sync", source, cache, emulator)
+    console.print()  # PyAirbyte's last line has no end.
     console.rule("The bots make more calls")
     for bot_id, count in emulator.add_rows(NEW_ROWS_PER_BOT).items():
         console.print(f"{bot_id}: {count} new rows")
     console.rule("Second sync: what is new")
     second = _sync("second sync", source, cache, emulator)
+    console.print()
     cache.get_sql_engine().dispose()
     return [first, second]
 
@@ -120,7 +131,7 @@ class _WithoutRemarks:
 
 def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConnection) -> bool:
     equal = True
-    table = Table("bot", "rows in the emulator", "rows in DuckDB", "missing", "too many")
+    table = _table("bot", "in the emulator", "in DuckDB", "missing", "too many", title="Rows")
     for bot_id, count in emulator.get("rows").items():
         expected = comparison.of_raw_rows(emulator.get(f"rows/{bot_id}"))
         found = comparison.of_table(database, bot_id)
@@ -136,10 +147,18 @@ def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConn
 
 
 def _print_syncs(console: Console, syncs: list[Sync]) -> None:
-    table = Table("sync", "records", "requests", "seconds", title="Syncs", title_justify="left")
+    table = _table("sync", "records", "requests", "seconds", title="Syncs")
     for sync in syncs:
         table.add_row(sync.name, f"{sync.records:,}", str(sync.requests), f"{sync.seconds:.1f}")
     console.print(table)
+
+
+def _table(name: str, *numbers: str, title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(name, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, justify="right")
+    return table
 
 
 if __name__ == "__main__":

@@ -84,3 +84,14 @@ def test_a_page_that_is_refused_for_its_size_is_asked_for_in_the_largest_that_pa
             assert {int(seen.body["limit"]) for seen in emulator.requests if seen.status == 200 and seen.rows > 10} == {
                 500
             }
+
+
+def test_a_pass_that_begins_again_with_less_padding_still_notices_rows_that_move() -> None:
+    bursts = [NOW - timedelta(minutes=5 + 30 * n) for n in range(60)]
+    rows = [row(40 * n + i, end) for n, end in enumerate(bursts) for i in range(40)]
+    with Emulator({BOT: rows}, Reading(order="unstable_ties", max_page=30)) as emulator:
+        config = emulator.config(start_date=stamp(NOW - timedelta(hours=6)), **EXACT)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == {to_record(BOT, raw)["id"] for raw in rows if raw["End Date"] >= config["start_date"]}
+        assert set(ids.values()) == {1}

@@ -3,13 +3,14 @@
 import time
 import uuid
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
 import requests
 
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import Emulator, Reading, generate_rows, log_store
 
 BOT = "st-a"
 SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-more"
@@ -171,11 +172,11 @@ def test_a_broken_answer_breaks_once_and_the_next_is_whole(fault: str) -> None:
 
 
 def test_the_rate_limit_opens_again_when_its_window_has_rolled_on() -> None:
-    options = {"requests_per_minute": 2, "rate_window_scale": 0.005, "rate_refusal": "429_retry_after"}
+    options = {"requests_per_minute": 2, "rate_window_scale": 0.02, "rate_refusal": "429_retry_after"}
     with serve(**options) as emulator:
         statuses = [post(emulator).status_code for _ in range(3)]
         assert (statuses, emulator.refused_by_rate) == ([200, 200, 429], 1)
-        time.sleep(0.35)
+        time.sleep(1.25)
         assert post(emulator).status_code == 200
 
 
@@ -193,11 +194,13 @@ def test_a_row_slips_in_between_two_pages(where: str, place: int) -> None:
         assert inserted == place
 
 
-def test_rows_can_appear_late_or_from_the_hook() -> None:
+def test_rows_can_appear_late_or_from_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log_store, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with serve([]) as emulator:
-        emulator.add_rows(BOT, [ROWS[1]], appears_after=0.2)
+        emulator.add_rows(BOT, [ROWS[1]], appears_after=60)
         assert sessions(post(emulator)) == []
-        time.sleep(0.25)
+        now[0] = 61
         emulator.before_response = lambda seen: emulator.add_rows(seen.bot_id, [ROWS[2]])
         assert sessions(post(emulator)) == [2, 1]
         assert [seen.rows for seen in emulator.requests] == [0, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate
 from random import Random
@@ -14,6 +14,8 @@ from .payloads import GUARDRAIL_MODEL, MODELS, Model, error_payload, make_call
 
 _HOUR_MS = 3_600_000
 _HUGE_PAYLOAD_BYTES = 1_000_000
+# Such a payload is a picture in base64: a model counts far fewer tokens than a quarter of its bytes.
+_MOST_REQUEST_TOKENS = 2_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _FEATURES = (
     ("GenAI Node", 26),
@@ -131,6 +133,7 @@ class _Cast:
         model: Model = GUARDRAIL_MODEL if is_scan else self._pick(MODELS, self._model_weights)
         taken = max(5, int(model.median_ms * random.lognormvariate(0, 0.55)))
         call = make_call(random, model.api_name, at_ms // 1000, payload_bytes)
+        call = replace(call, request_tokens=min(call.request_tokens, _MOST_REQUEST_TOKENS))
         exchange = model.exchange(random, call)
         failed = random.random() < _FAILURE_RATE
         status = random.choice((429, 500, 401)) if failed else 200

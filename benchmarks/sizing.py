@@ -1,0 +1,69 @@
+"""How long syncs take where the API's limits are the wall clock: `python -m benchmarks.sizing` prints the docs' table.
+
+A bot may be asked 60 times a minute and 1,800 times an hour, rolling: after the first half hour at full pace, half the
+pace. Bots do not wait for each other, so the number of bots does not count until the CPU does.
+"""
+
+from math import ceil
+
+PER_MINUTE, PER_HOUR = 60, 1800
+LOOKBACK_HOURS, PADDING_HOURS = 1.0, 1.0
+PROOF_AND_LAST_PAGE = 2
+FIRST_SYNC_DAYS = 90
+ROWS_A_DAY = (1_000, 10_000, 100_000, 1_000_000)
+PAGES = (1000, 50)
+"""Rows that the server gives at once: what is asked for by default, and what a sibling API silently cuts it to [I]."""
+
+
+def least_seconds(requests: int) -> float:
+    """From the first request of a bot to the last of so many, by the limits alone."""
+    full_hours, left = divmod(requests - 1, PER_HOUR)
+    return full_hours * 3600.0 + left // PER_MINUTE * 60.0
+
+
+def first_sync_requests(rows_a_day: int, page: int, days: int = FIRST_SYNC_DAYS) -> int:
+    return ceil(rows_a_day * days / page) + PROOF_AND_LAST_PAGE
+
+
+def sync_requests(rows_a_day: int, page: int, every_hours: float = 1.0) -> int:
+    """Of a sync that reads what is new, the lookback, and an hour of padding."""
+    hours = every_hours + LOOKBACK_HOURS + PADDING_HOURS
+    return ceil(rows_a_day * hours / 24 / page) + PROOF_AND_LAST_PAGE
+
+
+def shortest_interval_hours(rows_a_day: int, page: int) -> int | None:
+    """Whole hours between syncs that keep up with a bot; None if none does."""
+    return next((h for h in range(1, 49) if sync_requests(rows_a_day, page, h) <= PER_HOUR * h), None)
+
+
+def spoken(seconds: float) -> str:
+    """`14 min`, `4 h 29 min`, `4 days 3 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "under a minute"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} days {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def table() -> str:
+    lines = [
+        f"| Rows a day and bot | Rows the API gives at once | First sync of {FIRST_SYNC_DAYS} days | Hourly sync |",
+        "|---:|---:|---|---|",
+    ]
+    for page in PAGES:
+        for rows in ROWS_A_DAY:
+            first, hourly = first_sync_requests(rows, page), sync_requests(rows, page)
+            interval = shortest_interval_hours(rows, page)
+            pace = f"{hourly:,} requests"
+            if interval is None:
+                pace = "no interval keeps up"
+            elif interval > 1:
+                pace = f"not possible; every {interval} hours"
+            lines.append(f"| {rows:,} | {page:,} | {first:,} requests, {spoken(least_seconds(first))} | {pace} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

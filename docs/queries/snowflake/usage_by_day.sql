@@ -1,0 +1,14 @@
+-- How many tokens does each day (UTC) take, and how many of its calls fail?
+-- A sum of tokens covers the calls_with_tokens only: for the others none were counted.
+SELECT
+    CAST(coalesce(end_date, start_date) AS DATE) AS day,
+    count(*) AS calls,
+    count(total_tokens) AS calls_with_tokens,
+    sum(request_tokens) AS request_tokens,
+    sum(response_tokens) AS response_tokens,
+    sum(total_tokens) AS total_tokens,
+    count_if(status = 'Failure') AS failures,
+    round(100 * count_if(status = 'Failure') / count(*), 1) AS failed_percent
+FROM llm_usage_logs
+GROUP BY day
+ORDER BY day NULLS LAST;

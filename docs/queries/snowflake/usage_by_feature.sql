@@ -1,0 +1,14 @@
+-- Which features of the bots call a model, what do they take, and how often do they fail?
+-- A sum of tokens covers the calls_with_tokens only: for the others none were counted.
+SELECT
+    coalesce(feature_name, '(none)') AS feature,
+    count(*) AS calls,
+    count(total_tokens) AS calls_with_tokens,
+    sum(request_tokens) AS request_tokens,
+    sum(response_tokens) AS response_tokens,
+    sum(total_tokens) AS total_tokens,
+    count_if(status = 'Failure') AS failures,
+    round(100 * count_if(status = 'Failure') / count(*), 1) AS failed_percent
+FROM llm_usage_logs
+GROUP BY feature
+ORDER BY calls DESC, feature;

@@ -1,0 +1,82 @@
+"""What documents and workflows tell people to run or to open is there."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+FENCED = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+IN_TEXT = re.compile(r"`([^`\n]+)`")
+MAKE = re.compile(r"(?:^|[(;&|]) *make +([^;&|)\"\n]*)", re.MULTILINE)
+
+
+def code(document: str) -> Iterator[str]:
+    """The code of a Markdown text: its fenced blocks, then what stands between backticks."""
+    yield from FENCED.findall(document)
+    yield from IN_TEXT.findall(FENCED.sub("", document))
+
+
+def steps(workflow: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for job in workflow["jobs"].values():
+        yield from job.get("steps", [])
+
+
+def targets_in(script: str) -> set[str]:
+    """The targets of every `make` command in it, without options, variables, comments and files."""
+    words = {word for line in MAKE.findall(script) for word in shlex.split(line, comments=True)}
+    return {word for word in words if re.fullmatch("[a-z][a-z-]*", word)}
+
+
+def named(path: Path) -> set[str]:
+    if path.suffix == ".md":
+        return {target for script in code(path.read_text()) for target in targets_in(script)}
+    return {target for step in steps(yaml.safe_load(path.read_text())) for target in targets_in(step.get("run", ""))}
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *DOCUMENTS], ids=lambda path: path.name)
+def test_every_make_target_that_it_names_exists(path: Path) -> None:
+    assert named(path) - TARGETS == set()
+
+
+def test_the_documents_and_workflows_are_read() -> None:
+    assert {"test", "demo"} <= named(ROOT / "README.md")
+    assert {"test", "audit", "version"} <= named(ROOT / "RELEASING.md")
+    assert {"lint", "types", "bench"} <= named(ROOT / "CONTRIBUTING.md")
+    assert {"lint", "types", "test", "audit"} <= named(ROOT / ".github" / "workflows" / "ci.yml")
+    assert {"version", "build"} <= named(ROOT / ".github" / "workflows" / "release.yml")
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "AGENTS.md", "README.md"])
+def test_every_file_of_the_project_that_it_names_exists(name: str) -> None:
+    text = FENCED.sub("", (ROOT / name).read_text())
+    paths = [span for span in IN_TEXT.findall(text) if re.fullmatch(r"[a-z_]+/[\w./-]*|[A-Z]+\.md", span)]
+    paths += re.findall(r"\]\(([^)#:]+)[^):]*\)", text)
+    made_by_a_person = {"secrets/"}
+    assert [path for path in paths if path not in made_by_a_person and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_to_a_commit(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    used += [job["uses"] for job in workflow["jobs"].values() if "uses" in job]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"\./.+|[\w./-]+@[0-9a-f]{40}", action)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_job_has_only_the_rights_that_it_names(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
+    written = {(name, right) for name, job in rights.items() for right, access in job.items() if access == "write"}
+    assert written == ({("image", "packages"), ("publish", "id-token")} if path.stem == "release" else set())

@@ -1,0 +1,85 @@
+"""Hours of requests under a clock that only waiting moves: never above a rolling limit, and all of it used."""
+
+from bisect import bisect_right
+from typing import Any
+
+import pyrate_limiter.clocks
+import pytest
+import requests
+from airbyte_cdk.sources.streams import call_rate
+
+from benchmarks.sizing import least_seconds
+from source_kore_llm_logs.components.rate_limit import budget_of
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    fake = FakeClock()
+    monkeypatch.setattr(pyrate_limiter.clocks, "time", fake.time)
+    monkeypatch.setattr(call_rate.time, "sleep", fake.sleep)
+    return fake
+
+
+def request_of(bot_id: str) -> requests.PreparedRequest:
+    return requests.Request("POST", f"https://platform.kore.ai/api/1.1/public/bot/{bot_id}/getLLMUsageLogs").prepare()
+
+
+def most_in_any(window: float, moments: list[float]) -> int:
+    return max(bisect_right(moments, at + window - 1e-6) - place for place, at in enumerate(moments))
+
+
+@pytest.mark.parametrize(
+    ("config", "per_minute", "per_hour"),
+    [
+        ({}, 60, 1800),
+        ({"requests_per_minute": 20, "requests_per_hour": 100_000}, 20, 1200),
+        ({"requests_per_minute": 600, "requests_per_hour": 300}, 300, 300),
+    ],
+)
+@pytest.mark.parametrize("latency", [0.0, 0.7])
+def test_two_hours_use_the_whole_limit_and_never_more(
+    clock: FakeClock, config: dict[str, Any], per_minute: int, per_hour: int, latency: float
+) -> None:
+    budget = budget_of({"bot_ids": ["st-1"], **config})
+    began, moments = clock.now, list[float]()
+    while clock.now - began < 2 * HOUR:
+        budget.acquire_call(request_of("st-1"))
+        moments.append(clock.now)
+        clock.now += latency
+    made = [at for at in moments if at - began < 2 * HOUR]
+    assert most_in_any(MINUTE, made) <= per_minute
+    assert most_in_any(HOUR, made) <= per_hour
+    assert len(made) >= 0.95 * 2 * per_hour
+
+
+def test_bots_have_each_a_budget_of_their_own(clock: FakeClock) -> None:
+    bots = [f"st-{n}" for n in range(5)] + ["st-1.x"]
+    budget = budget_of({"bot_ids": bots})
+    began = clock.now
+    for _ in range(60):
+        for bot in bots:
+            budget.acquire_call(request_of(bot))
+    assert clock.now == began
+    budget.acquire_call(request_of("st-1"))
+    assert MINUTE <= clock.now - began <= MINUTE + 1
+
+
+@pytest.mark.parametrize("count", [1, 60, 61, 1800, 1801, 5000])
+def test_the_time_that_the_sizing_table_gives_is_the_time_that_the_budget_takes(clock: FakeClock, count: int) -> None:
+    budget, began = budget_of({"bot_ids": ["st-1"]}), clock.now
+    for _ in range(count):
+        budget.acquire_call(request_of("st-1"))
+    assert clock.now - began == pytest.approx(least_seconds(count), rel=0.01, abs=1)
