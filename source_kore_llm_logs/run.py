@@ -8,14 +8,10 @@ from pathlib import Path
 from threading import Thread
 
 import orjson
-from airbyte_cdk.entrypoint import AirbyteEntrypoint, launch
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER, init_logger
-from airbyte_cdk.models import (
-    AirbyteMessage,
-    AirbyteMessageSerializer,
-    Type,
-)
+from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.errors import Fault
@@ -48,9 +44,22 @@ def _source(arguments: list[str]) -> SourceKoreLlmLogs:
     return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)
 
 
+RECORD = '{"type":"RECORD"'
+
+
 def _print(line: str) -> None:
-    PRINT_BUFFER.write(f"{line}\n")
-    PRINT_BUFFER.flush()
+    """Writes a protocol message; what is no record is seen at once.
+
+    The log's lines come through PRINT_BUFFER, which keeps what it is given for a tenth of a second, as text of up to
+    four bytes a character. Records are too many for that: they go to the same stream as bytes, under the same lock.
+    """
+    assert sys.__stdout__ is not None
+    left = f"{line}\n".encode()
+    with PRINT_BUFFER.lock:
+        while left:  # An unbuffered stream may take a part.
+            left = left[sys.__stdout__.buffer.write(left) :]
+        if not line.startswith(RECORD):
+            PRINT_BUFFER.flush()
 
 
 def _print_message(message: AirbyteMessage) -> None:
@@ -61,8 +70,8 @@ def _end_when_told(logger: logging.Logger) -> None:
     """Ends the process within a moment of SIGTERM or SIGINT, after a whole line, with 128 + the signal's number.
 
     A thread waits for the signal: process 1 of a container has no default action for SIGTERM, and an exception in
-    the main thread would wait for every worker, which may wait for the API's rate limit. All output goes through
-    PRINT_BUFFER in whole lines, so nothing is cut while its lock is held.
+    the main thread would wait for every worker, which may wait for the API's rate limit. All output is written in
+    whole lines under PRINT_BUFFER's lock, so nothing is cut while it is held.
     """
     if sys.platform == "win32":
         return
@@ -89,11 +98,14 @@ def run(arguments: list[str] | None = None) -> None:
     give_back_what_is_freed()
     is_check = arguments[:1] == ["check"]
     try:
-        source = _source(arguments)
-        if is_check:
-            _check(source, arguments)
-        else:
-            launch(source, arguments)
+        entrypoint = AirbyteEntrypoint(_source(arguments))
+        failed = False
+        with PRINT_BUFFER:  # What anything else prints joins the log's lines.
+            for line in entrypoint.run(AirbyteEntrypoint.parse_args(arguments)):
+                _print(line)
+                failed |= is_check and _tells_of_failure(line)
+        if failed:
+            sys.exit(1)
     except AirbyteTracedException as error:
         if is_check:
             status = error.as_connection_status_message()
@@ -107,13 +119,6 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _check(source: SourceKoreLlmLogs, arguments: list[str]) -> None:
-    failed = False
-    entrypoint = AirbyteEntrypoint(source)
-    for line in entrypoint.run(AirbyteEntrypoint.parse_args(arguments)):
-        _print(line)
-        message = orjson.loads(line)
-        if message.get("type") == Type.CONNECTION_STATUS.value:
-            failed = failed or message["connectionStatus"]["status"] == "FAILED"
-    if failed:
-        sys.exit(1)
+def _tells_of_failure(line: str) -> bool:
+    status = orjson.loads(line).get("connectionStatus") or {}
+    return bool(status.get("status") == "FAILED")

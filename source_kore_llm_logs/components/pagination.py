@@ -32,7 +32,7 @@ SUSPICIOUS_DEPTH = 500
 ROUND_DEPTH = 1_000
 DOCUMENTED_LIMIT = 50
 FIRST_LIMIT, LARGEST_LIMIT = 1_000, 10_000
-LARGEST_GROWN_BYTES = 4 * 1024 * 1024
+LARGEST_GROWN_BYTES = 8 * 1024 * 1024
 PAGES_BEFORE_A_LARGER = 20
 """A page that was too large may have been so for its rows, or for a bad moment: larger ones are tried again."""
 
