@@ -57,7 +57,7 @@ def _print(line: str) -> None:
     left = f"{line}\n".encode()
     with PRINT_BUFFER.lock:
         while left:  # An unbuffered stream may take a part.
-            left = left[sys.__stdout__.buffer.write(left) :]
+            left = left[sys.__stdout__.buffer.write(left) or 0 :]
         if not line.startswith(RECORD):
             PRINT_BUFFER.flush()
 
