@@ -9,10 +9,14 @@ POETRY := .tools/bin/poetry
 BIN := .venv/bin
 PIP_QUIET := --quiet --disable-pip-version-check
 IMAGE := integration_tests/image
+# The tests of the configuration form need npm; without, they skip.
+FORM := $(if $(shell command -v npm),integration_tests/form/node_modules/.installed)
+# Each file of tests stays with one process: its tests share servers and folders.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 SCRIPTS := .ci/run $(IMAGE)/build.sh $(IMAGE)/bin/docker
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration spec bench image image-test qa lock clean
+.PHONY: help demo test lint types unit integration destinations spec bench image image-test qa lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +24,8 @@ help: ## List the targets
 demo: .venv/.installed .venv-demo/.installed ## Sync an emulated Kore.ai into a DuckDB file, twice, and show what it holds
 	@.venv-demo/bin/python demo/run_demo.py
 
-test: lint types workflows ## Everything that CI runs: lint, types, workflows, unit and integration tests
-	@$(BIN)/python -m pytest unit_tests integration_tests
+test: lint types workflows destinations $(FORM) ## Everything that CI runs: lint, types, workflows, unit and integration tests
+	@$(PYTEST) unit_tests integration_tests
 
 lint: .venv/.installed .tools/.linters ## Check style and formatting (ruff), the Dockerfile (hadolint) and scripts (shellcheck)
 	@$(BIN)/ruff check .
@@ -60,11 +64,19 @@ version: ## Print the version
 unit: .venv/.installed ## Run the unit tests
 	@$(BIN)/python -m pytest unit_tests
 
-integration: .venv/.installed .venv-release/.installed ## Run the tests against the emulator
-	@$(BIN)/python -m pytest integration_tests
+integration: .venv/.installed .venv-release/.installed destinations $(FORM) ## Run the tests against the emulator
+	@$(PYTEST) integration_tests
+
+destinations: ## Install what the tests of destinations and PyAirbyte need; they skip, and say so, what could not be installed
+	-@$(MAKE) --no-print-directory --keep-going --jobs=3 .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
 
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
+
+
+.PHONY: form
+form: .venv/.installed $(FORM) ## Draw the picture of the configuration form for the docs (needs npm and Chromium)
+	@$(BIN)/python -m integration_tests.form.show
 
 bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
 	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
@@ -84,9 +96,9 @@ lock: .tools/.installed ## Bring poetry.lock up to date with pyproject.toml
 	@$(POETRY) lock
 
 clean: ## Remove the environments and everything that was made
-	rm -rf .venv .venv-demo .venv-bench .venv-qa .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf .venv-release
+	rm -rf integration_tests/form/node_modules
 
 .tools/.installed: Makefile
 	@echo "Installing Poetry into .tools"
@@ -122,6 +134,10 @@ clean: ## Remove the environments and everything that was made
 	@.venv-demo/bin/python -m pip install $(PIP_QUIET) $(if $(DEMO_PYTHON),,--ignore-requires-python) -r demo/requirements.txt
 	@touch $@
 
+integration_tests/form/node_modules/.installed: integration_tests/form/package.json integration_tests/form/package-lock.json
+	@echo "Installing the form's npm packages"
+	@(cd integration_tests/form && npm ci --silent) && touch $@ || echo "They could not be installed: the form's tests skip"
+
 .venv-bench/.installed: benchmarks/requirements.txt Makefile
 	@echo "Installing dlt into .venv-bench"
 	@$(PYTHON) -m venv --clear .venv-bench
@@ -132,4 +148,16 @@ clean: ## Remove the environments and everything that was made
 	@echo "Installing Airbyte's QA checks into .venv-qa (a few minutes the first time)"
 	@$(PYTHON) -m venv --clear .venv-qa
 	@.venv-qa/bin/python -m pip install $(PIP_QUIET) -r integration_tests/airbyte_qa_requirements.txt
+	@touch $@
+
+.venv-lake/.installed: integration_tests/destinations/lake-requirements.txt Makefile
+	@echo "Installing dlt and an S3 server into .venv-lake"
+	@$(PYTHON) -m venv --clear .venv-lake
+	@.venv-lake/bin/python -m pip install $(PIP_QUIET) -r $<
+	@touch $@
+
+.venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt Makefile
+	@echo "Installing a stand-in for Snowflake into .venv-snowflake"
+	@$(PYTHON) -m venv --clear .venv-snowflake
+	@.venv-snowflake/bin/python -m pip install $(PIP_QUIET) -r $<
 	@touch $@

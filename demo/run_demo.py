@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
@@ -10,7 +9,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import comparison
 import duckdb
@@ -101,32 +100,13 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
 
 def _sync(name: str, source: airbyte.Source, cache: airbyte.caches.DuckDBCache, emulator: Emulator) -> Sync:
     requests_before, started = emulator.request_count(), time.monotonic()
-    with contextlib.redirect_stdout(_WithoutRemarks(sys.stdout)):
-        result = source.read(cache=cache)
+    result = source.read(cache=cache)
     return Sync(
         name,
         result.processed_records,
         emulator.request_count() - requests_before,
         time.monotonic() - started,
     )
-
-
-class _WithoutRemarks:
-    """Standard output without PyAirbyte's remark on JSON columns, which it repeats for every batch."""
-
-    def __init__(self, output: TextIO) -> None:
-        self._output = output
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._output, name)
-
-    def write(self, text: str) -> int:
-        if "Could not determine airbyte type" in text:
-            self._after_remark = True
-            return len(text)
-        if text == "\n" and self.__dict__.pop("_after_remark", False):
-            return 1
-        return self._output.write(text)
 
 
 def _compare(console: Console, emulator: Emulator, database: duckdb.DuckDBPyConnection) -> bool:

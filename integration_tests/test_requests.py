@@ -95,3 +95,35 @@ def test_a_pass_that_begins_again_with_less_padding_still_notices_rows_that_move
         assert not failed
         assert set(ids) == {to_record(BOT, raw)["id"] for raw in rows if raw["End Date"] >= config["start_date"]}
         assert set(ids.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("reading", "largest"),
+    [
+        (Reading(), 4000),
+        (Reading(page_ceiling_refused=2000), 2000),
+        (Reading(page_ceiling_refused=2000, hint_in_412=False, skip_ceiling=3000), 2000),
+        (Reading(max_page=1500), 1500),
+        (Reading(response_bytes_limit=400_000), 1500),
+    ],
+)
+def test_full_pages_are_followed_by_larger_ones_as_far_as_the_server_gives_them(reading: Reading, largest: int) -> None:
+    rows = [row(n, NOW - timedelta(minutes=5 + n)) for n in range(9000)]
+    with Emulator({BOT: rows}, reading) as emulator:
+        config = emulator.config(start_date=stamp(NOW - timedelta(days=7)), **EXACT)
+        ids, _, failed = sync(config)
+        assert not failed
+        assert set(ids) == truth(emulator)
+        assert set(ids.values()) == {1}
+        given = [seen.rows for seen in emulator.requests if seen.status == 200]
+        assert max(given) >= largest
+        assert len([seen for seen in emulator.requests if seen.status in (412, 413)]) <= 8
+
+
+def test_a_page_size_that_was_configured_is_never_exceeded() -> None:
+    rows = [row(n, NOW - timedelta(minutes=5 + n)) for n in range(2000)]
+    with Emulator({BOT: rows}, Reading()) as emulator:
+        ids, _, failed = sync(emulator.config(page_size=300, **EXACT))
+        assert not failed
+        assert set(ids) == truth(emulator)
+        assert max(int(seen.body["limit"]) for seen in emulator.requests) == 300

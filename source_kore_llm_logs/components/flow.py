@@ -10,7 +10,7 @@ from threading import Lock
 
 from airbyte_cdk.models import AirbyteMessage, Type
 
-MOST_BYTES_WAITING = 24 * 1024 * 1024
+MOST_BYTES_WAITING = 8 * 1024 * 1024
 LONGEST_WAIT_SECONDS = 60.0
 """Then the page is asked for all the same: whoever prints may have gone."""
 NAP_SECONDS = 0.02

@@ -7,6 +7,9 @@ server has already given in this sync.
 How `limit` and the dates must be written is not clear either: samples send `limit` as a string and plain dates
 [D], the known client also sends full timestamps [C]. A server that refuses one form (412) is asked once with the
 next; the form that worked is kept for the sync.
+
+Every request counts against a limit, so a page that came as full as it was asked for is followed by one of twice as
+many rows, as long as it does not get large in bytes, and until the server gives no more, or fails, or says no.
 """
 
 import logging
@@ -28,6 +31,8 @@ SUSPICIOUS_DEPTH = 500
 """From this `skip` on, a full page followed by an empty one may be a ceiling of the server and not the end."""
 ROUND_DEPTH = 1_000
 DOCUMENTED_LIMIT = 50
+FIRST_LIMIT, LARGEST_LIMIT = 1_000, 10_000
+LARGEST_GROWN_BYTES = 4 * 1024 * 1024
 PAGES_BEFORE_A_LARGER = 20
 """A page that was too large may have been so for its rows, or for a bad moment: larger ones are tried again."""
 
@@ -100,11 +105,17 @@ def forms_after(first: Form, words: str) -> Iterator[Form]:
 
 
 class Server:
-    """What this sync has learned about the server; shared by all windows and threads."""
+    """What this sync has learned about the server; shared by all windows and threads.
 
-    def __init__(self, page_size: int):
-        self.form = Form(limit=page_size)
-        self.limit = page_size
+    `page_size` is the most that is ever asked for; None leaves it to the server.
+    """
+
+    def __init__(self, page_size: int | None = None):
+        self.form = Form(limit=page_size or FIRST_LIMIT)
+        self.limit = self.form.limit
+        self.answered_limit = 0
+        """The largest `limit` that was answered with a page."""
+        self._most = page_size or LARGEST_LIMIT
         self.capacity = 0
         self.deepest = 0
         """The highest `skip` that it answered with rows: to that depth it has no ceiling."""
@@ -117,8 +128,8 @@ class Server:
         self._pages = 0
         self._lock = Lock()
 
-    def ends(self, rows: int, limit: int) -> tuple[bool, bool]:
-        """Whether a page of so many rows proves that there are no more, and whether it was full.
+    def ends(self, rows: int, limit: int, size: int = 0) -> tuple[bool, bool]:
+        """Whether a page of so many rows and bytes proves that there are no more, and whether it was full.
 
         Learns from its size.
         """
@@ -126,9 +137,24 @@ class Server:
             last = rows < min(limit, self.capacity)
             self.capacity = max(self.capacity, rows)
             self._pages += 1
-            if self._pages % PAGES_BEFORE_A_LARGER == 0:
+            if self._pages % PAGES_BEFORE_A_LARGER == 0 and self.limit < self._first.limit:
                 self.limit = min(2 * self.limit, self._first.limit)
+            elif rows == limit == self.limit and 2 * size <= LARGEST_GROWN_BYTES:
+                self.limit = max(self.limit, min(2 * limit, self._most))
             return last, rows >= min(limit, self.capacity)
+
+    def answers(self, limit: int) -> None:
+        """A page was given to this `limit`."""
+        with self._lock:
+            self.answered_limit = max(self.answered_limit, limit)
+
+    def takes_back(self, limit: int) -> bool:
+        """Whether a refusal of this `limit` means that it has grown too large; then it is asked for no more."""
+        with self._lock:
+            if not 0 < self.answered_limit < limit:
+                return False
+            self.limit = self._most = self.answered_limit
+            return True
 
     def part_of_a_page(self, number: int) -> int | None:
         """0 is a whole page (None); 1 to 7 are all eighths of a page in rows, neighbours far apart."""
@@ -148,6 +174,7 @@ class Server:
                 raise too_large
             if self.limit >= limit:
                 self.limit, self._pages = limit // 2, 0
+                self._most = max(self.limit, self._first.limit)
                 logger.info("%s Now asking for %d rows at once.", too_large.message, self.limit)
 
     def refuse(self, form: Form, refusal: RequestRefused) -> None:
@@ -164,6 +191,9 @@ class Server:
             for following in forms_after(base, refusal.words):
                 if following not in self._refused:
                     self.form = following
+                    self.limit = min(self.limit, following.limit)
+                    if following.limit < self._first.limit:
+                        self._most = following.limit
                     logger.info("The API refused a request (%s); now asking with %s.", refusal.words, following)
                     return
         raise refusal

@@ -50,7 +50,6 @@ from source_kore_llm_logs.components.report import WindowCount, current_report
 MILLISECOND = timedelta(milliseconds=1)
 NARROWEST_SPLIT = timedelta(seconds=1)
 MAX_PASSES = 8
-DEFAULT_PAGE_SIZE = 1000
 FEW_ROWS = 10
 
 FILTERS = {
@@ -113,6 +112,8 @@ class Page:
     """The records of one answer, and how it was asked for."""
 
     records: list[dict[str, Any]]
+    size: int
+    """Bytes of the answer."""
     span: Span
     limit: int
 
@@ -129,7 +130,7 @@ class WindowRetriever(Retriever):
     cursor: Cursor | None = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._server = Server(int(self.config.get("page_size") or DEFAULT_PAGE_SIZE))
+        self._server = Server(self.config.get("page_size"))
         self._redact = self.config.get("payload_content") == "redacted"
         self._report = current_report()
         self._undated = EmittedIds()
@@ -269,7 +270,7 @@ class WindowRetriever(Retriever):
             records = page.records
             is_known = back and records[0]["id"] == last_id
             last_id = records[-1]["id"]
-            is_last, was_full = self._server.ends(len(records), page.limit)
+            is_last, was_full = self._server.ends(len(records), page.limit, page.size)
             full_pages = full_pages + 1 if was_full else 0
             self._server.deepest = max(self._server.deepest, skip - back)
             skip += len(records) - back
@@ -311,7 +312,7 @@ class WindowRetriever(Retriever):
                     return False
                 body = page.span.form.body(min(FEW_ROWS, page.limit), *around, skip=0)
                 try:
-                    shown = self._send(body, stream_slice)
+                    shown, _ = self._send(body, stream_slice)
                 except RequestRefused:
                     shown = []
                 self._server.proved[kind] = any(record["end_date"] or record["start_date"] for record in shown)
@@ -351,11 +352,13 @@ class WindowRetriever(Retriever):
             raise WindowTooDeep(refused=True)
         while True:
             asked = span or self._span(window)
-            limit = min(asked.form.limit, self._server.limit, at_most or asked.form.limit)
+            limit = min(self._server.limit, at_most or self._server.limit)
             body = asked.form.body(limit, asked.date_from, asked.date_to, skip)
             try:
-                page = Page(self._send(body, stream_slice), asked, limit)
+                page = Page(*self._send(body, stream_slice), asked, limit)
             except RequestRefused as refusal:
+                if self._server.takes_back(limit):
+                    continue
                 if span is not None:
                     self._server.stops_at(skip)
                     raise WindowTooDeep(refused=True) from refusal
@@ -370,14 +373,15 @@ class WindowRetriever(Retriever):
                 self._fetch(window, 0, stream_slice)  # Raises the same if it is not the depth that fails.
                 self._server.stops_at(skip)
                 raise WindowTooDeep(refused=True) from None
+            self._server.answers(limit)
             hidden_from = self._latest - FULL.after
             if asked.is_cut and window.end > hidden_from and window.bot_id not in self._complete_until:
                 is_proved = self._prove_bounds(page, stream_slice)
                 self._complete_until[window.bot_id] = "9999" if is_proved else iso_ms(hidden_from)
             return page
 
-    def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> list[dict[str, Any]]:
-        """The records of one request."""
+    def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> tuple[list[dict[str, Any]], int]:
+        """The records of one request, and the bytes of its answer."""
         self._report.flow.wait_for_room()
         response = self.requester.send_request(
             stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
@@ -387,4 +391,4 @@ class WindowRetriever(Retriever):
         rows, size = rows_of(response), len(response.content)
         del response  # Its bytes take as much memory as the rows.
         self._report.flow.received(len(rows), size)
-        return [to_record(bot_id, row, self._redact) for row in rows]
+        return [to_record(bot_id, row, self._redact) for row in rows], size

@@ -1,0 +1,88 @@
+"""Files on S3, in the environment that dlt needs: writes records as Parquet and as JSON lines, and reads them back.
+
+    lake.py write ENDPOINT FOLDER append|replace < RECORD data, one a line; FOLDER has `stream.json` of the catalog
+    lake.py read ENDPOINT FOLDER -> the files in FOLDER/parquet and FOLDER/jsonl, and of Parquet what pyarrow reads
+        from S3: {"types": {column: type}, "rows": [{column: value}]}, timestamps as ISO 8601
+
+Column types come from the stream's JSON schema. Columns of any JSON are written as JSON text: dlt takes a text in a
+JSON column apart (`"123"` becomes 123, other texts go to a column of their own).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+BUCKET = "lake"
+TABLE = "llm_usage_logs"
+FORMATS = ("parquet", "jsonl")
+KEYS = {"aws_access_key_id": "kore", "aws_secret_access_key": "kore", "region_name": "us-east-1"}
+
+
+def write(endpoint: str, folder: str, disposition: str) -> None:
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}
+    import dlt
+
+    properties = json.loads((Path(folder) / "stream.json").read_text())["json_schema"]["properties"]
+    records = [with_json_as_text(json.loads(line), properties) for line in sys.stdin]
+    columns = {name: {"name": name, **dlt_type(property)} for name, property in properties.items()}
+    for file_format in FORMATS:
+        destination = dlt.destinations.filesystem(
+            bucket_url=f"s3://{BUCKET}", credentials={**KEYS, "endpoint_url": endpoint}
+        )
+        pipeline = dlt.pipeline(
+            f"kore_{file_format}", pipelines_dir=folder, dataset_name=file_format, destination=destination
+        )
+        resource = dlt.resource(records, name=TABLE, columns=columns, write_disposition=disposition)
+        pipeline.run(resource, loader_file_format=file_format).raise_on_failed_jobs()
+
+
+def is_json(property: dict[str, Any]) -> bool:
+    return "oneOf" in property or "object" in property["type"]
+
+
+def with_json_as_text(record: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, ensure_ascii=False) if value is not None and is_json(properties[name]) else value
+        for name, value in record.items()
+    }
+
+
+def dlt_type(property: dict[str, Any]) -> dict[str, Any]:
+    if property.get("airbyte_type") == "timestamp_with_timezone":
+        return {"data_type": "timestamp", "timezone": True, "precision": 3}
+    if is_json(property):
+        return {"data_type": "text"}
+    (kind,) = {property["type"]} if isinstance(property["type"], str) else set(property["type"]) - {"null"}
+    return {"data_type": {"string": "text", "integer": "bigint", "number": "double"}[kind]}
+
+
+def read(endpoint: str, folder: str) -> None:
+    import pyarrow.dataset
+    from pyarrow.fs import S3FileSystem, copy_files
+
+    storage = S3FileSystem(
+        access_key=KEYS["aws_access_key_id"],
+        secret_key=KEYS["aws_secret_access_key"],
+        region=KEYS["region_name"],
+        endpoint_override=endpoint,
+    )
+    for file_format in FORMATS:
+        (Path(folder) / file_format).mkdir()
+        copy_files(f"{BUCKET}/{file_format}/{TABLE}", f"{folder}/{file_format}", source_filesystem=storage)
+    table = pyarrow.dataset.dataset(f"{BUCKET}/parquet/{TABLE}", filesystem=storage).to_table()
+    types = {field.name: str(field.type) for field in table.schema}
+    rows = [{name: plain(value) for name, value in row.items()} for row in table.to_pylist()]
+    print(json.dumps({"types": types, "rows": rows}))
+
+
+def plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+if __name__ == "__main__":
+    {"write": write, "read": read}[sys.argv[1]](*sys.argv[2:])
