@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def test_a_read_that_waits_for_the_rate_limit_ends_at_once_too(tmp_path: Path) -
     with emulator(Reading()) as running:
         config = running.config(requests_per_minute=4, window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
-        outcome, seconds = stopped(line, lambda pid: os.kill(pid, signal.SIGTERM), after="RECORD")
+
+        def stop(pid: int) -> None:
+            time.sleep(1)
+            os.kill(pid, signal.SIGTERM)
+
+        outcome, seconds = stopped(line, stop, after="RECORD")
+        assert len(running.requests) == 4
         assert outcome.code == 143
         assert seconds < 2

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -130,9 +131,10 @@ def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_fro
 
 def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator: Emulator, tmp_path: Path) -> None:
     name = f"kore-{uuid.uuid4().hex}"
-    config = emulator.config(requests_per_minute=1)
+    config = emulator.config(bot_ids=[BOTS[0]], requests_per_minute=4, window_days=30, num_workers=2)
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome, seconds = stopped(line, sigterm(name), after="RECORD")
+    outcome, seconds = stopped(line, lambda pid: time.sleep(1) or sigterm(name)(pid), after="RECORD")
+    assert len(emulator.requests) == 4
     assert outcome.code == 143
     assert seconds < 5
 
