@@ -54,10 +54,11 @@ def _print(line: str) -> None:
     four bytes a character. Records are too many for that: they go to the same stream as bytes, under the same lock.
     """
     assert sys.__stdout__ is not None
-    left = f"{line}\n".encode()
+    data = f"{line}\n".encode()
     with PRINT_BUFFER.lock:
-        while left:  # An unbuffered stream may take a part.
-            left = left[sys.__stdout__.buffer.write(left) or 0 :]
+        while data:  # An unbuffered stream may take a part.
+            written: int | None = sys.__stdout__.buffer.write(data)
+            data = data[written or 0 :]
         if not line.startswith(RECORD):
             PRINT_BUFFER.flush()
 
