@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import BinaryIO, cast
 
 import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -54,11 +55,11 @@ def _print(line: str) -> None:
     four bytes a character. Records are too many for that: they go to the same stream as bytes, under the same lock.
     """
     assert sys.__stdout__ is not None
+    stream = cast(BinaryIO, sys.__stdout__.buffer)
     data = f"{line}\n".encode()
     with PRINT_BUFFER.lock:
         while data:  # An unbuffered stream may take a part.
-            written: int | None = sys.__stdout__.buffer.write(data)
-            data = data[written or 0 :]
+            data = data[stream.write(data) :]
         if not line.startswith(RECORD):
             PRINT_BUFFER.flush()
 
