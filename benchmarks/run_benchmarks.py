@@ -97,8 +97,9 @@ CONTESTANTS: dict[str, Contestant] = {
     "plain script": plain,
     "declarative": declarative,
     "dlt": dlt,
-    "connector": connector(),
-    "connector, redacted": connector(payload_content="redacted"),
+    "connector": connector(page_size=1000),
+    "connector, redacted": connector(page_size=1000, payload_content="redacted"),
+    "connector, its own page size": connector(),
 }
 
 

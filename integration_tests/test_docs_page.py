@@ -56,17 +56,19 @@ def test_every_column_is_in_the_table_with_its_type() -> None:
     documented = documented_columns()
     assert sorted(documented) == sorted(SCHEMA)
     for name, column in SCHEMA.items():
-        kinds = set(column["type"] if isinstance(column["type"], list) else [column["type"]]) - {"null"}
-        if "airbyte_type" in column:
+        named = column.get("type", [option["type"] for option in column.get("oneOf", ())])
+        kinds = {named} if isinstance(named, str) else set(named)
+        nullable = "null" in kinds
+        kinds -= {"null"}
+        if len(kinds) > 1:
+            kind = "JSON"
+        elif "airbyte_type" in column:
             kind = column["airbyte_type"].replace("_", " ").replace("timezone", "time zone")
         elif kinds == {"object"}:
             kind = "JSON object"
-        elif len(kinds) > 1:
-            kind = "JSON"
         else:
             (kind,) = kinds
         assert documented[name] == kind, name
-        nullable = "null" in column["type"]
         assert nullable == (name not in ("id", "bot_id"))
 
 

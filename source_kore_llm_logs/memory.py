@@ -6,7 +6,7 @@ worker. Read in pages of 50 MB, that is more than the rows themselves.
 
 import ctypes
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """The parameters' numbers in glibc's malloc.h."""
 MOST_BYTES_KEPT = 8 * 1024 * 1024
 SMALLEST_BLOCK_OF_ITS_OWN = 128 * 1024
@@ -17,7 +17,11 @@ def give_back_what_is_freed() -> bool:
     """Whether the C library took the advice: musl, macOS and Windows have no such call."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
-        taken = mallopt(M_TRIM_THRESHOLD, MOST_BYTES_KEPT), mallopt(M_MMAP_THRESHOLD, SMALLEST_BLOCK_OF_ITS_OWN)
+        taken = [
+            mallopt(M_TRIM_THRESHOLD, MOST_BYTES_KEPT),
+            mallopt(M_MMAP_THRESHOLD, SMALLEST_BLOCK_OF_ITS_OWN),
+            mallopt(M_ARENA_MAX, 1),  # Only one worker at a time runs Python, and so asks for memory.
+        ]
     except (AttributeError, OSError, TypeError):
         return False
     return all(taken)

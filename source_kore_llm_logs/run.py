@@ -6,7 +6,6 @@ import signal
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, cast
 
 import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -19,6 +18,7 @@ from source_kore_llm_logs.components.errors import Fault
 from source_kore_llm_logs.components.sentences import install
 from source_kore_llm_logs.memory import give_back_what_is_freed
 from source_kore_llm_logs.source import SourceKoreLlmLogs
+from source_kore_llm_logs.stdout import Stdout
 
 
 def _source(arguments: list[str]) -> SourceKoreLlmLogs:
@@ -43,29 +43,6 @@ def _source(arguments: list[str]) -> SourceKoreLlmLogs:
     except Exception:
         raise Fault("The file given by --state is not a list of state messages.") from None
     return SourceKoreLlmLogs(catalog=catalog, config=config, state=state)
-
-
-RECORD = '{"type":"RECORD"'
-
-
-def _print(line: str) -> None:
-    """Writes a protocol message; what is no record is seen at once.
-
-    The log's lines come through PRINT_BUFFER, which keeps what it is given for a tenth of a second, as text of up to
-    four bytes a character. Records are too many for that: they go to the same stream as bytes, under the same lock.
-    """
-    assert sys.__stdout__ is not None
-    stream = cast(BinaryIO, sys.__stdout__.buffer)
-    data = f"{line}\n".encode()
-    with PRINT_BUFFER.lock:
-        while data:  # An unbuffered stream may take a part.
-            data = data[stream.write(data) :]
-        if not line.startswith(RECORD):
-            PRINT_BUFFER.flush()
-
-
-def _print_message(message: AirbyteMessage) -> None:
-    _print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
 
 
 def _end_when_told(logger: logging.Logger) -> None:
@@ -102,9 +79,9 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         entrypoint = AirbyteEntrypoint(_source(arguments))
         failed = False
-        with PRINT_BUFFER:  # What anything else prints joins the log's lines.
+        with PRINT_BUFFER, Stdout() as stdout:  # What anything else prints joins the log's lines.
             for line in entrypoint.run(AirbyteEntrypoint.parse_args(arguments)):
-                _print(line)
+                stdout.write(line)
                 failed |= is_check and _tells_of_failure(line)
         if failed:
             sys.exit(1)
@@ -112,13 +89,17 @@ def run(arguments: list[str] | None = None) -> None:
         if is_check:
             status = error.as_connection_status_message()
             if status:
-                _print_message(status)
+                _print(status)
         else:
             trace = error.as_sanitized_airbyte_message()
             if isinstance(error, Fault) and trace.trace and trace.trace.error:
                 trace.trace.error.stack_trace = None
-            _print_message(trace)
+            _print(trace)
         sys.exit(1)
+
+
+def _print(message: AirbyteMessage) -> None:
+    Stdout().write(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
 
 
 def _tells_of_failure(line: str) -> bool:

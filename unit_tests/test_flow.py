@@ -9,13 +9,15 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_kore_llm_logs import memory
 from source_kore_llm_logs.components import flow
-from source_kore_llm_logs.components.flow import MOST_BYTES_WAITING, Flow
+from source_kore_llm_logs.components.flow import Flow
+from source_kore_llm_logs.components.report import current_report
 
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
 
 
-def flow_of(rows: int, size: int, kept: int) -> Flow:
-    found = Flow()
+def flow_of(rows: int, size: int, kept: int, most: int = 1000) -> Flow:
+    """One page was read, and nothing was printed yet."""
+    found = Flow(most)
     found.received(rows, size)
     found.kept(kept)
     return found
@@ -28,25 +30,57 @@ def test_what_waits_is_counted_by_the_mean_size_of_a_row() -> None:
     assert waiting.bytes_waiting == 100
 
 
+def test_until_the_first_page_has_told_its_size_no_second_is_asked_for() -> None:
+    found = Flow(1000)
+    found.asks()
+    assert not found.enters()
+    found.received(rows=10, size=100)
+    found.ends()
+    assert found.enters()
+    assert found.enters()
+
+
+def test_pages_are_let_in_as_far_as_they_fit_and_one_always() -> None:
+    small, large = flow_of(rows=10, size=300, kept=0), flow_of(rows=10, size=5000, kept=0)
+    assert [small.enters() for _ in range(4)] == [True, True, True, False]
+    assert [large.enters() for _ in range(2)] == [True, False]
+
+
+def test_a_worker_has_room_for_one_page_at_a_time_and_gives_it_back_once() -> None:
+    found = flow_of(rows=10, size=1000, kept=0)
+    found.asks()
+    found.asks()
+    assert not found.enters()
+    found.ends()
+    found.ends()
+    assert found.enters()
+    assert not found.enters()
+
+
 def test_a_page_waits_until_enough_was_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting, naps = flow_of(rows=2, size=2 * MOST_BYTES_WAITING, kept=2), []
+    waiting, naps = flow_of(rows=2, size=2000, kept=2), list[float]()
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
         list(waiting.printing([RECORD]))
 
     monkeypatch.setattr(flow.time, "sleep", nap)
-    waiting.wait_for_room()
+    waiting.asks()
     assert len(naps) == 1
-    assert waiting.bytes_waiting == MOST_BYTES_WAITING
+    assert waiting.bytes_waiting == 1000
 
 
 def test_nobody_waits_for_ever_for_a_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting = flow_of(rows=1, size=2 * MOST_BYTES_WAITING, kept=1)
+    waiting = flow_of(rows=1, size=2000, kept=1)
     monkeypatch.setattr(flow, "LONGEST_WAIT_SECONDS", 0.05)
     began = time.monotonic()
-    waiting.wait_for_room()
+    waiting.asks()
     assert 0.05 <= time.monotonic() - began < 5
+
+
+def test_outside_a_sync_nothing_is_held_back() -> None:
+    found = current_report().flow
+    assert [found.enters() for _ in range(20)] == [True] * 20
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is what Linux has")

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -136,16 +137,16 @@ def test_a_request_is_refused_as_the_reading_says(
 @pytest.mark.parametrize(
     ("auth", "message"),
     [
-        ("nonsense", "Invalid JWT token"),
-        (token(jti=""), "Invalid JWT token"),
-        (token("w" * 64), "Invalid SDK credentials"),
-        (token(appId="cs-other"), "Invalid SDK credentials"),
-        (token(exp=1), "Invalid SDK credentials"),
+        (lambda: "nonsense", "Invalid JWT token"),
+        (lambda: token(jti=""), "Invalid JWT token"),
+        (lambda: token("w" * 64), "Invalid SDK credentials"),
+        (lambda: token(appId="cs-other"), "Invalid SDK credentials"),
+        (lambda: token(exp=1), "Invalid SDK credentials"),
     ],
 )
-def test_a_bad_token_is_refused_with_its_own_message(auth: str, message: str) -> None:
+def test_a_bad_token_is_refused_with_its_own_message(auth: Callable[[], str], message: str) -> None:
     with serve() as emulator:
-        response = post(emulator, auth)
+        response = post(emulator, auth())
         assert (response.status_code, response.json()["errors"][0]["msg"]) == (401, message)
 
 

@@ -29,6 +29,8 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.report import current_report
+
 MAX_TRIES = 7
 TRIES_BEFORE_A_SMALLER_PAGE = 3
 MAX_RATE_WAITS = 100
@@ -147,6 +149,7 @@ class KoreErrorHandler(ErrorHandler):
         self.backoff_strategies = [KoreBackoff()]
         self._tries: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._lock = Lock()
+        self._flow = current_report().flow
         self._max_tries = 2 if self.config.get("__checking") else MAX_TRIES
 
     @property
@@ -161,8 +164,12 @@ class KoreErrorHandler(ErrorHandler):
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if isinstance(response, requests.Response):
-            return self._interpret(response)
-        return self._interpret_fault(response)
+            resolution = self._interpret(response)
+        else:
+            resolution = self._interpret_fault(response)
+        if resolution is not SUCCESS:
+            self._flow.ends()  # Whoever waits to ask again keeps no room.
+        return resolution
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
         bot, status = bot_of(response.request), response.status_code

@@ -139,7 +139,7 @@ class Server:
             self._pages += 1
             if self._pages % PAGES_BEFORE_A_LARGER == 0 and self.limit < self._first.limit:
                 self.limit = min(2 * self.limit, self._first.limit)
-            elif rows == limit == self.limit and 2 * size <= LARGEST_GROWN_BYTES:
+            elif rows == limit == self.limit >= self._first.limit and 2 * size <= LARGEST_GROWN_BYTES:
                 self.limit = max(self.limit, min(2 * limit, self._most))
             return last, rows >= min(limit, self.capacity)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.streams.call_rate import (
+    AbstractCallRatePolicy,
     CallRateLimitHit,
     HttpAPIBudget,
     HttpRequestRegexMatcher,
@@ -19,6 +20,9 @@ from airbyte_cdk.sources.streams.call_rate import (
     Rate,
 )
 from airbyte_cdk.sources.types import Config
+
+from source_kore_llm_logs.components.flow import Flow
+from source_kore_llm_logs.components.report import current_report
 
 logger = logging.getLogger("airbyte")
 
@@ -39,9 +43,18 @@ def bot_policy(bot_id: str, per_minute: int, per_hour: int) -> MovingWindowCallR
 
 
 class BotBudget(HttpAPIBudget):
-    """Waits until the request's bot may be asked again, and says so when that takes seconds."""
+    """Waits until the request's bot may be asked again, and says so when that takes seconds.
+
+    Then it waits for room in memory (`Flow`): in this order, as a bot that waits for its limit must not keep the room.
+    """
+
+    def __init__(self, policies: list[AbstractCallRatePolicy], flow: Flow):
+        # A refusal is waited out as the server says (errors.py); the CDK would count calls that were not made.
+        super().__init__(policies=policies, status_codes_for_ratelimit_hit=[])
+        self._flow = flow
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
+        self._flow.ends()
         try:
             super().acquire_call(request, block=False)
         except CallRateLimitHit as hit:
@@ -56,14 +69,13 @@ class BotBudget(HttpAPIBudget):
                     hit.time_to_wait.total_seconds(),
                 )
             super().acquire_call(request, block=True, timeout=timeout)
+        self._flow.asks()
 
 
 def budget_of(config: Config) -> BotBudget:
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
-    policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
-    # A refusal is waited out as the server says (errors.py). The CDK would fill the hour's budget with calls not made.
-    return BotBudget(policies=policies, status_codes_for_ratelimit_hit=[])
+    return BotBudget([bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]], current_report().flow)
 
 
 class BotRequester(HttpRequester):

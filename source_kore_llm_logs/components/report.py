@@ -73,4 +73,5 @@ def sync_report() -> Iterator[SyncReport]:
 
 
 def current_report() -> SyncReport:
-    return _current.get() or SyncReport()
+    """Outside a sync, one that nobody reads, and that holds nothing back."""
+    return _current.get() or SyncReport(Flow(most_bytes=float("inf")))

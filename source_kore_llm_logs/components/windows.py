@@ -172,6 +172,8 @@ class WindowRetriever(Retriever):
             with self._lock:
                 self._failed_bots.setdefault(bot_id, fault)
             raise
+        finally:
+            self._report.flow.ends()
         self._report.window(bot_id, start, end, count)
         complete_until = min(end, self._complete_until.get(bot_id, end))
         if self.cursor is not None and complete_until > start:
@@ -292,6 +294,7 @@ class WindowRetriever(Retriever):
         """
         if self._server.proved or (not window.is_part and window.end >= self._sync_end):
             return self._fetch(window, 0, stream_slice, at_most=at_most)
+        self._report.flow.ends()  # Whoever waits for a turn keeps no room from whose turn it is.
         with self._first_pages[window.bot_id]:
             page = self._fetch(window, 0, stream_slice, at_most=at_most)
             self._prove_bounds(page, stream_slice)
@@ -305,6 +308,7 @@ class WindowRetriever(Retriever):
     def _prove_bounds(self, page: Page, stream_slice: StreamSlice) -> bool:
         """Whether narrow padding is enough for this server; asks it once a sync, if the page shows a fit call."""
         kind = page.span.form.dates
+        self._report.flow.ends()
         with self._proving:
             if kind not in self._server.proved:
                 around = around_a_call(page.records)
@@ -382,7 +386,6 @@ class WindowRetriever(Retriever):
 
     def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> tuple[list[dict[str, Any]], int]:
         """The records of one request, and the bytes of its answer."""
-        self._report.flow.wait_for_room()
         response = self.requester.send_request(
             stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
         )
