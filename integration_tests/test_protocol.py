@@ -149,7 +149,7 @@ def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_nex
     assert set(failed.ids) | set(good.ids) == set(truth(emulator))
 
 
-@pytest.mark.parametrize("fault", ["500", "502", "503", "504", "reset", "truncated"])
+@pytest.mark.parametrize("fault", ["500", "502", "503", "504", "reset", "broken", "truncated"])
 def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, fault: str) -> None:
     emulator.reading = Reading(faults_script=[None, fault, fault])
     outcome = read(emulator.config())

@@ -23,7 +23,7 @@ BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 200, seed=3)
 TRUTH = {to_record(BOT, row)["id"] for row in ROWS}
-FAULTS = ["500", None, "truncated", "502", "reset", "503", None]
+FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
 
 
 def debugged(name: str, config: dict[str, Any]) -> Outcome:
@@ -95,7 +95,7 @@ def test_a_page_that_times_out_again_and_again_is_asked_for_smaller() -> None:
         assert [int(seen.body["limit"]) for seen in emulator.requests][:4] == [200, 200, 200, 100]
 
 
-@pytest.mark.parametrize("fault", ["slow", "reset", "truncated", "503"])
+@pytest.mark.parametrize("fault", ["slow", "reset", "broken", "truncated", "503"])
 def test_faults_on_every_third_request_lose_and_repeat_nothing(fault: Any) -> None:
     script = [None, None, fault] * 4
     with Emulator({BOT: ROWS}, Reading(max_page=20, faults_script=script, slow_seconds=0.5)) as emulator:

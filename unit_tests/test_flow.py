@@ -30,43 +30,33 @@ def test_what_waits_is_counted_by_the_mean_size_of_a_row() -> None:
     assert waiting.bytes_waiting == 100
 
 
-def test_until_the_first_page_has_told_its_size_no_second_is_asked_for() -> None:
-    found = Flow(1000)
-    found.asks()
-    assert not found.enters()
-    found.received(rows=10, size=100)
-    found.ends()
-    assert found.enters()
-    assert found.enters()
-
-
 def test_pages_are_let_in_as_far_as_they_fit_and_one_always() -> None:
-    small, large = flow_of(rows=10, size=300, kept=0), flow_of(rows=10, size=5000, kept=0)
-    assert [small.enters() for _ in range(4)] == [True, True, True, False]
-    assert [large.enters() for _ in range(2)] == [True, False]
+    found = Flow(1000)
+    assert [found.enters(300) for _ in range(4)] == [True, True, True, False]
+    assert [Flow(1000).enters(5000), found.enters(5000)] == [True, False]
 
 
 def test_a_worker_has_room_for_one_page_at_a_time_and_gives_it_back_once() -> None:
-    found = flow_of(rows=10, size=1000, kept=0)
-    found.asks()
-    found.asks()
-    assert not found.enters()
+    found = Flow(1000)
+    found.begins(1000)
+    found.begins(1000)
+    assert not found.enters(1)
     found.ends()
     found.ends()
-    assert found.enters()
-    assert not found.enters()
+    assert found.enters(1000)
+    assert not found.enters(1)
 
 
 def test_a_page_waits_until_enough_was_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting, naps = flow_of(rows=2, size=2000, kept=2), list[float]()
+    waiting, naps = flow_of(rows=3, size=3000, kept=3), list[float]()
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
         list(waiting.printing([RECORD]))
 
     monkeypatch.setattr(flow.time, "sleep", nap)
-    waiting.asks()
-    assert len(naps) == 1
+    waiting.begins(5000)
+    assert len(naps) == 2
     assert waiting.bytes_waiting == 1000
 
 
@@ -74,13 +64,13 @@ def test_nobody_waits_for_ever_for_a_reader_that_has_gone(monkeypatch: pytest.Mo
     waiting = flow_of(rows=1, size=2000, kept=1)
     monkeypatch.setattr(flow, "LONGEST_WAIT_SECONDS", 0.05)
     began = time.monotonic()
-    waiting.asks()
+    waiting.begins(100)
     assert 0.05 <= time.monotonic() - began < 5
 
 
 def test_outside_a_sync_nothing_is_held_back() -> None:
     found = current_report().flow
-    assert [found.enters() for _ in range(20)] == [True] * 20
+    assert [found.enters(10**9) for _ in range(20)] == [True] * 20
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is what Linux has")

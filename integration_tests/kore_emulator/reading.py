@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Fault = Literal[
-    "500", "502", "503", "504", "413", "reset", "truncated", "slow", "html_200", "object_200"
+    "500", "502", "503", "504", "413", "reset", "broken", "truncated", "slow", "html_200", "object_200"
 ]  # fmt: skip
 BotRefusal = Literal["scope", "credentials", "token"]
 
@@ -60,7 +60,7 @@ class Reading:
 
     # What goes wrong
     fault_rate: float = 0.0
-    faults: Sequence[Fault] = ("500", "502", "503", "504", "reset", "truncated")
+    faults: Sequence[Fault] = ("500", "502", "503", "504", "reset", "broken", "truncated")
     faults_script: Sequence[Fault | None] | None = None
     fault_seed: int = 0
     slow_seconds: float = 2.0

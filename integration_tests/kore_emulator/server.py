@@ -203,7 +203,7 @@ class Emulator:
                 return _reset()
             if fault == "slow":
                 time.sleep(reading.slow_seconds)
-            elif fault is not None and fault != "truncated":
+            elif fault is not None and fault not in ("broken", "truncated"):
                 return _answered(seen, _faulty(fault))
             self._authorization.check(token, reading)
             check_bot(bot_id, bot_id in self._stores, reading)
@@ -216,6 +216,8 @@ class Emulator:
             )  # fmt: skip
         if reading.response_bytes_limit is not None and len(page) > reading.response_bytes_limit:
             return _answered(seen, _faulty("413"))
+        if fault == "broken":
+            return _answered(seen, _broken(page))
         if fault == "truncated":
             return _answered(seen, Response(page[: len(page) // 2], content_type=_JSON))
         return _answered(seen, Response(page, content_type=_JSON), rows)
@@ -293,6 +295,17 @@ def _reset() -> Response:
         yield b""
 
     return Response(body())
+
+
+def _broken(page: bytes) -> Response:
+    """Announce the whole page, send half of it, and hang up."""
+    request.environ[_HANDLER_KEY].close_connection = True
+
+    def body() -> Iterator[bytes]:
+        yield page[: len(page) // 2]
+        raise ConnectionResetError
+
+    return Response(body(), content_type=_JSON, headers={"Content-Length": str(len(page))})
 
 
 def _insert(store: LogStore, query: Query, reading: Reading) -> bool:

@@ -31,6 +31,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.report import current_report
 
+CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
 TRIES_BEFORE_A_SMALLER_PAGE = 3
 MAX_RATE_WAITS = 100
@@ -163,10 +164,17 @@ class KoreErrorHandler(ErrorHandler):
         return 4 * 3600
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
-        if isinstance(response, requests.Response):
-            resolution = self._interpret(response)
+        if not isinstance(response, requests.Response):
+            return self._interpret_fault(response)
+        self._flow.begins(int(response.headers.get("Content-Length") or 0))
+        try:
+            response.content  # noqa: B018 (reads the answer)
+        except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
+            resolution = self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
+        except requests.RequestException:
+            resolution = self._again(response.request, f"Bot {bot_of(response.request)}: {CUT_OFF}")
         else:
-            resolution = self._interpret_fault(response)
+            resolution = self._interpret(response)
         if resolution is not SUCCESS:
             self._flow.ends()  # Whoever waits to ask again keeps no room.
         return resolution
@@ -177,7 +185,7 @@ class KoreErrorHandler(ErrorHandler):
             try:
                 rows_of(response)
             except ValueError:
-                return self._again(response.request, f"Bot {bot}: the answer was cut off in the middle.")
+                return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
             return SUCCESS
         words = words_of(response)
         if status == 429 or RATE_TEXT.search(words):

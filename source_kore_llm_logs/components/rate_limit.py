@@ -12,7 +12,6 @@ from typing import Any
 
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.streams.call_rate import (
-    AbstractCallRatePolicy,
     CallRateLimitHit,
     HttpAPIBudget,
     HttpRequestRegexMatcher,
@@ -20,9 +19,6 @@ from airbyte_cdk.sources.streams.call_rate import (
     Rate,
 )
 from airbyte_cdk.sources.types import Config
-
-from source_kore_llm_logs.components.flow import Flow
-from source_kore_llm_logs.components.report import current_report
 
 logger = logging.getLogger("airbyte")
 
@@ -43,18 +39,9 @@ def bot_policy(bot_id: str, per_minute: int, per_hour: int) -> MovingWindowCallR
 
 
 class BotBudget(HttpAPIBudget):
-    """Waits until the request's bot may be asked again, and says so when that takes seconds.
-
-    Then it waits for room in memory (`Flow`): in this order, as a bot that waits for its limit must not keep the room.
-    """
-
-    def __init__(self, policies: list[AbstractCallRatePolicy], flow: Flow):
-        # A refusal is waited out as the server says (errors.py); the CDK would count calls that were not made.
-        super().__init__(policies=policies, status_codes_for_ratelimit_hit=[])
-        self._flow = flow
+    """Waits until the request's bot may be asked again, and says so when that takes seconds."""
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
-        self._flow.ends()
         try:
             super().acquire_call(request, block=False)
         except CallRateLimitHit as hit:
@@ -69,18 +56,22 @@ class BotBudget(HttpAPIBudget):
                     hit.time_to_wait.total_seconds(),
                 )
             super().acquire_call(request, block=True, timeout=timeout)
-        self._flow.asks()
 
 
 def budget_of(config: Config) -> BotBudget:
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
-    return BotBudget([bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]], current_report().flow)
+    policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
+    # A refusal is waited out as the server says (errors.py); the CDK would count calls that were not made.
+    return BotBudget(policies=policies, status_codes_for_ratelimit_hit=[])
 
 
 class BotRequester(HttpRequester):
-    """The CDK's requester under a budget per bot."""
+    """The CDK's requester under a budget per bot. It leaves a page on the connection until there is room for it: who
+    reads it is the error handler, which looks at every answer first (errors.py, flow.py).
+    """
 
     def __post_init__(self, parameters: Any) -> None:
+        self.stream_response = True
         self.api_budget = budget_of(self.config)
         super().__post_init__(parameters)

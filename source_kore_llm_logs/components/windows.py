@@ -386,6 +386,7 @@ class WindowRetriever(Retriever):
 
     def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> tuple[list[dict[str, Any]], int]:
         """The records of one request, and the bytes of its answer."""
+        self._report.flow.ends()
         response = self.requester.send_request(
             stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
         )
