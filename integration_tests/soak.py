@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from integration_tests.command import read
 from integration_tests.kore_emulator import Emulator, Reading, RequestSeen, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 PER_MINUTE = 120
 LEAST_USED = 0.9

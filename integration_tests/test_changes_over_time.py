@@ -16,7 +16,7 @@ import pytest
 
 from integration_tests.command import read, run
 from integration_tests.kore_emulator import Emulator, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)

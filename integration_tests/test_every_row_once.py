@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from integration_tests.command import CATALOG, run
 from integration_tests.kore_emulator import Emulator, Reading
 from source_kore_llm_logs import SourceKoreLlmLogs
-from source_kore_llm_logs.components.errors import MAX_TRIES, KoreBackoff
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.components.error_handler import MAX_TRIES, KoreBackoff
+from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
 START = datetime(2023, 12, 1, tzinfo=timezone.utc)

@@ -9,7 +9,7 @@ import pytest
 
 from integration_tests.command import catalog_of, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
 SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-more"

@@ -26,7 +26,7 @@ from sqlglot import ErrorLevel, exp
 
 from integration_tests.command import catalog_of, read
 from integration_tests.kore_emulator import Emulator, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 QUERIES = Path(__file__).resolve().parent.parent / "docs/queries"
 DIALECTS = ("duckdb", "snowflake", "bigquery")

@@ -8,7 +8,7 @@ import pytest
 from integration_tests.command import read
 from integration_tests.kore_emulator import Emulator, Reading
 from integration_tests.test_every_row_once import BOT, EXACT, row, stamp, sync, truth
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 CUT_AND_EXCLUDED = Reading(precision="day", from_inclusive=False, to_inclusive=False)

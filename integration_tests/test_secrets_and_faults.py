@@ -17,7 +17,7 @@ from integration_tests.command import CATALOG, Outcome, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from integration_tests.kore_emulator.arguments import Query
 from integration_tests.kore_emulator.log_store import LogStore
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)

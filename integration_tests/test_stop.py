@@ -10,7 +10,7 @@ import pytest
 
 from integration_tests.command import CATALOG, arguments, read, stopped
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
 

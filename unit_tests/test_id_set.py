@@ -5,7 +5,7 @@ from hashlib import blake2b
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.components.id_set import FEWEST_SLOTS, IdSet
+from source_kore_llm_logs.reading.id_set import FEWEST_SLOTS, IdSet
 
 # Few different low bits, so that ids contend for the same places.
 IDS = st.integers(0, 7).flatmap(lambda low: st.integers(0, 9).map(lambda high: f"{high:08x}{low:08x}" + "0" * 16))

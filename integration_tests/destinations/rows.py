@@ -9,7 +9,7 @@ from typing import Any
 
 from integration_tests.destinations.column_types import KIND
 from integration_tests.kore_emulator import Emulator, generate_rows
-from source_kore_llm_logs.components.records import Record, to_record
+from source_kore_llm_logs.records.record import Record, to_record
 
 BOTS = ("st-alpha", "st-beta")
 UNLIMITED = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}

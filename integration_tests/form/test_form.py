@@ -11,7 +11,7 @@ from jsonschema import Draft201909Validator
 from integration_tests.command import run
 from integration_tests.form.show import DRAWN_FROM, PICTURE, digest, missing, show, specification
 from integration_tests.kore_emulator import Emulator, generate_rows
-from source_kore_llm_logs.components.configuration import BOT_ID, INSTANT, WHOLE_NUMBERS, base_url
+from source_kore_llm_logs.components.config_normalization import BOT_ID, INSTANT, WHOLE_NUMBERS, base_url
 
 BOT = "st-alpha"
 

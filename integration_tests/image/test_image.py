@@ -16,7 +16,7 @@ from benchmarks.emulator_process import emulator as even_emulator
 from integration_tests import command
 from integration_tests.command import CATALOG, finished, stopped
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
-from source_kore_llm_logs.components.records import to_record
+from source_kore_llm_logs.records.record import to_record
 
 pytestmark = pytest.mark.image_tests
 

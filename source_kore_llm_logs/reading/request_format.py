@@ -22,8 +22,8 @@ from itertools import product
 from threading import Lock
 from typing import Any
 
-from source_kore_llm_logs.components.configuration import iso_ms
-from source_kore_llm_logs.components.errors import PageTooLarge, RequestRefused
+from source_kore_llm_logs.components.config_normalization import iso_ms
+from source_kore_llm_logs.components.error_handler import PageTooLarge, RequestRefused
 
 logger = logging.getLogger("airbyte")
 

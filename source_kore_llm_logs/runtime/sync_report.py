@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
 
-from source_kore_llm_logs.components.flow import Flow
+from source_kore_llm_logs.runtime.backpressure import Flow
 
 logger = logging.getLogger("airbyte")
 

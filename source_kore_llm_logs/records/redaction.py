@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Union
 
-from source_kore_llm_logs.components.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
 
 REMOVED = "[redacted]"
 """Stands for a value that was removed; as a key, for columns that were, with their number."""

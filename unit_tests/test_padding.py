@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from source_kore_llm_logs.components.bounds import FULL, NARROW, around_a_call
+from source_kore_llm_logs.reading.padding import FULL, NARROW, around_a_call
 
 
 def call(start: str | None, end: str | None) -> dict[str, str | None]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.components.configuration import ExactConfiguration, base_url
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",

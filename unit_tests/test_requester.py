@@ -9,7 +9,7 @@ import requests
 from airbyte_cdk.sources.streams import call_rate
 
 from benchmarks.sizing import least_seconds
-from source_kore_llm_logs.components.rate_limit import budget_of
+from source_kore_llm_logs.components.requester import budget_of
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.components.records import EMPTY, fold, instant, to_record
+from source_kore_llm_logs.records.record import EMPTY, fold, instant, to_record
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
 SCHEMA = json.loads(

@@ -33,19 +33,19 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_kore_llm_logs.components.bounds import FULL, NARROW, Span, around_a_call, moment
-from source_kore_llm_logs.components.configuration import SETTLING_DELAY, iso_ms
-from source_kore_llm_logs.components.errors import (
+from source_kore_llm_logs.reading.padding import FULL, NARROW, Span, around_a_call, moment
+from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, iso_ms
+from source_kore_llm_logs.components.error_handler import (
     Fault,
     PageTooLarge,
     RequestRefused,
     RetriesExhausted,
     rows_of,
 )
-from source_kore_llm_logs.components.id_set import IdSet
-from source_kore_llm_logs.components.pagination import ROUND_DEPTH, SUSPICIOUS_DEPTH, Server
-from source_kore_llm_logs.components.records import to_record
-from source_kore_llm_logs.components.report import WindowCount, current_report
+from source_kore_llm_logs.reading.id_set import IdSet
+from source_kore_llm_logs.reading.request_format import ROUND_DEPTH, SUSPICIOUS_DEPTH, Server
+from source_kore_llm_logs.records.record import to_record
+from source_kore_llm_logs.runtime.sync_report import WindowCount, current_report
 
 MILLISECOND = timedelta(milliseconds=1)
 NARROWEST_SPLIT = timedelta(seconds=1)

@@ -29,7 +29,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.components.report import current_report
+from source_kore_llm_logs.runtime.sync_report import current_report
 
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7

@@ -15,7 +15,7 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
     ConfigTransformation,
 )
 
-from source_kore_llm_logs.components.errors import Fault
+from source_kore_llm_logs.components.error_handler import Fault
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""

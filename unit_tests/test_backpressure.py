@@ -9,8 +9,8 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_kore_llm_logs import memory
 from source_kore_llm_logs.components import flow
-from source_kore_llm_logs.components.flow import Flow
-from source_kore_llm_logs.components.report import current_report
+from source_kore_llm_logs.runtime.backpressure import Flow
+from source_kore_llm_logs.runtime.sync_report import current_report
 
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
 

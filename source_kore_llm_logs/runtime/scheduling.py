@@ -17,7 +17,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record
 
-from source_kore_llm_logs.components.checkpoints import WindowCursor
+from source_kore_llm_logs.runtime.checkpoints import WindowCursor
 
 
 class Windows:

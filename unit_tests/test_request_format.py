@@ -2,8 +2,8 @@
 
 import pytest
 
-from source_kore_llm_logs.components.errors import PageTooLarge, RequestRefused
-from source_kore_llm_logs.components.pagination import PAGES_BEFORE_A_LARGER, Form, Server, forms_after
+from source_kore_llm_logs.components.error_handler import PageTooLarge, RequestRefused
+from source_kore_llm_logs.reading.request_format import PAGES_BEFORE_A_LARGER, Form, Server, forms_after
 
 
 def test_a_short_page_is_the_last_only_if_the_server_has_given_a_larger_one() -> None:

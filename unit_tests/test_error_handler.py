@@ -10,7 +10,7 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 
-from source_kore_llm_logs.components.errors import (
+from source_kore_llm_logs.components.error_handler import (
     DEEPEST_PARSED,
     MAX_RATE_WAITS,
     MAX_TRIES,

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 import pendulum
 
-from source_kore_llm_logs.components.configuration import iso_ms
-from source_kore_llm_logs.components.payloads import count, describe, opened
-from source_kore_llm_logs.components.redaction import REMOVED, harmless, harmless_columns, is_name
+from source_kore_llm_logs.components.config_normalization import iso_ms
+from source_kore_llm_logs.records.payloads import count, describe, opened
+from source_kore_llm_logs.records.redaction import REMOVED, harmless, harmless_columns, is_name
 
 Row = Mapping[str, Any]
 Record = dict[str, Any]

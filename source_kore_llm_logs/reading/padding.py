@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from source_kore_llm_logs.components.pagination import Form
+from source_kore_llm_logs.reading.request_format import Form
 
 LONGEST_CALL = timedelta(hours=1)
 """A call that began up to so long before a window and ended in it is found, where the filter looks at the start."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from source_kore_llm_logs.components.state import StateOfEachBot
+from source_kore_llm_logs.components.state_migration import StateOfEachBot
 
 OWN = {"partition": {"bot_id": "st-1"}, "cursor": {"end_date": "2024-01-01T00:00:00.000Z"}}
 

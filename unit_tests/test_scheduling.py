@@ -7,7 +7,7 @@ import pytest
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record
 
-from source_kore_llm_logs.components.turns import Turn, Windows
+from source_kore_llm_logs.runtime.scheduling import Turn, Windows
 
 
 class OneWindow(Partition):
