@@ -14,11 +14,11 @@ from airbyte_cdk.logger import PRINT_BUFFER, init_logger
 from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.components.error_handler import Fault
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.runtime.log_filter import install
 from source_kore_llm_logs.runtime.memory import give_back_what_is_freed
-from source_kore_llm_logs.source import SourceKoreLlmLogs
 from source_kore_llm_logs.runtime.stdout import Stdout
+from source_kore_llm_logs.source import SourceKoreLlmLogs
 
 
 def _source(arguments: list[str]) -> SourceKoreLlmLogs:

@@ -19,12 +19,13 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration
+from source_kore_llm_logs.errors import HostUnreachable
 from source_kore_llm_logs.reading.padding import moment
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration, iso_ms
-from source_kore_llm_logs.components.error_handler import HostUnreachable
-from source_kore_llm_logs.runtime.sync_report import sync_report
+from source_kore_llm_logs.records.timestamps import iso_ms
 from source_kore_llm_logs.runtime.log_filter import each_fault_once
 from source_kore_llm_logs.runtime.scheduling import BotsInTurn
+from source_kore_llm_logs.runtime.sync_report import sync_report
 
 CHECKED_AT_ONCE = 16
 

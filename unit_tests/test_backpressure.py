@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
-from source_kore_llm_logs import memory
-from source_kore_llm_logs.components import flow
+from source_kore_llm_logs.runtime import backpressure, memory
 from source_kore_llm_logs.runtime.backpressure import Flow
 from source_kore_llm_logs.runtime.sync_report import current_report
 
@@ -62,7 +61,7 @@ def test_a_page_waits_until_enough_was_printed(monkeypatch: pytest.MonkeyPatch) 
 
 def test_nobody_waits_for_ever_for_a_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = flow_of(rows=1, size=2000, kept=1)
-    monkeypatch.setattr(flow, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(backpressure, "LONGEST_WAIT_SECONDS", 0.05)
     began = time.monotonic()
     waiting.begins(100)
     assert 0.05 <= time.monotonic() - began < 5

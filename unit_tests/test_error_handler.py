@@ -15,15 +15,11 @@ from source_kore_llm_logs.components.error_handler import (
     MAX_RATE_WAITS,
     MAX_TRIES,
     TRIES_BEFORE_A_SMALLER_PAGE,
-    Fault,
-    HostUnreachable,
     KoreBackoff,
     KoreErrorHandler,
-    PageTooLarge,
-    RequestRefused,
-    RetriesExhausted,
     rows_of,
 )
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
 
 URL = "https://platform.kore.ai/api/1.1/public/bot/st-1/getLLMUsageLogs"
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.record import EMPTY, fold, instant, to_record
+from source_kore_llm_logs.records.identity import fold
+from source_kore_llm_logs.records.record import EMPTY, to_record
+from source_kore_llm_logs.records.timestamps import instant
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
 SCHEMA = json.loads(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from source_kore_llm_logs.components.error_handler import PageTooLarge, RequestRefused
+from source_kore_llm_logs.errors import PageTooLarge, RequestRefused
 from source_kore_llm_logs.reading.request_format import PAGES_BEFORE_A_LARGER, Form, Server, forms_after
 
 

@@ -7,7 +7,7 @@ import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalog
 
 from source_kore_llm_logs import SourceKoreLlmLogs
-from source_kore_llm_logs.components.error_handler import Fault
+from source_kore_llm_logs.errors import Fault
 
 LOGGER = logging.getLogger("airbyte")
 CONFIG: dict[str, Any] = {

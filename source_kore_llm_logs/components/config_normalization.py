@@ -15,7 +15,8 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
     ConfigTransformation,
 )
 
-from source_kore_llm_logs.components.error_handler import Fault
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.records.timestamps import iso_ms
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
@@ -85,11 +86,6 @@ def instant(field: str, value: Any) -> datetime:
         refuse(field, "must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
     utc = datetime.fromtimestamp(parsed.timestamp(), timezone.utc)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-def iso_ms(moment: datetime) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`; the order of such texts is the order of the instants."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 class ExactConfiguration(ConfigTransformation):

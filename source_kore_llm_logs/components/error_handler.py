@@ -27,8 +27,8 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
     ResponseAction,
 )
 from airbyte_cdk.sources.types import Config
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.runtime.sync_report import current_report
 
 CUT_OFF = "the answer was cut off in the middle."
@@ -40,37 +40,6 @@ RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate
 JSON_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.S)
 DEEPEST_PARSED = 200
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
-
-
-class Fault(AirbyteTracedException):
-    """Something that a person can read in one sentence, and that needs no stack trace."""
-
-    def __init__(self, message: str, failure_type: FailureType = FailureType.config_error):
-        super().__init__(message=message, internal_message=message, failure_type=failure_type)
-        self.message: str = message
-
-
-class RequestRefused(Fault):
-    """The API refused the arguments (412, or another 4xx of the kind); `words` are the vendor's."""
-
-    def __init__(self, bot_id: str, status: int, words: str):
-        self.words = words
-        super().__init__(
-            message=f"Bot {bot_id}: the API refused the request with status {status}: {words}. "
-            "Check the filters of the configuration (channels, feature_names, task_id, user_ids)."
-        )
-
-
-class PageTooLarge(Fault):
-    """The API cannot make a page of this size (413, or it times out at it)."""
-
-
-class RetriesExhausted(Fault):
-    """A fault that did not go away."""
-
-
-class HostUnreachable(RetriesExhausted):
-    """No connection to the host: no other bot need be tried."""
 
 
 _rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()

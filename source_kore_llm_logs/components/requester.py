@@ -62,13 +62,13 @@ def budget_of(config: Config) -> BotBudget:
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
     policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
-    # A refusal is waited out as the server says (errors.py); the CDK would count calls that were not made.
+    # A refusal is waited out as the server says (error_handler.py); the CDK would count calls that were not made.
     return BotBudget(policies=policies, status_codes_for_ratelimit_hit=[])
 
 
 class BotRequester(HttpRequester):
     """The CDK's requester under a budget per bot. It leaves a page on the connection until there is room for it: who
-    reads it is the error handler, which looks at every answer first (errors.py, flow.py).
+    reads it is the error handler, which looks at every answer first (error_handler.py, backpressure.py).
     """
 
     def __post_init__(self, parameters: Any) -> None:

@@ -14,7 +14,7 @@ window that holds its own date:
    being paged: the window is paged again until it is known to be whole.
 4. A window too deep for the server's `skip` is read as two halves.
 5. The day of padding at both ends is given up for the sync once the server has proved that it needs none, and that is
-   asked for where it saves requests. -> bounds.py
+   asked for where it saves requests. -> reading/padding.py
 6. A server that takes no `dateTo` in the future leaves no room for the padding of the last days. If it does not prove
    that it needs none, rows of the last day are left to a later sync, and the cursor waits a day behind.
 """
@@ -33,18 +33,14 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_kore_llm_logs.reading.padding import FULL, NARROW, Span, around_a_call, moment
-from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, iso_ms
-from source_kore_llm_logs.components.error_handler import (
-    Fault,
-    PageTooLarge,
-    RequestRefused,
-    RetriesExhausted,
-    rows_of,
-)
+from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY
+from source_kore_llm_logs.components.error_handler import rows_of
+from source_kore_llm_logs.errors import Fault, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.reading.id_set import IdSet
+from source_kore_llm_logs.reading.padding import FULL, NARROW, Span, around_a_call, moment
 from source_kore_llm_logs.reading.request_format import ROUND_DEPTH, SUSPICIOUS_DEPTH, Server
 from source_kore_llm_logs.records.record import to_record
+from source_kore_llm_logs.records.timestamps import iso_ms
 from source_kore_llm_logs.runtime.sync_report import WindowCount, current_report
 
 MILLISECOND = timedelta(milliseconds=1)

@@ -22,8 +22,8 @@ from itertools import product
 from threading import Lock
 from typing import Any
 
-from source_kore_llm_logs.components.config_normalization import iso_ms
-from source_kore_llm_logs.components.error_handler import PageTooLarge, RequestRefused
+from source_kore_llm_logs.errors import PageTooLarge, RequestRefused
+from source_kore_llm_logs.records.timestamps import iso_ms
 
 logger = logging.getLogger("airbyte")
 
@@ -122,7 +122,7 @@ class Server:
         self.ceiling = sys.maxsize
         """The lowest `skip` that it did not answer with rows that are there."""
         self.proved: dict[str, bool] = {}
-        """For each way to write dates (`Form.dates`): whether rows of the bounds' own days are given. -> bounds.py"""
+        """For each way to write dates (`Form.dates`): whether rows of the bounds' own days are given. -> padding.py"""
         self._first = self.form
         self._refused: set[Form] = set()
         self._pages = 0

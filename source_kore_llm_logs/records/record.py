@@ -9,32 +9,19 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import orjson
-import pendulum
 
-from source_kore_llm_logs.components.config_normalization import iso_ms
+from source_kore_llm_logs.records.identity import Row, fold, row_id
 from source_kore_llm_logs.records.payloads import count, describe, opened
 from source_kore_llm_logs.records.redaction import REMOVED, harmless, harmless_columns, is_name
+from source_kore_llm_logs.records.timestamps import MISFIT, instant
 
-Row = Mapping[str, Any]
 Record = dict[str, Any]
-
-MISFIT = object()
-"""The answer of a converter to a value that does not fit its column."""
 
 DEEPEST = 100
 """Levels of nesting that are kept as JSON; what lies deeper is kept as JSON text."""
-
-
-@lru_cache(maxsize=4096)
-def fold(key: str) -> str:
-    """`Feature Name `, `featureName` and `FEATURE_NAME` are one column."""
-    return "".join(key.split()).replace("_", "").casefold()
 
 
 def text(value: Any) -> Any:
@@ -55,41 +42,6 @@ def whole_number(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
         return int(float(value)) if "." in value else int(value)
     return MISFIT
-
-
-def instant(value: Any) -> Any:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, or from epoch seconds or milliseconds; in UTC."""
-    if isinstance(value, str):
-        if len(value) == 24 and value[10] == "T" and value[23] == "Z" and value[19] == ".":
-            try:
-                datetime.fromisoformat(value[:23])
-            except ValueError:
-                return MISFIT
-            return value
-        value = value.strip()
-        if not value:
-            return None
-        if re.fullmatch(r"\d{10}|\d{13}", value):
-            value = int(value)
-        elif re.match(r"\d{4}-\d{2}-\d{2}", value):
-            try:
-                parsed = pendulum.parse(value, tz="UTC")
-            except (ValueError, OverflowError):
-                return MISFIT
-            if not isinstance(parsed, datetime):
-                return MISFIT
-            return iso_ms(parsed.astimezone(timezone.utc))
-        else:
-            return MISFIT
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return MISFIT
-    seconds = value / 1000 if abs(value) >= 1e11 else value
-    try:
-        return iso_ms(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else MISFIT
-    except (ValueError, OverflowError, OSError):
-        return MISFIT
 
 
 Converter = Callable[[Any], Any]
@@ -126,23 +78,6 @@ UNDOCUMENTED = frozenset(
     ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
 )
 """Columns of the product's screen; whether the API gives them is not known [U]."""
-
-
-def row_id(bot_id: str, row: Row) -> str:
-    """32 hex digits that stand for the whole row: the order and the spelling of its keys do not matter.
-
-    The API gives no id [D]. The bot is part of it, so that equal rows of two bots stay two.
-
-    Raises orjson.JSONEncodeError for a row that is not plain JSON (see `plain`).
-    """
-    folded: dict[str, Any] = {}
-    for key, value in row.items():
-        name = fold(key)
-        if name == "payloaddetails" and isinstance(value, dict):
-            inner = {fold(k): v for k, v in value.items()}
-            value = inner if len(inner) == len(value) else value
-        folded[name if name not in folded else key] = value
-    return blake2b(orjson.dumps([[[bot_id, folded]]], option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -8,7 +8,7 @@ from airbyte_cdk.models import AirbyteMessage, FailureType, TraceType, Type
 from airbyte_cdk.sources.streams.http.exceptions import UserDefinedBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.components.error_handler import Fault
+from source_kore_llm_logs.errors import Fault
 
 UNSHOWN = ("headers", "body")
 """What the CDK adds to its debug lines about requests and answers: tokens and payloads."""
