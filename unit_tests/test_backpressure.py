@@ -53,7 +53,7 @@ def test_a_page_waits_until_enough_was_printed(monkeypatch: pytest.MonkeyPatch) 
         naps.append(seconds)
         list(waiting.printing([RECORD]))
 
-    monkeypatch.setattr(flow.time, "sleep", nap)
+    monkeypatch.setattr(backpressure.time, "sleep", nap)
     waiting.begins(5000)
     assert len(naps) == 2
     assert waiting.bytes_waiting == 1000
