@@ -21,8 +21,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.errors import HostUnreachable
-from source_kore_llm_logs.reading.padding import moment
-from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.records.timestamps import iso_ms, moment
 from source_kore_llm_logs.runtime.log_filter import each_fault_once
 from source_kore_llm_logs.runtime.scheduling import BotsInTurn
 from source_kore_llm_logs.runtime.sync_report import sync_report

@@ -64,3 +64,11 @@ Body: TypeAlias = Mapping[str, Any]
 Fetch: TypeAlias = Callable[[Body], Answer]
 """One request for one bot. Blocks until it is answered. Raises what no other request could mend: a wrong secret, a
 missing scope, a host that is not there. Thread-safe."""
+
+
+class CannotRead(Exception):
+    """A bot's log cannot be read to the end. Its message is the rest of a sentence that begins with the bot."""
+
+    def __init__(self, words: str, is_transient: bool = False):
+        self.is_transient = is_transient
+        super().__init__(words)

@@ -1,64 +1,90 @@
-"""How far beyond a window a request reaches, and how a server proves that less is enough.
+"""How far a request reaches beyond its part, so that no row of the part can be outside of it.
 
-Which date the vendor filters, whether a bound is inclusive and whether the time of day counts is not known [U], so a
-request is padded by a whole day at both ends. For a busy bot that is read every hour, those days are nearly all that
-is read. A server can prove that it needs none of them: asked for the two seconds around a call that it has just shown,
-it gives that call only if neither bound is cut to its day and then excluded.
+The vendor does not say which of a row's times the dates filter, whether a bound belongs to the span, how finely it is
+cut, or in which zone a time is read [U]. Until more is known of a bot, a request reaches beyond its part by the sum of
+the worst of each, at both ends:
+
+- a bound that is cut to the day and then excluded hides up to 24 hours,
+- a time that is read in another zone is off by up to 14 hours,
+- the filter may look at a row's start, its end, or a time of the log's own, up to two minutes after the end, while the
+  row belongs to the part that holds its end. A call lasts a minute or so, since the gateway then gives up [D]; an entry
+  is written within a minute [C]; a row without an end does not show when it ended. A quarter of an hour covers these.
+
+**Verified bounds** need only the last. They are verified by a call that comes back when it is asked for by the minute
+around it, with no whole minute inside the span. Whatever the server cuts its bounds to, from the minute to the day, in
+any zone, is cut at whole minutes. So both bounds were cut to the same instant, which lies before the span: had the
+first been moved on, or the last been excluded, the call would be outside. A cut to the second is covered by the quarter
+of an hour. A time that is sent with its zone (`Z`) is taken to be read in it. One that is sent without could be read in
+another zone, and still give the call if the bounds take in the whole day. That is ruled out by two more rows of this
+bot, one before and one after the call, less than a day apart, that must not come.
+
+A request never spans more than 90 calendar days, in any zone: 85 days and both paddings are less than 89 times 24
+hours, and so many hours touch at most 90 days.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from source_kore_llm_logs.reading.request_format import Form
+from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.part import DAY, HOUR, MINUTE, SECOND, Part
 
-LONGEST_CALL = timedelta(hours=1)
-"""A call that began up to so long before a window and ended in it is found, where the filter looks at the start."""
-QUARTER_OF_AN_HOUR = 900
-"""Seconds. Every time zone's midnight falls on one."""
+CALL = 15 * MINUTE
+UNVERIFIED = DAY + 14 * HOUR + CALL
+VERIFIED = CALL
+LONGEST_PART = 85 * DAY
+FROM_THE_MINUTE, TO_THE_MINUTE = 2 * SECOND, 58 * SECOND
+"""A call is fit to be asked around if it lies between these seconds of one minute: a bound that is cut to the second
+and excluded does not hide it."""
 
 
-@dataclass(frozen=True)
-class Padding:
-    """What a request reaches beyond its window."""
+class Span(NamedTuple):
+    """What a pass asks for: `dateFrom` and `dateTo` in milliseconds since the epoch, UTC. No page of a pass differs."""
 
-    before: timedelta
-    after: timedelta
+    date_from: int
+    date_to: int
 
     @property
-    def length(self) -> timedelta:
-        return self.before + self.after
+    def length(self) -> int:
+        return self.date_to - self.date_from
 
 
-FULL = Padding(before=LONGEST_CALL + timedelta(days=1), after=timedelta(days=1))
-NARROW = Padding(before=LONGEST_CALL, after=timedelta(seconds=2))
-"""Enough where bounds are proved: two seconds absorb a bound that is cut to the second, or excluded."""
+def padded(part: Part, is_verified: bool) -> Span:
+    """The span of a request that must hold every row of the part."""
+    padding = VERIFIED if is_verified else UNVERIFIED
+    return Span(part.start - padding, part.after + padding)
 
 
-@dataclass(frozen=True)
-class Span:
-    """The dates and the form of one pass over a window. No page of it differs, or `skip` would count other rows."""
-
-    form: Form
-    date_from: datetime
-    date_to: datetime
-    padding: Padding
-    is_cut: bool
-    """Whether `date_to` was cut to the present, because this server takes none in the future."""
+def minute_around(row: Row) -> Span | None:
+    """The span with no whole minute inside it that holds the row's call; None if the call is not fit for it."""
+    if row.start is None or row.end is None or not row.start <= row.end:
+        return None
+    minute = row.start - row.start % MINUTE
+    if row.start - minute < FROM_THE_MINUTE or row.end - minute > TO_THE_MINUTE:
+        return None
+    return Span(minute + 1, minute + MINUTE - 1)
 
 
-def moment(iso: str) -> datetime:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` as an aware UTC datetime."""
-    return datetime.strptime(iso, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+def is_beside(row: Row, span: Span) -> bool:
+    """Whether a row is too far from the span to be given for it, whichever of its times is looked at."""
+    times = [time for time in (row.start, row.end) if time is not None]
+    return bool(times) and (max(times) < span.date_from - CALL or min(times) > span.date_to + CALL)
 
 
-def around_a_call(records: Iterable[Mapping[str, Any]]) -> tuple[datetime, datetime] | None:
-    """`dateFrom` and `dateTo` around one of the records, with no midnight between them in any time zone."""
-    for record in records:
-        start, end = record["start_date"], record["end_date"]
-        if start and end and start <= end:
-            date_from, date_to = moment(start) - NARROW.after, moment(end) + NARROW.after
-            if date_from.timestamp() // QUARTER_OF_AN_HOUR == date_to.timestamp() // QUARTER_OF_AN_HOUR:
-                return date_from, date_to
-    return None
+def fit_calls(rows: Iterable[Row], with_neighbours: bool) -> list[Row]:
+    """The calls to ask around, the fittest first: those that leave the most of their minute for a late entry.
+
+    With neighbours: only calls between two rows that are less than a day apart and would not be given.
+    """
+    dated: Sequence[Row] = [row for row in rows if row.start is not None and row.end is not None]
+    fit = sorted((row for row in dated if minute_around(row)), key=lambda row: (row.end or 0) % MINUTE)
+    if not with_neighbours:
+        return fit
+    times = sorted(row.end for row in dated if row.end is not None)
+    chosen = []
+    for row in fit:
+        assert row.end is not None
+        before = max((time for time in times if time < row.end - 2 * CALL), default=None)
+        after = min((time for time in times if time > row.end + 2 * CALL), default=None)
+        if before is not None and after is not None and after - before < DAY:
+            chosen.append(row)
+    return chosen

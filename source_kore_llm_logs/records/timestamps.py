@@ -49,3 +49,13 @@ def instant(value: Any) -> Any:
         return iso_ms(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else MISFIT
     except (ValueError, OverflowError, OSError):
         return MISFIT
+
+
+def moment(iso: str) -> datetime:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` as an aware UTC datetime."""
+    return datetime.strptime(iso, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+def milliseconds(iso: str) -> int:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` as milliseconds since the epoch."""
+    return round(moment(iso).timestamp() * 1000)

@@ -1,0 +1,237 @@
+"""One bot's log, as it is asked: what its server was seen to do for this bot, and for no other."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from threading import RLock
+from typing import Any, NamedTuple
+
+from source_kore_llm_logs.reading.end_of_rows import RowsGiven
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge
+from source_kore_llm_logs.reading.filters import NOBODY, disagreement, is_told_by_a_column
+from source_kore_llm_logs.reading.id_set import IdSet
+from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around
+from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
+from source_kore_llm_logs.reading.request_format import SPELLINGS, RequestFormat, formats_after, limit_named_in
+from source_kore_llm_logs.reading.scopes import Scope, Scopes
+
+logger = logging.getLogger("airbyte")
+MOST_CALLS_ASKED_AROUND = 3
+MOST_PAGES_OF_A_MINUTE = 3
+
+
+class Asking(NamedTuple):
+    """How the pages of one pass are asked for: none of it changes within a pass."""
+
+    form: RequestFormat
+    scope: Scope
+    span: Span
+
+
+class Bot:
+    """What a sync has learned about one bot's log. Thread-safe; no lock is held while a request is under way.
+
+    `now` gives the present in milliseconds since the epoch. `filters` holds those fields of the configuration that
+    choose rows, under their names there.
+    """
+
+    def __init__(
+        self,
+        bot_id: str,
+        fetch: Fetch,
+        now: Callable[[], int],
+        filters: Mapping[str, Any] | None = None,
+        include_developer: bool = True,
+        page_size: int | None = None,
+    ):
+        self.id = bot_id
+        self.now = now
+        self.filters = {field: value for field, value in (filters or {}).items() if value}
+        self.page_size = PageSize(page_size)
+        self.scopes = Scopes(include_developer, self.filters.get("channels"))
+        self.form = RequestFormat()
+        self.undated = IdSet()
+        """Rows without any date that were emitted: no part holds them, so the first that meets them emits them."""
+        self.ahead = IdSet()
+        """Rows that were received and are dated ahead of now: they wait for their day."""
+        self.counts: Counter[str] = Counter()
+        """For the log: requests, passes, received, repeated, splits."""
+        self.lock = RLock()
+        self._fetch = fetch
+        self._given: dict[RequestFormat, RowsGiven] = {}
+        self._refused: set[RequestFormat] = set()
+        self._verified: set[str] = set()
+        self._asked_around: Counter[str] = Counter()
+        self._filters_in_doubt = set(self.filters)
+        self._ignored: set[str] = set()
+        """Spellings of filters that the server ignored."""
+
+    def ask(
+        self, asking: Asking, skip: int, limit: int, without: str = "", is_question: bool = False, **other: Any
+    ) -> Answer:
+        """One request, as it is told. `without` leaves out a filter; `other` replaces keys of the body. A question proves
+        nothing of the format in which the log is read."""
+        filters = {field: value for field, value in self.filters.items() if field != without}
+        scope = replace(asking.scope, channels=None) if without == "channels" else asking.scope
+        now = self.now()
+        answer = self._fetch(
+            {**scope.body(filters, asking.form), **asking.form.body(asking.span, limit, skip), **other}
+        )
+        with self.lock:
+            self.counts["requests"] += 1
+            if isinstance(answer, Page) and answer.rows and not is_question:
+                self._rows_given(asking.form).gave(limit, asking.span.date_to > now)
+                self.page_size.gave(limit, len(answer.rows), answer.size)
+        return answer
+
+    def page(self, asking: Asking, skip: int, least: int = 1) -> tuple[Answer, int]:
+        """The page at `skip`, with the largest `limit` (from `least`) that gives rows; and that `limit`."""
+        while True:
+            with self.lock:
+                limit, given = max(least, self.page_size.limit), self._rows_given(asking.form).limit
+            answer = self.ask(asking, skip, limit)
+            with self.lock:
+                if isinstance(answer, TooLarge):
+                    if self.page_size.too_large_for(limit) and limit > least:
+                        logger.info("Bot %s: %s Now asking for %d rows at once.", self.id, answer.words, limit // 2)
+                        continue
+                elif (isinstance(answer, Refused) or not getattr(answer, "rows", True)) and least <= given < limit:
+                    self.page_size.nothing_for(limit, given)
+                    continue
+            return answer, limit
+
+    def proves_empty(self, asking: Asking, limit: int) -> bool:
+        """Whether an empty page at `skip` 0 means that there are no rows. -> end_of_rows.py"""
+        in_future = asking.span.date_to > self.now()
+        with self.lock:
+            return self._rows_given(asking.form).proves_empty(limit, in_future)
+
+    def has_given_rows(self, form: RequestFormat) -> bool:
+        """Whether this bot has given rows for requests in this format."""
+        return bool(self._rows_given(form).limit)
+
+    def _rows_given(self, form: RequestFormat) -> RowsGiven:
+        return self._given.setdefault(form, RowsGiven())
+
+    # Formats
+
+    def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
+        """Goes to the next format, or to a smaller page. Raises the refusal itself if all were refused."""
+        with self.lock:
+            named = limit_named_in(refusal.words)
+            if self.form != asking.form:
+                return
+            in_future = asking.span.date_to > self.now()
+            if limit > DOCUMENTED and not (in_future and "future" in refusal.words.lower()):
+                if named and named < limit:
+                    self.page_size.nothing_for(named + 1, named)
+                else:
+                    self.page_size.nothing_for(limit, DOCUMENTED)
+                return
+            self._refused.add(asking.form)
+            for form in formats_after(asking.form, refusal.words, in_future, self.filters):
+                if form not in self._refused:
+                    self._tell("refused a request (%s); now asking with %s.", refusal.words, form)
+                    self.form = form
+                    return
+        raise refusal.error
+
+    def adopt(self, form: RequestFormat) -> None:
+        """Asks in this format from now on."""
+        with self.lock:
+            if form != self.form:
+                self._tell("gives nothing for requests with %s; now asking with %s.", self.form, form)
+                self.form = form
+
+    def _tell(self, words: str, *values: object) -> None:
+        logger.info(f"Bot %s: the API {words}", self.id, *values)
+
+    # Bounds
+
+    def is_verified(self, form: RequestFormat) -> bool:
+        """Whether the least padding is enough for requests in this format. -> padding.py"""
+        return form.dates in self._verified
+
+    def verify_bounds(self, asking: Asking, rows: Sequence[Row]) -> bool:
+        """Whether bounds are verified; asks, if these rows show a call to ask around and it is worth another question.
+
+        Raises nothing for an answer that is no page: the padding stays.
+        """
+        form = asking.form
+        if self.is_verified(form) or not form.tells_the_time:
+            return self.is_verified(form)
+        for call in fit_calls(rows, with_neighbours=not form.tells_the_zone):
+            with self.lock:
+                if self._asked_around[form.dates] >= MOST_CALLS_ASKED_AROUND:
+                    break
+                self._asked_around[form.dates] += 1
+            if self._comes_back(call, asking):
+                with self.lock:
+                    self._verified.add(form.dates)
+                return True
+        return False
+
+    def _comes_back(self, call: Row, asking: Asking) -> bool:
+        span = minute_around(call)
+        assert span is not None
+        minute, skip, found = asking._replace(span=span), 0, False
+        for _ in range(MOST_PAGES_OF_A_MINUTE):
+            answer, _ = self.page(minute, skip)
+            if not isinstance(answer, Page):
+                return False
+            found = found or any(row.id == call.id for row in answer.rows)
+            if found and asking.form.tells_the_zone:
+                return True
+            if any(is_beside(row, span) for row in answer.rows):
+                return False
+            if not answer.rows:
+                return found
+            skip += len(answer.rows)
+        return False
+
+    # Filters
+
+    def checks_filters(self, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
+        """Whether these rows of a page can be kept. False: the format has changed, and the pass begins again.
+
+        Raises CannotRead, which names the filter, if the server ignores it in each of its spellings.
+        """
+        with self.lock:
+            doubted = {field: self.filters[field] for field in self._filters_in_doubt}
+        if not doubted or not rows:
+            return True
+        field = disagreement(doubted, rows) or next((f for f in doubted if not is_told_by_a_column(f)), None)
+        if field is None:
+            return True
+        if not self._is_ignored(field, asking, rows, skip, limit):
+            with self.lock:
+                self._filters_in_doubt.discard(field)
+            return self.checks_filters(asking, rows, skip, limit)
+        with self.lock:
+            key = asking.form.key(field)
+            self._ignored.add(key)
+            other = next((spelling for spelling in SPELLINGS[field] if spelling not in self._ignored), None)
+            if other is not None:
+                self.form = asking.form.respelled(field, other)
+                self._tell("ignores the filter `%s`; now asking with `%s`.", key, other)
+                return False
+        raise CannotRead(
+            f"the API ignores the filter `{field}`, and gives rows that were not chosen. Remove `{field}` from the "
+            "configuration, and filter the rows in your warehouse"
+        )
+
+    def _is_ignored(self, field: str, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
+        answer = self.ask(asking, skip, limit, without=field, is_question=True)
+        while isinstance(answer, TooLarge) and limit > 1:
+            limit //= 2
+            answer = self.ask(asking, skip, limit, without=field, is_question=True)
+        if not isinstance(answer, Page):
+            raise answer.error
+        is_same = [row.id for row in answer.rows] == [row.id for row in rows[:limit]]
+        if is_same and is_told_by_a_column(field):
+            return True
+        # Other rows may have come for having moved; the same rows may all be those of the chosen users.
+        nobodys: dict[str, Any] = {asking.form.key(field): NOBODY if field == "task_id" else [NOBODY]}
+        answer = self.ask(asking, 0, 1, is_question=True, **nobodys)
+        return isinstance(answer, Page) and bool(answer.rows)

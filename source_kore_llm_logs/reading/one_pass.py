@@ -1,0 +1,248 @@
+"""One pass over a part: its span is read page after page, until the end is seen. -> end_of_rows.py"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import Enum
+from hashlib import blake2b
+
+from source_kore_llm_logs.reading.bot import Asking, Bot
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.id_set import IdSet
+from source_kore_llm_logs.reading.padding import UNVERIFIED, padded
+from source_kore_llm_logs.reading.page_size import DOCUMENTED as DOCUMENTED_LIMIT
+from source_kore_llm_logs.reading.part import Part
+from source_kore_llm_logs.reading.request_format import RequestFormat
+from source_kore_llm_logs.reading.scopes import Scope
+
+SAME_PAGES = 3
+"""A page that comes at so many values of `skip` gives rise to doubt that `skip` is honoured."""
+FAR_BEHIND = 1_000_000
+"""Rows. No part has so many."""
+MOST_FORMATS_ADOPTED = 4
+MOST_STALE_PAGES = 60
+"""Pages in a row that may bring nothing new to a pass: equal rows come so, and rows that keep moving."""
+
+
+class End(Enum):
+    """How a pass ended."""
+
+    SEEN = "the last row was seen"
+    CEILING = "the API does not page so deep, or rows were deleted"
+    TOO_LONG = "it has more pages than a part is to have"
+    MOVING = "rows keep moving"
+    AGAIN = "the request format changed"
+
+
+class Pass:
+    """One reading of a part's span in one scope and request format. Iterating asks for the pages and yields, for each,
+    the rows that this pass had not received before; afterwards `end` says how it ended.
+
+    Raises CannotRead, or what the server's last refusal or fault stands for, if there is no other way to ask.
+    """
+
+    def __init__(self, bot: Bot, part: Part, scope: Scope, most_pages: int, is_last_resort: bool = False):
+        """`is_last_resort`: the part cannot be split; near a ceiling, smaller and smaller pages are asked for."""
+        self.bot, self.part, self.scope, self.most_pages = bot, part, scope, most_pages
+        self.is_last_resort = is_last_resort
+        self.end = End.SEEN
+        self.pages = self.received = self.largest = 0
+        self.moved = False
+        """Whether rows came twice, or the last row of a page did not come again where it should."""
+        self.equal: Counter[str] = Counter()
+        """Ids that one page held more than once, and how often besides: rows that are equal in every column."""
+        self.seen = IdSet()
+        self._sequence = blake2b(digest_size=16)
+        self._first = ""
+        self._is_skip_honoured = False
+        self._near_ceiling = 0
+        """The `limit` with which pages were given where a larger one met the ceiling; 0 if none was met."""
+        self._came_at: dict[bytes, set[int]] = {}
+        self.asking = self.in_format(bot.form)
+
+    def in_format(self, form: RequestFormat) -> Asking:
+        """How the part's span is asked for in this format."""
+        bot = self.bot
+        is_verified = bot.is_verified(form)
+        span = padded(self.part, is_verified)
+        if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
+            span = span._replace(date_to=max(span.date_from, min(span.date_to, bot.now())))
+        return Asking(form, self.scope, span)
+
+    @property
+    def complete_until(self) -> int:
+        """Before this moment, no row of the part is outside of the request. -> padding.py"""
+        form, span = self.asking.form, self.asking.span
+        if form.until_now and not self.bot.is_verified(form):
+            return min(self.part.after, span.date_to - UNVERIFIED)
+        return self.part.after
+
+    @property
+    def sequence(self) -> bytes:
+        """Stands for the ids received, in their order."""
+        return self._sequence.digest()
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        rows = self._first_page()
+        at = stale = 0
+        last: Row | None = None
+        is_behind = in_doubt = False
+        while rows:
+            came_again = last is not None and not is_behind and rows[0].id == last.id
+            self.moved |= last is not None and not is_behind and not came_again
+            new = rows[1:] if came_again else rows
+            self.pages += 1
+            self.largest = max(self.largest, len(rows))
+            fresh = self._take(new, rows)
+            yield fresh
+            if not self._honours_skip(rows, at):
+                self.end = End.CEILING
+                return
+            stale = 0 if fresh else stale + 1
+            if stale == MOST_STALE_PAGES:
+                self.end = End.MOVING
+                return
+            if self.pages >= self.most_pages:
+                self.end = End.TOO_LONG
+                return
+            skip, last = at + len(rows), rows[-1]
+            is_behind, in_doubt = not new, False
+            answer, limit = self._page(skip, is_behind)
+            if isinstance(answer, TooLarge) and not is_behind:
+                # Two rows are too large together: the next alone. If there is none, something made the page too large.
+                is_behind = in_doubt = True
+                answer, limit = self._page(skip, is_behind)
+            at = skip if is_behind else skip - 1
+            if not isinstance(answer, Page):
+                self._refuses_depth(answer)
+                self.end = End.CEILING
+                return
+            if not self.bot.checks_filters(self.asking, answer.rows, at, limit):
+                self.end = End.AGAIN
+                return
+            rows = answer.rows
+        if last is not None and (in_doubt or not is_behind):
+            self.end = End.CEILING
+
+    def _page(self, skip: int, is_behind: bool) -> tuple[Answer, int]:
+        """The page behind the rows received, or from the last of them, which must then not be all that fits."""
+        at, least = (skip, 1) if is_behind else (skip - 1, 2)
+        answer, limit = self.bot.page(self.asking, at, least)
+        while (
+            self.is_last_resort
+            and limit > least
+            and (isinstance(answer, Refused) or (isinstance(answer, Page) and not answer.rows and not is_behind))
+        ):
+            limit = self._near_ceiling = max(least, limit // 2)
+            answer = self.bot.ask(self.asking, at, limit)
+        return answer, limit
+
+    def _first_page(self) -> list[Row]:
+        """Page one. It decides in which format and span the pass goes on."""
+        adopted = 0
+        while True:
+            answer, limit = self.bot.page(self.asking, 0)
+            if isinstance(answer, Refused):
+                self.bot.refuse(self.asking, answer, limit)
+            elif not isinstance(answer, Page):
+                raise answer.error
+            elif answer.rows:
+                if self.bot.checks_filters(self.asking, answer.rows, 0, limit):
+                    self._first = answer.rows[0].id
+                    return answer.rows
+            else:
+                form = self._asked_as_documented(limit)
+                if form is None or adopted == MOST_FORMATS_ADOPTED:
+                    return []
+                adopted += 1
+                self.bot.adopt(form)
+            self.asking = self.in_format(self.bot.form)
+
+    def _asked_as_documented(self, limit: int) -> RequestFormat | None:
+        """The format in which there are rows, if an empty page at `skip` 0 was not to be believed; None if it is.
+
+        Raises what a fault stands for: it is no confirmation.
+        """
+        bot, form = self.bot, self.asking.form
+        if bot.proves_empty(self.asking, limit):
+            return None
+        is_ahead = self.asking.span.date_to > bot.now()
+        present = replace(form, until_now=form.until_now or is_ahead)
+        if (limit > DOCUMENTED_LIMIT or present != form) and self.gives(present):
+            return form if present != form and self.gives(form) else present
+        if bot.has_given_rows(form):
+            return None
+        for found in self.other_dates:
+            gives = self.gives(found)
+            if gives is None and is_ahead:
+                found = replace(found, until_now=True)
+                gives = self.gives(found)
+            if gives:
+                finer = replace(found, dates="seconds")
+                return finer if found != finer and self.gives(finer) else found
+            if gives is False:
+                break
+        return None
+
+    @property
+    def other_dates(self) -> list[RequestFormat]:
+        """The formats with other ways to write dates than this pass has; the vendor's sample's first."""
+        form = self.asking.form
+        return [replace(form, dates=dates) for dates in ("day", "seconds") if dates != form.dates]
+
+    def gives(self, form: RequestFormat) -> bool | None:
+        """Whether there are rows for a small request in this format; None if it is refused. Raises what a fault is."""
+        limit = min(DOCUMENTED_LIMIT, self.bot.page_size.most)
+        answer = self.bot.ask(self.in_format(form), 0, limit)
+        while isinstance(answer, TooLarge | Refused) and limit > 1:
+            limit = limit // 2 if isinstance(answer, TooLarge) else 1
+            answer = self.bot.ask(self.in_format(form), 0, limit)
+        if isinstance(answer, Page):
+            return bool(answer.rows)
+        if isinstance(answer, Refused):
+            return None
+        raise answer.error
+
+    def _take(self, new: list[Row], page: list[Row]) -> list[Row]:
+        """Counts the rows of a page; `new` are those behind the last row of the page before."""
+        for row_id, times in Counter(row.id for row in page).items():
+            if times > 1:
+                self.equal[row_id] = max(self.equal[row_id], times - 1)
+        self.received += len(new)
+        fresh = []
+        with self.bot.lock:
+            self.bot.scopes.shown(page)
+        for row in new:
+            self._sequence.update(row.id.encode())
+            if self.seen.add(row.id):
+                fresh.append(row)
+            elif row.id not in self.equal:
+                self.moved = True
+        return fresh
+
+    def _honours_skip(self, rows: list[Row], at: int) -> bool:
+        """False if the server gives this page for every `skip` from here on: a ceiling.
+
+        Raises CannotRead if that is so from the first row: then no split helps. The same page at several values of
+        `skip` may also be rows that are equal, or that move as fast as they are read; so it is asked for far behind.
+        """
+        ids = [row.id for row in rows]
+        places = self._came_at.setdefault(blake2b("".join(ids).encode(), digest_size=16).digest(), set())
+        places.add(at)
+        if len(places) < SAME_PAGES or self._is_skip_honoured:
+            return True
+        answer, _ = self.bot.page(self.asking, at + FAR_BEHIND)
+        if isinstance(answer, Page):
+            self._is_skip_honoured = not answer.rows
+        if self._is_skip_honoured or (not isinstance(answer, Page) and len(places) < 2 * SAME_PAGES):
+            return True
+        if ids[0] == self._first:
+            raise CannotRead("the API ignores `skip` and gives the same page again and again")
+        return False
+
+    def _refuses_depth(self, answer: Refused | TooLarge | Unavailable) -> None:
+        """Raises what a fault stands for, unless page one still comes: then it is the depth that fails."""
+        if isinstance(answer, Refused):
+            return
+        if isinstance(answer, TooLarge) or not isinstance(self.bot.page(self.asking, 0)[0], Page):
+            raise answer.error

@@ -1,0 +1,85 @@
+"""What no filter asks for is seen to come.
+
+`isDeveloper: true` may select developers' rows where it should add them, and no `channel` may mean `rtm` only, as it
+does at a sibling API [U]. So a part is asked small questions before it is read: for the rows of everybody but
+developers, and for the documented channels that this bot has not shown. In a window of days, the first is asked with and
+without the documented channels: there may be rows of others. Their rows must be among those that the part
+then gives. Where one is not, the bot is read in as many scopes as it takes.
+
+A question is answered for good once it gave rows and all of them came; or, for channels, once this bot has shown one
+that is not `rtm`. What cannot be known: a channel outside the documented list, where no `channel` means `rtm`. It must
+be named in the configuration.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.request_format import RequestFormat
+
+DOCUMENTED_CHANNELS = (
+    "msteams", "twitter", "spark", "rtm", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber",
+    "yammer", "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions",
+    "hangoutchat", "mattermost", "rcs",
+)  # fmt: skip
+"""[D], at getAnalytics."""
+DEFAULT_CHANNEL = "rtm"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a request asks for. `channels`: None leaves the key out."""
+
+    developer: bool
+    channels: tuple[str, ...] | None
+
+    def body(self, filters: Mapping[str, Any], form: RequestFormat) -> dict[str, Any]:
+        """The part of the body that no page changes: the scope, and the filters of the configuration."""
+        body: dict[str, Any] = {"isDeveloper": self.developer}
+        if self.channels is not None:
+            body["channel"] = list(self.channels)
+        return {**body, **{form.key(field): value for field, value in filters.items() if field != "channels"}}
+
+
+class Scopes:
+    """In which scopes one bot is read, and what is still to be asked. Not thread-safe: its bot's lock guards it."""
+
+    def __init__(self, include_developer: bool = True, channels: Sequence[str] | None = None):
+        self._developer = include_developer
+        self._channels = tuple(channels) if channels else None
+        self.all = [Scope(self._developer, self._channels)]
+        self._shown: set[str] = set()
+        self._developers_are_added = not include_developer
+
+    def shown(self, rows: Sequence[Row]) -> None:
+        """Rows that were received without a question."""
+        for row in rows:
+            channel = row.record.get("channel_name")
+            if isinstance(channel, str):
+                self._shown.add(channel.strip().casefold())
+
+    def questions(self, is_thorough: bool = False) -> list[Scope]:
+        """What a part that is about to be read is to be asked for: up to two scopes, or three."""
+        if len(self.all) > 1:
+            return []
+        asked = []
+        if not self._developers_are_added:
+            asked.append(Scope(False, self._channels or DOCUMENTED_CHANNELS))
+            if is_thorough and self._channels is None:
+                asked.append(Scope(False, None))
+        if self._channels is None and self._shown <= {DEFAULT_CHANNEL}:
+            others = tuple(name for name in DOCUMENTED_CHANNELS if name.casefold() not in self._shown)
+            asked.append(Scope(self._developer, others))
+        return asked
+
+    def came(self, question: Scope) -> None:
+        """A question gave rows, and all of them were among those of the part."""
+        if self._developer and not question.developer:
+            self._developers_are_added = True
+
+    def widen(self) -> None:
+        """Rows of a question did not come: reads this bot in every scope that may be needed."""
+        developers = (True, False) if self._developer else (False,)
+        channels = (self._channels,) if self._channels else (None, DOCUMENTED_CHANNELS)
+        self.all = [Scope(developer, chosen) for developer in developers for chosen in channels]
