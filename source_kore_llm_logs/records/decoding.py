@@ -6,6 +6,7 @@ apart is that a mended body still has to be whole JSON.
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -29,8 +30,9 @@ MENDED = {code: "\ufffd" for code in range(1, 32) if chr(code) not in WHITE_SPAC
 def rows_in(body: bytes) -> list[Any]:
     """The rows of an answer's body: an array [D], or an object that holds one under `hits` [C].
 
-    Invalid UTF-8 and raw control characters become U+FFFD (a raw tab or line break stays one), an integer beyond 64
-    bits becomes the text of its digits, and what is nested deeper than `DEEPEST_PARSED` levels becomes JSON text.
+    Invalid UTF-8 and raw control characters become U+FFFD (a raw tab or line break stays one). A number that 64 bits
+    do not hold (a longer integer, 1e999, NaN) becomes the text of itself, what is nested deeper than `DEEPEST_PARSED`
+    levels becomes JSON text.
 
     Pure, and safe to call from several threads. Raises ValueError for a body that is cut off or no JSON, TypeError for
     JSON that is not rows.
@@ -57,14 +59,19 @@ def _parsed(body: bytes) -> Any:
 
 
 def _loads(text: str) -> Any:
-    # `strict=False` takes raw tabs and line breaks within texts, `parse_int` keeps digits that a double would lose.
-    return json.loads(text, strict=False, parse_int=_whole_number)
+    # `strict=False` takes raw tabs and line breaks within texts; the rest keeps numbers that no 64 bits hold as text.
+    return json.loads(text, strict=False, parse_int=_whole_number, parse_float=_number, parse_constant=str)
 
 
 def _whole_number(digits: str) -> int | str:
     if len(digits) < 19:
         return int(digits)
     return int(digits) if len(digits) < 21 and -(2**63) <= int(digits) < 2**63 else digits
+
+
+def _number(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def has_long_number(body: bytes) -> bool:
