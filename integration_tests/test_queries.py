@@ -173,6 +173,9 @@ class Call:
     @property
     def usage(self) -> Mapping[str, Any]:
         response = self.payloads.get("Response Payload")
+        if isinstance(response, str) and response.startswith("data: "):
+            # The text of a stream: the last chunk before `[DONE]` has the usage.
+            response = json.loads(response.split("\n\n")[-2].removeprefix("data: "))
         return (response.get("usage") or response.get("usageMetadata") or {}) if isinstance(response, dict) else {}
 
     def _used(self, *keys: str) -> int | None:
