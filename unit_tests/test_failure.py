@@ -32,6 +32,7 @@ def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | N
         ('{"error": {"type": "api_error", "message": "No"}}', "api_error", "No"),
         ({"error": {"type": OPEN, "code": 429}}, OPEN, OPEN),
         ({"error": OPEN}, OPEN, OPEN),
+        ({"object": "error", "type": "error", "code": "ETIMEDOUT", "message": "No"}, "ETIMEDOUT", "No"),
         ({"error": None}, None, None),
         ({"error": []}, None, None),
         ({"error": 5}, None, None),
