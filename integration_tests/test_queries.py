@@ -96,10 +96,9 @@ def column_types(schema: Mapping[str, Any], payload: str | None = None, moment: 
     """Column -> DuckDB type, as PyAirbyte makes them of the stream's schema; `payload` sets the payloads' type."""
     kinds = {}
     for name, column in schema["properties"].items():
-        options = column.get("type", column.get("oneOf", column.get("anyOf")))
-        options = {o if isinstance(o, str) else o["type"] for o in ([options] if isinstance(options, str) else options)}
-        if name in ("request_payload", "response_payload"):
-            kinds[name] = payload or ("VARCHAR" if "airbyte_type" not in column else "JSON")
+        options = {column["type"]} if isinstance(column["type"], str) else set(column["type"])
+        if payload and name in ("request_payload", "response_payload"):
+            kinds[name] = payload
         elif column.get("format") == "date-time":
             kinds[name] = moment
         else:
@@ -174,6 +173,9 @@ class Call:
     @property
     def usage(self) -> Mapping[str, Any]:
         response = self.payloads.get("Response Payload")
+        if isinstance(response, str) and response.startswith("data: "):
+            # The text of a stream: the last chunk before `[DONE]` has the usage.
+            response = json.loads(response.split("\n\n")[-2].removeprefix("data: "))
         return (response.get("usage") or response.get("usageMetadata") or {}) if isinstance(response, dict) else {}
 
     def _used(self, *keys: str) -> int | None:

@@ -4,19 +4,15 @@ import json
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from integration_tests import command
 from integration_tests.command import CATALOG, Outcome, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
-from integration_tests.kore_emulator.arguments import Query
-from integration_tests.kore_emulator.log_store import LogStore
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
@@ -123,52 +119,6 @@ def test_the_hourly_limit_is_waited_out_by_its_own_words() -> None:
         assert set(outcome.ids) == TRUTH
         assert emulator.refused_by_rate > 0
         assert "hourly rate limit" in outcome.log
-
-
-class RawLog(LogStore):
-    """A log whose rows are sent as they were written, valid JSON or not quite."""
-
-    def __init__(self, bodies: list[bytes]):
-        super().__init__()
-        self._bodies = bodies
-
-    def page(self, query: Query, reading: Reading) -> list[Any]:
-        return [RawRow(body) for body in self._bodies[query.skip : query.skip + query.limit]]
-
-
-@dataclass(frozen=True)
-class RawRow:
-    body: bytes
-
-
-def test_rows_that_no_reader_expects_arrive_and_every_line_of_stdout_is_valid_json() -> None:
-    dates = b'"start Date": "2024-03-08T06:38:54.008Z", "End Date": "2024-03-08T06:38:58.386Z"'
-    odd = {
-        "nan": b'"Time Taken": NaN, "x": [Infinity, -Infinity]',
-        "surrogate": b'"Description": "half \\ud83d of a pair", "\\udc00": 1',
-        "duplicate": b'"Status": "Success", "Status": "Failure"',
-        "case": b'"Status": "Success", "status ": "Failure", "STATUS": "Neither"',
-        "deep": b'"Payload Details": {"Request Payload": ' + b'{"a":[' * 3000 + b'"leaf"' + b"]}" * 3000 + b"}",
-        "large": b'"Payload Details": {"Response Payload": "' + b"x" * 10_000_000 + b'"}',
-        "integer": b'"statusCode": 1' + b"0" * 400 + b', "Time Taken": 1e400',
-        "control": b'"Description": "\\u0000 \\u001f \\u2028"',
-    }
-    rows = [b'{"Session ID": "%s", %s, %s}' % (name.encode(), dates, text) for name, text in odd.items()]
-    rows += [b"null", b"[1, 2]", b'"text"', b"{}"]
-    with Emulator({BOT: RawLog(rows)}) as emulator:
-        outcome = read(emulator.config(start_date="2024-03-01", end_date="2024-04-01"))
-    assert outcome.code == 0
-    assert len(outcome.ids) == len(outcome.records) == len(rows)
-    by_name = {record.get("session_id"): record for record in outcome.records}
-    assert set(odd) <= set(by_name)
-    assert by_name["duplicate"]["status"] == "Failure"
-    assert by_name["case"]["additional_columns"] == {"status ": "Failure", "STATUS": "Neither"}
-    assert "leaf" in json.dumps(by_name["deep"]["request_payload"])
-    assert len(by_name["large"]["response_payload"]) == 10_000_000
-    assert by_name["control"]["description"] == "\x00 \x1f \u2028"
-    # Strict readers take it too: no NaN, no lone surrogates.
-    for line in outcome.stdout.rstrip("\n").split("\n"):
-        orjson.loads(line)
 
 
 def test_an_unreachable_host_is_told_once_however_many_bots_there_are() -> None:

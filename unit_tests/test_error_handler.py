@@ -11,7 +11,6 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 
 from source_kore_llm_logs.components.error_handler import (
-    DEEPEST_PARSED,
     MAX_RATE_WAITS,
     MAX_TRIES,
     TRIES_BEFORE_A_SMALLER_PAGE,
@@ -144,21 +143,6 @@ def test_retry_after_may_be_a_date() -> None:
     long_ago = format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True)
     assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": long_ago}), 1) == 0.1
     assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": "soon"}), 4) >= 48
-
-
-@pytest.mark.parametrize("depth", [2, DEEPEST_PARSED - 2, DEEPEST_PARSED, 1_500, 100_000])
-def test_rows_of_any_depth_are_read_and_nothing_of_them_is_lost(depth: int) -> None:
-    deep = '{"a": [' * (depth // 2) + '"] } \\" leaf"' + "]}" * (depth // 2)
-    found = rows_of(answer(200, f'[{{"x": 1, "deep": {deep}, "y": {deep}}}, {{"next": true}}]'.encode()))
-    assert (found[0]["x"], found[1]) == (1, {"next": True})
-    for value in (found[0]["deep"], found[0]["y"]):
-        levels = 0
-        while not isinstance(value, str):
-            value = value["a"] if isinstance(value, dict) else value[0]
-            levels += 1
-        assert "leaf" in value
-        levels_left_as_text = 2 * value.count('{"a": [') + value.startswith("[")
-        assert levels + levels_left_as_text == depth
 
 
 def test_a_page_that_is_deep_and_cut_off_is_still_known_as_cut_off() -> None:

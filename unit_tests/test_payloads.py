@@ -21,15 +21,26 @@ HERE = Path(__file__).parent
 (VENDOR_ROW,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
 FIXTURES = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "fixtures" / "payloads").glob("*.json"))}
 OF_A_CALL = (
-    "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "reasoning_tokens", "request_model",
-    "response_model", "response_id", "finish_reason", "temperature", "top_p", "max_tokens", "frequency_penalty",
-    "presence_penalty",
+    "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
+    "provider", "request_model", "response_model", "response_id", "finish_reason", "error_type", "error_message",
+    "temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty",
 )  # fmt: skip
 
 
 def row_of(fixture: dict[str, Any]) -> dict[str, Any]:
     details = {"Request Payload": fixture["request"], "Response Payload": fixture["response"], **fixture.get("log", {})}
-    return {"Description": "Order pizza-GenAINode0002", "Status": "Success", "Payload Details": details}
+    row = {"Description": "Order pizza-GenAINode0002", "Status": "Success", **fixture.get("row", {})}
+    return {**row, "Payload Details": details}
+
+
+def columns_of(fixture: dict[str, Any], redacted: bool = False) -> dict[str, Any]:
+    """What the record's columns must say of the call."""
+    columns = dict.fromkeys(OF_A_CALL) | fixture["columns"]
+    return columns | {"error_message": None} if redacted else columns
+
+
+def as_object(payload: Any) -> Any:
+    return payload if isinstance(payload, dict) else {"value": payload}
 
 
 def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
@@ -40,19 +51,19 @@ def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
 def test_every_provider_fills_the_same_columns_and_keeps_its_payloads_as_they_were_sent(shape: str) -> None:
     fixture = FIXTURES[shape]
     record = to_record("st-1", row_of(fixture))
-    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
-    assert record["request_payload"] == fixture["request"]
-    assert record["response_payload"] == fixture["response"]
+    assert of_a_call(record) == columns_of(fixture)
+    assert record["request_payload"] == as_object(fixture["request"])
+    assert record["response_payload"] == as_object(fixture["response"])
     assert record["additional_columns"] is None
 
 
 @pytest.mark.parametrize("shape", FIXTURES)
 def test_tokens_mean_the_same_for_every_provider(shape: str) -> None:
-    columns = dict.fromkeys(OF_A_CALL) | FIXTURES[shape]["columns"]
+    columns = columns_of(FIXTURES[shape])
     if columns["request_tokens"] is not None and columns["response_tokens"] is not None:
         assert columns["total_tokens"] == columns["request_tokens"] + columns["response_tokens"]
-    if columns["cached_tokens"] is not None:
-        assert columns["cached_tokens"] <= columns["request_tokens"]
+    from_cache, to_cache = columns["cached_tokens"] or 0, columns["cache_write_tokens"] or 0
+    assert from_cache + to_cache <= (columns["request_tokens"] or 0)
     if columns["reasoning_tokens"] is not None:
         assert columns["reasoning_tokens"] <= columns["response_tokens"]
 
@@ -70,16 +81,17 @@ def test_redacted_keeps_parameters_usage_finish_reason_model_and_id_and_nothing_
     record = to_record("st-1", row_of(fixture), redact=True)
     assert record["request_payload"] == fixture["redacted"]["request"]
     assert record["response_payload"] == fixture["redacted"]["response"]
-    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
+    assert of_a_call(record) == columns_of(fixture, redacted=True)
 
 
-@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if not isinstance(FIXTURES[shape]["request"], str)])
+@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if not isinstance(FIXTURES[shape]["response"], str)])
 def test_a_call_logged_as_json_text_fills_the_same_columns_and_stays_text(shape: str) -> None:
     fixture = FIXTURES[shape]
     as_text = {**fixture, "request": json.dumps(fixture["request"]), "response": f" {json.dumps(fixture['response'])}"}
     record = to_record("st-1", row_of(as_text))
-    assert of_a_call(record) == dict.fromkeys(OF_A_CALL) | fixture["columns"]
-    assert (record["request_payload"], record["response_payload"]) == (as_text["request"], as_text["response"])
+    assert of_a_call(record) == columns_of(fixture)
+    assert record["request_payload"] == {"value": as_text["request"]}
+    assert record["response_payload"] == {"value": as_text["response"]}
     hidden = to_record("st-1", row_of(as_text), redact=True)
     assert hidden["request_payload"] == fixture["redacted"]["request"]
     assert hidden["response_payload"] == fixture["redacted"]["response"]
@@ -133,6 +145,66 @@ def test_redacted_lets_no_text_through_wherever_in_a_payload_it_stands(shape: st
             changed = {"Payload Details": replaced(details, path, marker)}
             assert tells(to_record("st-1", changed))
             assert not tells(to_record("st-1", changed, redact=True)), (path, marker)
+
+
+SSE = [shape for shape in FIXTURES if str(FIXTURES[shape]["response"]).lstrip().startswith(("data:", "event:"))]
+
+
+@pytest.mark.parametrize("shape", SSE)
+def test_redacted_lets_no_text_through_wherever_in_a_stream_it_stands(shape: str) -> None:
+    lines = FIXTURES[shape]["response"].split("\n")
+    tried = 0
+    for number, line in enumerate(lines):
+        try:
+            event = json.loads(line.removeprefix("data:"))
+        except ValueError:
+            continue
+        for path in places(event):
+            for marker in MARKERS:
+                if path and isinstance(path[-1], tuple) and not isinstance(marker, str):
+                    continue
+                changed = f"data: {json.dumps(replaced(event, path, marker))}"
+                stream = "\n".join([*lines[:number], changed, *lines[number + 1 :]])
+                row = {"Status": "Failure", "Payload Details": {"Response Payload": stream}}
+                assert not tells(to_record("st-1", row, redact=True)), (path, marker)
+                tried += 1
+    assert tried > 200
+
+
+@pytest.mark.parametrize("shape", SSE)
+def test_a_stream_is_read_however_its_lines_end_and_wherever_it_is_cut_off(shape: str) -> None:
+    fixture = FIXTURES[shape]
+    lines = fixture["response"].replace("\r\n", "\n").split("\n")
+    for ending in ("\n", "\r\n"):
+        row = row_of({**fixture, "response": " " + ending.join(lines)})
+        assert of_a_call(to_record("st-1", row)) == columns_of(fixture)
+    for end in range(0, len(fixture["response"]), 7):
+        row = row_of({**fixture, "response": fixture["response"][:end]})
+        record = to_record("st-1", row)
+        assert record["response_payload"] == {"value": fixture["response"][:end]}
+        assert record["response_model"] in (None, fixture["columns"]["response_model"])
+
+
+def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
+    chunks = [
+        {"id": "chatcmpl-1", "choices": [{"delta": {"content": "Hi"}, "finish_reason": "content_filter"}]},
+        {"id": "", "choices": [{"content_filter_offsets": {}, "finish_reason": None}]},
+    ]
+    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    for response in (stream, chunks):
+        record = to_record("st-1", {"Payload Details": {"Response Payload": response}})
+        assert (record["response_id"], record["finish_reason"]) == ("chatcmpl-1", "content_filter")
+
+
+@pytest.mark.parametrize(
+    "text", ["data: it is raining", "data:", "event: wedding", "data: [1, 2]", ": 4", "id: 7\ndata: x"]
+)
+def test_a_text_that_begins_like_a_stream_is_a_text(text: str) -> None:
+    record = to_record("st-1", {"Payload Details": {"Response Payload": text}})
+    assert record["response_payload"] == {"value": text}
+    assert of_a_call(record) == dict.fromkeys(OF_A_CALL)
+    hidden = to_record("st-1", {"Payload Details": {"Response Payload": text}}, redact=True)
+    assert hidden["response_payload"] == {"value": REMOVED}
 
 
 @pytest.mark.parametrize("key", VENDOR_ROW)

@@ -6,9 +6,9 @@ from typing import Any
 
 COLUMNS = {
     "text": "id bot_id session_id user_id task_id channel_name feature_name prompt_name integration model_name "
-    "description status request_model response_model response_id finish_reason",
+    "description status provider request_model response_model response_id finish_reason error_type error_message",
     "integer": "status_code time_taken_ms request_tokens response_tokens total_tokens cached_tokens "
-    "reasoning_tokens max_tokens",
+    "cache_write_tokens reasoning_tokens max_tokens",
     "number": "temperature top_p frequency_penalty presence_penalty",
     "timestamp": "start_date end_date",
     "json": "request_payload response_payload additional_columns",

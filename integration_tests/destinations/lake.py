@@ -4,8 +4,8 @@
     lake.py read ENDPOINT FOLDER -> the files in FOLDER/parquet and FOLDER/jsonl, and of Parquet what pyarrow reads
         from S3: {"types": {column: type}, "rows": [{column: value}]}, timestamps as ISO 8601
 
-Column types come from the stream's JSON schema. Columns of any JSON are written as JSON text: dlt takes a text in a
-JSON column apart (`"123"` becomes 123, other texts go to a column of their own).
+Column types come from the stream's JSON schema. JSON columns are written as JSON text: Parquet has no type for an
+object of any shape, and dlt would make a table of columns of it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def write(endpoint: str, folder: str, disposition: str) -> None:
 
 
 def is_json(property: dict[str, Any]) -> bool:
-    return "oneOf" in property or "object" in property["type"]
+    return "object" in property["type"]
 
 
 def with_json_as_text(record: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:

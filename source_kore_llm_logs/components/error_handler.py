@@ -5,7 +5,6 @@ refused by status 429 or by its text under any status; and a body that is not a 
 "no rows". No message here, and no log line that follows from one, holds a payload.
 """
 
-import json
 import random
 import re
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.records.decoding import rows_in
 from source_kore_llm_logs.runtime.sync_report import current_report
 
 CUT_OFF = "the answer was cut off in the middle."
@@ -37,8 +37,6 @@ TRIES_BEFORE_A_SMALLER_PAGE = 3
 MAX_RATE_WAITS = 100
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
 RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate limit for this api", re.I)
-JSON_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.S)
-DEEPEST_PARSED = 200
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 
 
@@ -46,42 +44,11 @@ _rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
 
 
 def rows_of(response: requests.Response) -> list[Any]:
-    """The rows of a page that passed `KoreErrorHandler`, decoded once.
-
-    `orjson` is strict where the log of a language model need not be (NaN, lone surrogates, deep nesting), so
-    what it refuses is read again by the standard library; what lies too deep for that one, as JSON text.
-
-    Raises ValueError if the body is not JSON, TypeError if it is not an array.
-    """
+    """The rows of a page that passed `KoreErrorHandler`, decoded once. Raises as `rows_in` does."""
     rows = _rows.get(response)
     if rows is None:
-        try:
-            rows = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            try:
-                rows = json.loads(response.content)
-            except RecursionError:
-                rows = json.loads(flattened(response.content.decode("utf-8", "replace")))
-        if not isinstance(rows, list):
-            raise TypeError(type(rows).__name__)
-        _rows[response] = rows
+        rows = _rows[response] = rows_in(response.content)
     return rows
-
-
-def flattened(body: str) -> str:
-    """The same JSON, in which what lies deeper than `DEEPEST_PARSED` levels is the text of itself."""
-    depth, after, begins, pieces = 0, 0, 0, []
-    for token in JSON_STRING_OR_BRACKET.finditer(body):
-        if token[0] in "[{":
-            depth += 1
-            if depth == DEEPEST_PARSED + 1:
-                begins = token.start()
-        elif token[0] in "]}":
-            depth -= 1
-            if depth == DEEPEST_PARSED:
-                pieces += [body[after:begins], json.dumps(body[begins : token.end()])]
-                after = token.end()
-    return "".join([*pieces, body[after:]])
 
 
 def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:

@@ -391,4 +391,4 @@ class WindowRetriever(Retriever):
         rows, size = rows_of(response), len(response.content)
         del response  # Its bytes take as much memory as the rows.
         self._report.flow.received(len(rows), size)
-        return [to_record(bot_id, row, self._redact) for row in rows], size
+        return [to_record(bot_id, row, self._redact, self._report.repairs) for row in rows], size

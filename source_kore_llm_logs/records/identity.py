@@ -1,13 +1,22 @@
-"""What a row is known by: its `id`, and its columns whatever the spelling of their keys."""
+"""What a row is known by: its columns whatever the spelling of their keys, and its `id`."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 Row = Mapping[str, Any]
+
+DOCUMENTED = (
+    "Prompt Name", "Integration", "start Date", "End Date", "Time Taken", "statusCode", "Bot ID", "User ID",
+    "Feature Name ", "Model Name", "Channel Name", "Description", "task Id", "Status", "Payload Details",
+)  # fmt: skip
+"""The keys of a row, as the vendor's sample spells them [D]."""
+
+DETAILS = ("Prompt Name", "Request Payload", "Response Payload", "Request Tokens", "Response Tokens")
+"""The keys of its `Payload Details` [D]."""
 
 
 @lru_cache(maxsize=4096)
@@ -16,18 +25,86 @@ def fold(key: str) -> str:
     return "".join(key.split()).replace("_", "").casefold()
 
 
-def row_id(bot_id: str, row: Row) -> str:
-    """32 hex digits that stand for the whole row: the order and the spelling of its keys do not matter.
+class Columns(NamedTuple):
+    """The columns of an object, sorted by what is known of them. Each key of the object is in exactly one of the three,
+    but for a twin that is null."""
 
-    The API gives no id [D]. The bot is part of it, so that equal rows of two bots stay two.
+    known: dict[str, tuple[str, Any]]
+    """Folded name -> the key as it was spelled, and the value."""
+    twins: dict[str, Any]
+    """Keys that fold to a known name, too, and did not win it."""
+    others: dict[str, Any]
+    """Keys that are not known."""
 
-    Raises orjson.JSONEncodeError for a row that is not plain JSON (see `plain`).
-    """
-    folded: dict[str, Any] = {}
+
+def columns_of(row: Row, spellings: Mapping[str, str]) -> Columns:
+    """Of several keys that fold to one name, the one with a value wins, then the documented spelling (`spellings`:
+    folded name -> key), then the first in the order of code points: the order of the keys decides nothing."""
+    columns = Columns({}, {}, {})
+    known = columns.known
     for key, value in row.items():
         name = fold(key)
-        if name == "payloaddetails" and isinstance(value, dict):
-            inner = {fold(k): v for k, v in value.items()}
-            value = inner if len(inner) == len(value) else value
-        folded[name if name not in folded else key] = value
-    return blake2b(orjson.dumps([[[bot_id, folded]]], option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+        if name not in spellings:
+            columns.others[key] = value
+        elif name not in known:
+            known[name] = (key, value)
+        else:
+            spelling = spellings[name]
+            known[name], (twin, lost) = sorted(
+                (known[name], (key, value)), key=lambda pair: (pair[1] is None, pair[0] != spelling, pair[0])
+            )
+            if lost is not None:
+                columns.twins[twin] = lost
+    return columns
+
+
+FLAT = tuple(fold(key) for key in DOCUMENTED if key not in ("Bot ID", "Payload Details"))
+FLAT_PAYLOADS = ("requestpayload", "responsepayload")
+FLAT_DETAILS = ("promptname", "requesttokens", "responsetokens")
+PAYLOADS = frozenset(["requestpayload", "responsepayload", "payloaddetails"])
+LONGEST_ID = 128
+"""A provider's id is one word of at most so many characters; anything else in its place may be text."""
+
+
+def row_id(bot_id: str, row: Row, columns: Columns, details: Columns, response_id: str | None) -> str:
+    """32 hex digits that stand for the call, not for what was said in it.
+
+    A hash of the bot, the documented columns, the token counts that the log has itself, the provider's id of the
+    answer, and of payloads nothing but their sizes in bytes of compact JSON. So the id stays when Kore.ai adds a column
+    (it does, release by release [D]; `Session ID` is such a one), spells or orders keys in another way, or when
+    payloads are redacted; and nobody can confirm a guessed prompt by it. A row that has none of these is hashed whole.
+
+    The API gives no id [D]. `row`, `columns` and `details` are plain JSON. A key that is spelled twice counts with
+    both of its values, unless they are equal: then the second is only another spelling.
+    """
+    known, inner = columns.known, details.known
+    flat = [known[name][1] if name in known else None for name in FLAT]
+    flat += [inner[name][1] if name in inner else None for name in FLAT_DETAILS]
+    sizes = [size(inner[name][1]) if name in inner else None for name in FLAT_PAYLOADS]
+    if not inner and "payloaddetails" in known:
+        sizes.append(size(known["payloaddetails"][1]))
+    if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):
+        response_id = None
+    counted = [response_id, *flat, *sizes]
+    if columns.twins or details.twins:
+        counted += [twins for twins in (different(columns), different(details)) if twins]
+    if not any(value is not None and value != "" for value in counted):
+        counted = [row]
+    told = [bot_id, known["botid"][1] if "botid" in known else None, *counted]
+    return blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def size(payload: Any) -> int | None:
+    """Bytes of a payload as compact JSON, in which the order of keys does not matter."""
+    return None if payload is None else len(orjson.dumps(payload))
+
+
+def different(columns: Columns) -> dict[str, Any]:
+    """The twins whose value is another than that of the key which won; of payloads, their size."""
+    found: dict[str, Any] = {}
+    for key, value in columns.twins.items():
+        name = fold(key)
+        won, twin = (orjson.dumps(v, option=orjson.OPT_SORT_KEYS) for v in (columns.known[name][1], value))
+        if won != twin:
+            found[key] = len(twin) if name in PAYLOADS else value
+    return found

@@ -5,12 +5,13 @@ public API references [U: no logged sample is known]. `unit_tests/fixtures/paylo
 names its source. A shape nobody foresaw is kept whole and gives nulls.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import orjson
 
-Json = Mapping[str, Any]
+from source_kore_llm_logs.records.plain_json import plain
+from source_kore_llm_logs.records.usage import NO_USAGE, Json, added, count, inner, usage_of
 
 PARAMETERS: Mapping[str, str] = {
     "model": "request_model",
@@ -33,28 +34,20 @@ PARAMETERS: Mapping[str, str] = {
 }
 """A key of a request, at its top or in a holder, and its column."""
 
-HOLDERS = frozenset(["generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "parameters"])
+HOLDERS = ("generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "parameters")
 """Objects of a request that hold parameters: Gemini's, in both spellings of its JSON, Bedrock's, and others'."""
 
-CHUNK = frozenset(["candidates", "promptFeedback", "usageMetadata", "choices"])
-"""What an object has one of, if it is a chunk of an answer that was streamed."""
+CHUNK = frozenset(["candidates", "promptFeedback", "usageMetadata", "choices", "error"])
+"""What an object has one of, if it is a chunk of an answer that was streamed and logged as a list."""
 
+STREAM = ("data:", "event:", "id:", "retry:", ":")
+"""How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
 
-class Usage(NamedTuple):
-    """Tokens of a call, with one meaning for every provider; None where it does not say."""
+WRAPPED = ("message", "delta", "response")
+"""Objects of a streamed event that hold parts of the answer: Anthropic's two, and OpenAI Responses'."""
 
-    request: int | None = None
-    """All of the prompt, what came from a cache included."""
-    response: int | None = None
-    """All that was generated, reasoning included."""
-    total: int | None = None
-    cached: int | None = None
-    """Those of the request that were read from a cache."""
-    reasoning: int | None = None
-    """Those of the response that were spent on reasoning."""
-
-
-NO_USAGE = Usage()
+ANSWERS = {"choices": "finish_reason", "candidates": "finishReason", "results": "completionReason"}
+"""A list of answers in a response, and the key in each that says why the model stopped."""
 
 
 def describe(record: dict[str, Any], request: Json | None, response: Json | None) -> None:
@@ -64,7 +57,7 @@ def describe(record: dict[str, Any], request: Json | None, response: Json | None
         read_parameters(request, record)
     if response is not None:
         record["response_model"] = word(response.get("model")) or word(response.get("modelVersion"))
-        record["response_id"] = word(response.get("id")) or word(response.get("responseId"))
+        record["response_id"] = response_id(response)
         record["finish_reason"] = finish_reason(response)
         usage = usage_of(response)
         if usage is not NO_USAGE:
@@ -75,6 +68,7 @@ def describe(record: dict[str, Any], request: Json | None, response: Json | None
             if record["total_tokens"] is None:
                 record["total_tokens"] = usage.total
             record["cached_tokens"] = usage.cached
+            record["cache_write_tokens"] = usage.cache_write
             record["reasoning_tokens"] = usage.reasoning
     if record["total_tokens"] is None:
         record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
@@ -82,50 +76,84 @@ def describe(record: dict[str, Any], request: Json | None, response: Json | None
 
 def opened(payload: Any) -> Json | None:
     """The object that a payload holds: itself, JSON text, the chunks of a stream laid over each other, or the `body`
-    of Bedrock's InvokeModel; None for anything else."""
-    payload = parsed(payload)
+    of Bedrock's InvokeModel; None for anything else. Raises nothing."""
+    if isinstance(payload, str):
+        if payload.lstrip()[:8].startswith(STREAM):
+            return laid_over(events_of(payload))
+        payload = parsed(payload)
     if isinstance(payload, dict):
         body = parsed(payload.get("body"))
         return {**payload, **body} if isinstance(body, dict) else payload
     if isinstance(payload, list):
-        chunks = (chunk for chunk in payload if isinstance(chunk, dict) and not CHUNK.isdisjoint(chunk))
-        return {key: value for chunk in chunks for key, value in chunk.items() if value} or None
+        return laid_over(chunk for chunk in payload if isinstance(chunk, dict) and not CHUNK.isdisjoint(chunk))
     return None
 
 
 def parsed(payload: Any) -> Any:
+    """What a text of JSON holds, as `plain` as a row; None if it is broken. Any other value is itself."""
     if isinstance(payload, str) and payload.lstrip()[:1] in ("{", "["):
         try:
-            return orjson.loads(payload)
+            found = orjson.loads(payload)
         except orjson.JSONDecodeError:
             return None
+        return plain(found) if "\\u0000" in payload else found
     return payload
 
 
+def events_of(stream: str) -> Iterator[Json]:
+    """The objects that a stream of server-sent events brings: `data: {…}` lines [D]. The vendor's own sample has lines
+    of broken JSON; they are left out, as is `data: [DONE]`."""
+    for line in stream.split("\n"):
+        if line.startswith("data:"):
+            event = parsed(line[5:].strip())
+            if isinstance(event, dict):
+                yield event
+
+
+def laid_over(chunks: Iterable[Json]) -> Json | None:
+    """One object of the chunks of an answer, the later over the earlier; None if there are none.
+
+    The last of OpenAI's chunks has all of the usage and no answer, Anthropic counts the request in its first event and
+    the answer in a later one. A reason to stop is not lost to a chunk that has none.
+    """
+    whole: dict[str, Any] = {}
+    for chunk in chunks:
+        for part in (chunk, *(chunk[key] for key in WRAPPED if isinstance(chunk.get(key), dict))):
+            for key, value in part.items():
+                if not value or (key in ANSWERS and stopped(whole, key) and not stopped(part, key)):
+                    continue
+                before = whole.get(key)
+                is_usage = key in ("usage", "usageMetadata") and isinstance(value, dict) and isinstance(before, dict)
+                whole[key] = {**before, **value} if is_usage and before else value
+    return whole or None
+
+
 def read_parameters(request: Json, record: dict[str, Any]) -> None:
-    for key, value in parameters_of(request):
-        column = PARAMETERS.get(key)
-        if column is None or record[column] is not None:
-            continue
-        if column == "request_model":
-            record[column] = word(value)
-        else:
-            record[column] = count(value) if column == "max_tokens" else number(value)
+    """The parameters at the top of a request, then those of its holders."""
+    for holder in (request, *(request[key] for key in HOLDERS if isinstance(request.get(key), dict))):
+        for key, value in holder.items():
+            column = PARAMETERS.get(key)
+            if column is not None and record[column] is None:
+                read = word if column == "request_model" else count if column == "max_tokens" else number
+                record[column] = read(value)
 
 
-def parameters_of(request: Json) -> Iterator[tuple[str, Any]]:
-    yield from request.items()
-    for holder in HOLDERS.intersection(request):
-        if isinstance(request[holder], dict):
-            yield from request[holder].items()
+def response_id(response: Json | None) -> str | None:
+    """The provider's own id of an answer."""
+    return None if response is None else word(response.get("id")) or word(response.get("responseId"))
+
+
+def stopped(response: Json, answers: str) -> str | None:
+    """Why the model stopped, by a list of answers; by the first of them, where there are several."""
+    found = response.get(answers)
+    return word(inner(found[0], ANSWERS[answers])) if isinstance(found, list) and found else None
 
 
 def finish_reason(response: Json) -> str | None:
-    """Why the model stopped, as the provider spells it; of the first answer, where there are several."""
-    for key, reason in (("choices", "finish_reason"), ("candidates", "finishReason"), ("results", "completionReason")):
-        answers = response.get(key)
-        if isinstance(answers, list) and answers:
-            return word(inner(answers[0], reason))
+    """Why the model stopped, as the provider spells it."""
+    for answers in ANSWERS:
+        if isinstance(response.get(answers), list) and response[answers]:
+            return stopped(response, answers)
     if response.get("object") == "response":  # OpenAI Responses has a status, and a reason if that is `incomplete`.
         return word(inner(response.get("incomplete_details"), "reason")) or word(response.get("status"))
     for key in ("stop_reason", "stopReason", "finish_reason"):
@@ -134,82 +162,9 @@ def finish_reason(response: Json) -> str | None:
     return word(inner(response.get("promptFeedback"), "blockReason"))  # Gemini answered nothing at all.
 
 
-def usage_of(response: Json) -> Usage:
-    """The tokens of a call. Providers differ in what their counts include; each is known by the key it begins with."""
-    usage = response.get("usage")
-    if usage is None:
-        usage = response.get("usageMetadata", response)
-    if not isinstance(usage, dict):
-        return NO_USAGE
-    if "prompt_tokens" in usage:  # OpenAI chat.completions and completions: details are parts of their counts.
-        return Usage(
-            count(usage["prompt_tokens"]),
-            count(usage.get("completion_tokens")),
-            count(usage.get("total_tokens")),
-            count(inner(usage.get("prompt_tokens_details"), "cached_tokens")),
-            count(inner(usage.get("completion_tokens_details"), "reasoning_tokens")),
-        )
-    if "input_tokens" in usage:  # OpenAI Responses, the same; Anthropic, whose input is what no cache read or wrote.
-        read, details = count(usage.get("cache_read_input_tokens")), usage.get("output_tokens_details")
-        written = count(usage.get("cache_creation_input_tokens"))
-        return Usage(
-            added(count(usage["input_tokens"]), read or 0, written or 0),
-            count(usage.get("output_tokens")),
-            count(usage.get("total_tokens")),
-            count(inner(usage.get("input_tokens_details"), "cached_tokens")) if read is None else read,
-            count(inner(details, "reasoning_tokens" if "input_tokens_details" in usage else "thinking_tokens")),
-        )
-    if "promptTokenCount" in usage:  # Gemini: the cache is in the prompt; thoughts and tools' results stand apart.
-        tools, thoughts = count(usage.get("toolUsePromptTokenCount")), count(usage.get("thoughtsTokenCount"))
-        answered = count(usage.get("candidatesTokenCount"))
-        return Usage(
-            added(count(usage["promptTokenCount"]), tools or 0),
-            thoughts if answered is None else added(answered, thoughts or 0),
-            count(usage.get("totalTokenCount")),
-            count(usage.get("cachedContentTokenCount")),
-            thoughts,
-        )
-    if "inputTokens" in usage:  # Bedrock Converse and Nova: the input is what no cache read or wrote.
-        read, written = (
-            count(usage.get(f"cache{way}InputTokens", usage.get(f"cache{way}InputTokenCount")))
-            for way in ("Read", "Write")
-        )
-        return Usage(
-            added(count(usage["inputTokens"]), read or 0, written or 0),
-            count(usage.get("outputTokens")),
-            count(usage.get("totalTokens")),
-            read,
-        )
-    if "inputTextTokenCount" in usage:  # Titan
-        results = usage.get("results")
-        answered = count(inner(results[0], "tokenCount")) if isinstance(results, list) and results else None
-        return Usage(count(usage["inputTextTokenCount"]), answered)
-    if "prompt_token_count" in usage:  # Llama on Bedrock
-        return Usage(count(usage["prompt_token_count"]), count(usage.get("generation_token_count")))
-    return NO_USAGE
-
-
-def inner(holder: Any, key: str) -> Any:
-    return holder.get(key) if isinstance(holder, dict) else None
-
-
-def added(*counts: int | None) -> int | None:
-    """The sum; None if one of them is not known."""
-    return None if None in counts else sum(counts)  # type: ignore[arg-type]
-
-
 def word(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
 def number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def count(value: Any) -> int | None:
-    """A whole number of 64 bits, also from a float or from text; None for anything else."""
-    if type(value) is str and value.strip().isdecimal() and len(value) <= 18:
-        return int(value)
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and -(2**63) <= value < 2**63 else None

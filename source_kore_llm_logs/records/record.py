@@ -5,23 +5,24 @@ known by its key without case, spaces or underscores. Nothing is dropped: a colu
 that does not fit its column, is kept in `additional_columns` under its own key.
 """
 
-import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from source_kore_llm_logs.records.identity import Row, fold, row_id
-from source_kore_llm_logs.records.payloads import count, describe, opened
-from source_kore_llm_logs.records.redaction import REMOVED, harmless, harmless_columns, is_name
-from source_kore_llm_logs.records.timestamps import MISFIT, instant
+from source_kore_llm_logs.records.failure import failure
+from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, Columns, columns_of, fold, row_id
+from source_kore_llm_logs.records.payloads import describe, opened, response_id
+from source_kore_llm_logs.records.plain_json import fits_64_bits, plain
+from source_kore_llm_logs.records.provider import provider
+from source_kore_llm_logs.records.redaction import ERRORS, REMOVED, harmless, harmless_columns, is_name
+from source_kore_llm_logs.records.timestamps import MISFIT, instant, is_sentinel
+from source_kore_llm_logs.records.usage import Json, count
 
 Record = dict[str, Any]
-
-DEEPEST = 100
-"""Levels of nesting that are kept as JSON; what lies deeper is kept as JSON text."""
 
 
 def text(value: Any) -> Any:
@@ -36,9 +37,9 @@ def whole_number(value: Any) -> Any:
     if value is None or value == "":
         return None
     if isinstance(value, int) and not isinstance(value, bool):
-        return value if abs(value) < 2**63 else MISFIT
+        return value if fits_64_bits(value) else MISFIT
     if isinstance(value, float):
-        return int(value) if math.isfinite(value) and value == int(value) and abs(value) < 2**63 else MISFIT
+        return int(value) if math.isfinite(value) and value == int(value) and fits_64_bits(int(value)) else MISFIT
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
         return int(float(value)) if "." in value else int(value)
     return MISFIT
@@ -67,109 +68,64 @@ EMPTY: Record = dict.fromkeys(
     (
         "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
         "integration", "model_name", "description", "status", "status_code", "start_date", "end_date",
-        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "reasoning_tokens",
-        "request_model", "response_model", "response_id", "finish_reason", "temperature", "top_p", "max_tokens",
-        "frequency_penalty", "presence_penalty", "request_payload", "response_payload", "additional_columns",
+        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens",
+        "reasoning_tokens", "provider", "request_model", "response_model", "response_id", "finish_reason",
+        "error_type", "error_message", "temperature", "top_p", "max_tokens", "frequency_penalty",
+        "presence_penalty", "request_payload", "response_payload", "additional_columns",
     )
 )  # fmt: skip
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
-DETAILS = frozenset(["requestpayload", "responsepayload", "requesttokens", "responsetokens", "promptname"])
+SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID")}
+DETAIL_SPELLINGS = {fold(key): key for key in DETAILS}
 UNDOCUMENTED = frozenset(
     ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
 )
 """Columns of the product's screen; whether the API gives them is not known [U]."""
 
+SENTINELS = (
+    "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
+    "(a date counts each time it is read)"
+)
+"""What `to_record` counts in `repairs`, beside what `plain` does."""
 
-def plain(value: Any, depth: int = 0) -> Any:
-    """The same value as JSON that every reader accepts: no NaN, no lone surrogates, no endless nesting."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if -(2**63) <= value < 2**64 else str(value)
-    if isinstance(value, dict | list) and depth >= DEEPEST:
-        return plain(json.dumps(value, ensure_ascii=True))
-    if isinstance(value, dict):
-        return {plain(key): plain(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [plain(inner, depth + 1) for inner in value]
-    return value
+NO_COLUMNS = Columns({}, {}, {})
 
 
-def details_of(details: Row, record: Record) -> dict[str, Any]:
-    """Fills the record's columns from `Payload Details`; returns what is left over."""
-    left: dict[str, Any] = {}
-    for key, value in details.items():
-        name = fold(key)
-        if name == "requestpayload" and record["request_payload"] is None:
-            record["request_payload"] = value
-        elif name == "responsepayload" and record["response_payload"] is None:
-            record["response_payload"] = value
-        elif name == "requesttokens" and record["request_tokens"] is None and count(value) is not None:
-            record["request_tokens"] = count(value)
-        elif name == "responsetokens" and record["response_tokens"] is None and count(value) is not None:
-            record["response_tokens"] = count(value)
-        elif name == "promptname" and isinstance(value, str) and record["prompt_name"] in (None, value):
-            record["prompt_name"] = value
-        elif value is not None or name not in DETAILS:
-            left[key] = value
-    return left
-
-
-def payload(record: Record, column: str, redact: bool) -> Row | None:
-    """The object that the columns of a call are read from. With `redact` that is all that stays of the payload."""
-    content = opened(record[column])
-    if redact:
-        content = None if content is None else harmless(content)
-        record[column] = REMOVED if content is None and record[column] is not None else content
-    return content
-
-
-def is_known(key: str) -> bool:
-    name = fold(key)
-    return name in COLUMNS or name in UNDOCUMENTED or name in ("payloaddetails", "row")
-
-
-def to_record(bot_id: str, row: Any, redact: bool = False) -> Record:
-    """One row as the API sends it -> one record of the stream's schema.
+def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str] | None = None) -> Record:
+    """One row as the API sends it -> one record of the stream's schema. Raises nothing.
 
     `redact` removes the text of prompts and answers, and every text in a column that is not known (see `redaction`).
     A row that is not an object is kept whole in `additional_columns` under `row`.
+    `repairs` is told how often something was mended, under the words of a log line; threads may share it.
     """
-    if not isinstance(row, dict):
-        row = {"row": row}
-    try:
-        identity = row_id(bot_id, row)
-    except (TypeError, RecursionError):  # orjson.JSONEncodeError is a TypeError
-        row = plain(row)
-        identity = row_id(bot_id, row)
+    row = mended(row if isinstance(row, dict) else {"row": row}, repairs)
+    columns = columns_of(row, SPELLINGS)
     record = EMPTY.copy()
-    record["id"] = identity
-    additional: dict[str, Any] = {}
-    details: Any = None
-    for key, value in row.items():
-        name = fold(key)
-        column = COLUMNS.get(name)
-        if column is None:
-            if name == "payloaddetails" and details is None and isinstance(value, dict):
-                details = value
-                details_key = key
+    additional = {**columns.others, **columns.twins}
+    details, inside = NO_COLUMNS, None
+    for name, (key, value) in columns.known.items():
+        if name == "payloaddetails":
+            if isinstance(value, dict):
+                details, inside = columns_of(value, DETAIL_SPELLINGS), key
             else:
                 additional[key] = value
             continue
-        converted = column[1](value)
-        if converted is MISFIT or record[column[0]] is not None:
-            if value is not None:
-                additional[key] = value
+        column, convert = COLUMNS[name]
+        converted = convert(value)
+        if converted is MISFIT:
+            additional[key] = plain(value)
         else:
-            record[column[0]] = converted
-    if details is not None:
-        left = details_of(details, record)
+            record[column] = converted
+    leave_out_sentinels(record, columns, additional, repairs)
+    request = response = None
+    if inside is not None:
+        left = fill_from_details(record, details)
         if left:
-            additional[details_key] = left
-        request, response = (payload(record, column, redact) for column in ("request_payload", "response_payload"))
-        describe(record, request, response)
+            additional[inside] = left
+        request, response = opened(record["request_payload"]), opened(record["response_payload"])
+    record["id"] = row_id(bot_id, row, columns, details, response_id(response))
+    if inside is not None:
+        describe_call(record, request, response, redact)
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
     if redact:
@@ -180,3 +136,76 @@ def to_record(bot_id: str, row: Any, redact: bool = False) -> Record:
     if additional:
         record["additional_columns"] = additional
     return record
+
+
+def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
+    """The row itself where it is plain JSON, as nearly every row is; else what `plain` makes of it."""
+    try:
+        if b"\\u0000" not in orjson.dumps(row):
+            return row
+    except (TypeError, RecursionError):  # orjson.JSONEncodeError is a TypeError.
+        pass
+    plain_row: dict[str, Any] = plain(row, repairs)
+    return plain_row
+
+
+def leave_out_sentinels(
+    record: Record, columns: Columns, additional: dict[str, Any], repairs: Counter[str] | None
+) -> None:
+    """A row is filed under its end, or its start where it has no end: neither may be a date that stands for none."""
+    for name in ("enddate", "startdate"):
+        column = COLUMNS[name][0]
+        if is_sentinel(record[column]):
+            key, additional_value = columns.known[name]
+            additional[key], record[column] = additional_value, None
+            if repairs is not None:
+                repairs[SENTINELS] += 1
+        elif record[column] is not None:
+            return
+
+
+def fill_from_details(record: Record, details: Columns) -> dict[str, Any]:
+    """Fills the record's columns from `Payload Details`; returns what is left over."""
+    left = {**details.others, **details.twins}
+    for name, (key, value) in details.known.items():
+        if name == "requestpayload":
+            record["request_payload"] = value
+        elif name == "responsepayload":
+            record["response_payload"] = value
+        elif name == "promptname":
+            if isinstance(value, str) and record["prompt_name"] in (None, value):
+                record["prompt_name"] = value
+            elif value is not None:
+                left[key] = value
+        elif value is not None:
+            tokens = count(value)
+            if tokens is None:
+                left[key] = plain(value)
+            record["request_tokens" if name == "requesttokens" else "response_tokens"] = tokens
+    return left
+
+
+def describe_call(record: Record, request: Json | None, response: Json | None, redact: bool) -> None:
+    """Fills the columns of a call from its payloads, and makes the payloads objects: what is none stands in `value`.
+
+    With `redact`, nothing is left of a payload but what is harmless, and columns are read from that.
+    """
+    record["provider"] = provider(record["integration"], response)
+    failed = (record["status"] or "").casefold() == "failure" or (record["status_code"] or 0) >= 400
+    record["error_type"], record["error_message"] = failure(record["response_payload"], response, failed)
+    if redact:
+        record["error_message"] = None
+        if record["error_type"] not in ERRORS:
+            record["error_type"] = None
+        request, response = (None if opened is None else harmless(opened) for opened in (request, response))
+    describe(record, request, response)
+    for column, content in (("request_payload", request), ("response_payload", response)):
+        payload = record[column]
+        if redact and payload is not None:
+            payload = REMOVED if content is None else content
+        record[column] = payload if payload is None or isinstance(payload, dict) else {"value": payload}
+
+
+def is_known(key: str) -> bool:
+    name = fold(key)
+    return name in COLUMNS or name in UNDOCUMENTED or name in ("payloaddetails", "row")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Union
 
+from source_kore_llm_logs.records.failure import GATEWAY_ERRORS, GATEWAY_REASONS
 from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
 
 REMOVED = "[redacted]"
@@ -48,7 +49,12 @@ ERRORS = frozenset(
      # Bedrock
      "AccessDeniedException", "ConflictException", "InternalServerException", "ModelErrorException",
      "ModelNotReadyException", "ModelStreamErrorException", "ModelTimeoutException", "ResourceNotFoundException",
-     "ServiceQuotaExceededException", "ServiceUnavailableException", "ThrottlingException", "ValidationException"]
+     "ServiceQuotaExceededException", "ServiceUnavailableException", "ThrottlingException", "ValidationException",
+     # vLLM, and the network's errors as Node.js names them
+     "BadRequestError", "NotFoundError", "InternalServerError", "TimeoutError", "AxiosError", "ECONNABORTED",
+     "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT", "ERR_BAD_REQUEST", "ERR_BAD_RESPONSE",
+     # The platform's own gateway
+     *GATEWAY_REASONS, *GATEWAY_ERRORS]
 )  # fmt: skip
 OBJECTS = frozenset(["chat.completion", "chat.completion.chunk", "text_completion", "response"])
 EFFORTS = frozenset(["none", "minimal", "low", "medium", "high", "xhigh", "max", "LOW", "MEDIUM", "HIGH", "MINIMAL"])
@@ -127,7 +133,7 @@ def sensible(value: Any) -> bool:
 Allowed = Union[Callable[[Any], bool], dict[str, "Allowed"], tuple[int, dict[str, "Allowed"]]]  # noqa: UP007
 """What may stay at a place: a value that passes a test, an object of known keys, or so many such objects of a list."""
 
-REASON, ERROR = one_of(FINISH_REASONS), one_of(ERRORS)
+REASON, ERROR, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(ERRORS), one_of(GATEWAY_ERRORS)
 
 THINKING: dict[str, Allowed] = {"budget_tokens": sensible, "thinkingBudget": sensible}
 SAMPLING: dict[str, Allowed] = {
@@ -154,6 +160,14 @@ USAGE: dict[str, Allowed] = {
     ),
     "cache_creation": {"ephemeral_5m_input_tokens": sensible, "ephemeral_1h_input_tokens": sensible},
 }  # fmt: skip
+FAILURE: dict[str, Allowed] = {
+    "type": ERROR,
+    "code": lambda value: ERROR(value) or sensible(value),
+    "status": ERROR,
+    "reason": one_of(GATEWAY_REASONS),
+    "innererror": {"code": ERROR},
+    **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
+}
 HARMLESS: dict[str, Allowed] = {
     **SAMPLING,
     **dict.fromkeys(HOLDERS, SAMPLING),
@@ -178,12 +192,10 @@ HARMLESS: dict[str, Allowed] = {
     "status": REASON,
     "incomplete_details": {"reason": REASON},
     "promptFeedback": {"blockReason": REASON},
-    "error": {
-        "type": ERROR,
-        "code": lambda value: ERROR(value) or sensible(value),
-        "status": ERROR,
-        "innererror": {"code": ERROR},
-    },
+    "error": FAILURE,
+    "errors": (1, FAILURE),
+    "reason": one_of(GATEWAY_REASONS),
+    "message": GATEWAY_ERROR,
     "__type": ERROR,
 }
 
@@ -196,6 +208,8 @@ def harmless(payload: Mapping[str, Any], allowed: Mapping[str, Allowed] = HARMLE
         if isinstance(test, dict):
             if isinstance(value, dict):
                 left[key] = harmless(value, test)
+            elif key == "error" and ERROR(value):
+                left[key] = value
         elif isinstance(test, tuple):
             most, inner = test
             if isinstance(value, list):

@@ -1,6 +1,5 @@
 """Dates as the API may send them, and as records hold them: UTC, to the millisecond."""
 
-import math
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -10,16 +9,27 @@ import pendulum
 MISFIT = object()
 """The answer of a converter to a value that does not fit its column."""
 
+SENTINEL_YEARS = frozenset(["0001", "9999"])
+"""Years of the dates that programs write for "none": the first and the last that most of them know."""
+
 
 def iso_ms(moment: datetime) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`; the order of such texts is the order of the instants."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` of a moment in UTC; the order of such texts is the order of the instants."""
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def is_sentinel(date: str | None) -> bool:
+    """Whether a date, as `instant` gives it, stands for "none"."""
+    return date is not None and date[:4] in SENTINEL_YEARS
 
 
 def instant(value: Any) -> Any:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, or from epoch seconds or milliseconds; in UTC."""
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, or from epoch seconds or milliseconds; in UTC.
+
+    None for None and for an empty text, MISFIT for what is no date or lies outside the years 1 to 9999 in UTC.
+    """
     if isinstance(value, str):
-        if len(value) == 24 and value[10] == "T" and value[23] == "Z" and value[19] == ".":
+        if len(value) == 24 and value[10] == "T" and value[23] == "Z" and value[19] == "." and value[7] == "-":
             try:
                 datetime.fromisoformat(value[:23])
             except ValueError:
@@ -28,26 +38,29 @@ def instant(value: Any) -> Any:
         value = value.strip()
         if not value:
             return None
-        if re.fullmatch(r"\d{10}|\d{13}", value):
+        if re.fullmatch(r"[0-9]{10}|[0-9]{13}", value):
             value = int(value)
-        elif re.match(r"\d{4}-\d{2}-\d{2}", value):
-            try:
-                parsed = pendulum.parse(value, tz="UTC")
-            except (ValueError, OverflowError):
-                return MISFIT
-            if not isinstance(parsed, datetime):
-                return MISFIT
-            return iso_ms(parsed.astimezone(timezone.utc))
+        elif re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            return _parsed(value)
         else:
             return MISFIT
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return MISFIT
-    seconds = value / 1000 if abs(value) >= 1e11 else value
     try:
+        seconds = value / 1000 if abs(value) >= 1e11 else value
         return iso_ms(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else MISFIT
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError):  # NaN; an integer that is no double; a year beyond 9999
+        return MISFIT
+
+
+def _parsed(value: str) -> Any:
+    try:
+        parsed = pendulum.parse(value, tz="UTC")
+        # An offset of a day or more is refused only here, and the first and last hours overflow here.
+        return iso_ms(parsed.astimezone(timezone.utc)) if isinstance(parsed, datetime) else MISFIT
+    except (ValueError, OverflowError, TypeError):  # TypeError: what pendulum raises at `2026-11-25/17:00`.
         return MISFIT
 
 

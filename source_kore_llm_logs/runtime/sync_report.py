@@ -31,6 +31,8 @@ class SyncReport:
     """Counts of one sync per bot; shared by all threads."""
 
     flow: Flow = field(default_factory=Flow)
+    repairs: Counter[str] = field(default_factory=Counter)
+    """How often something in a row was mended: the words of a log line -> a number, which comes before them."""
     _total: dict[str, Counter[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -50,6 +52,8 @@ class SyncReport:
                 "Bot %s, all: %d windows, %d pages, %d rows received, %d kept.",
                 bot_id, total["windows"], total["pages"], total["received"], total["kept"],
             )  # fmt: skip
+        for what, times in sorted(self.repairs.items()):
+            logger.warning("%d %s.", times, what)
         undated = sum(total["undated"] for total in self._total.values())
         if undated:
             logger.warning(
