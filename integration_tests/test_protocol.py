@@ -97,7 +97,7 @@ def test_an_idle_sync_asks_each_bot_at_most_twice_and_new_rows_arrive_with_the_n
         ({"client_id": None}, "`client_id`"),
         ({"client_secret": None}, "`client_secret`"),
         ({"start_date": "31.12.2024"}, "`start_date`"),
-        ({"end_date": "2001-01-01"}, "`start_date` must be before `end_date`"),
+        ({"end_date": "2001-01-01"}, "(`start_date`) must be before End Date (`end_date`)"),
         ({"client_secret": "wrong-secret-that-is-long-enough-to-sign-with"}, "`client_secret`"),
         ({"bot_ids": ["st-unknown"]}, "Bot st-unknown"),
     ],

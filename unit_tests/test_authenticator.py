@@ -6,8 +6,8 @@ from typing import Any
 import jwt
 import pytest
 
+from integration_tests.rsa_keys import PRIVATE_KEY, PUBLIC_KEY
 from source_kore_llm_logs.components.authenticator import AUDIENCE, KoreJwtAuthenticator
-from unit_tests.rsa_keys import PRIVATE_KEY, PUBLIC_KEY
 
 HOUR = 3600
 

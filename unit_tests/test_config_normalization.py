@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
 from source_kore_llm_logs.errors import Fault, named, specification
-from unit_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",

@@ -5,8 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from source_kore_llm_logs.api.signing_key import signing_key
-from unit_tests.rsa_keys import (
+from integration_tests.rsa_keys import (
     ENCRYPTED,
     ENCRYPTED_PKCS1,
     OPENSSH,
@@ -15,6 +14,7 @@ from unit_tests.rsa_keys import (
     PUBLIC_KEY,
     TOO_SHORT,
 )
+from source_kore_llm_logs.api.signing_key import signing_key
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 EC_PKCS8, EC_SEC1 = (

@@ -50,6 +50,8 @@ class Reading:
 
     # Who may ask
     reject_reused_jti: bool = True
+    hour_from: Literal["iat", "now"] = "now"  # what `exp` is at most an hour away from, in a token with a `jti`
+    clock_ahead_seconds: float = 0.0  # of the server's clock, before the right time
     refusals: Mapping[str, BotRefusal] = field(default_factory=lambda: MappingProxyType({}))
 
     # How often

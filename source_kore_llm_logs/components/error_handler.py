@@ -49,6 +49,8 @@ DEEPEST_PARSED = 200
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 SIGN_IN = {Refusal.TOKEN_TIMES, Refusal.SCOPE, Refusal.TOKEN, Refusal.CREDENTIALS}
 ARGUMENTS_REFUSED = {400, 412, 416, 422}
+NOT_KORE = {501, 505}
+"""A server that takes no POST, or speaks another HTTP: not the API, and not a fault that passes."""
 
 _is_check: ContextVar[bool] = ContextVar("is_check", default=False)
 
@@ -216,7 +218,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         if status == 200:
             return self._not_rows(response, bot, words, is_json)
         said = f": {words}" if words else ""
-        if status in (408, 425) or status >= 500:
+        if status in (408, 425) or (status >= 500 and status not in NOT_KORE):
             message = f"Bot {bot}: the API answered with status {status}{said}."
             return self._again(response.request, message, timed_out=status == 504, retry_after=_retry_after(response))
         raise Fault(
