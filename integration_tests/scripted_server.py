@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,8 @@ class Answer:
     status: int = 200
     body: bytes = b"[]"
     headers: dict[str, str] = field(default_factory=dict)
+    clock_ahead: float = 0.0
+    """Seconds, of the server's `Date`."""
 
 
 class ScriptedServer:
@@ -33,7 +36,10 @@ class ScriptedServer:
                 asked.append((self.command, self.path, dict(self.headers.items())))
                 given = next(script, Answer())
                 self.send_response_only(given.status)
-                own = {"Date": self.date_time_string(), "Content-Length": str(len(given.body))}
+                own = {
+                    "Date": self.date_time_string(time.time() + given.clock_ahead),
+                    "Content-Length": str(len(given.body)),
+                }
                 for name, value in {**own, **given.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()

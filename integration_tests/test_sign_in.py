@@ -1,9 +1,7 @@
 """Who asks, what is asked of whom, and what comes back in the place of rows: told by the real command line."""
 
 import json
-import time
 from datetime import datetime, timedelta, timezone
-from email.utils import formatdate
 from typing import Any
 
 import jwt
@@ -36,12 +34,6 @@ def told(outcome: Outcome) -> str:
     return "\n".join([*statuses, *(error["message"] for error in outcome.errors)])
 
 
-def refused_by_a_clock(ahead: int) -> Answer:
-    """What a server says whose clock is so many seconds ahead."""
-    words = b'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)'
-    return Answer(401, words, {"Date": formatdate(time.time() + ahead, usegmt=True)})
-
-
 def claims_of(server: ScriptedServer) -> list[dict[str, Any]]:
     return [jwt.decode(headers["auth"], options={"verify_signature": False}) for _, _, headers in server.asked]
 
@@ -63,7 +55,8 @@ def test_a_token_is_right_under_each_reading_of_one_hour(reading: Reading) -> No
 
 @pytest.mark.parametrize(("ahead", "said"), [(4000, "1 h 7 min behind"), (-8000, "2 h 13 min ahead of")])
 def test_a_clock_that_is_wrong_is_told_with_how_far_it_is_off(ahead: int, said: str) -> None:
-    with ScriptedServer([refused_by_a_clock(ahead)]) as server:
+    words = b'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)'
+    with ScriptedServer([Answer(401, words, clock_ahead=ahead)]) as server:
         outcome = run("check", config=config_for(server))
     assert outcome.code == 1
     assert f"The clock of this machine is {said} that of Kore.ai: set it right" in told(outcome)
