@@ -225,7 +225,7 @@ def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot() -> None:
         outcome = read(emulator.config(), state_at("soon"))
         assert emulator.requests == []
     assert outcome.code == 1
-    assert told(outcome).startswith(f"Bot {BOT}: the cursor `end_date` of its state is not a date")
+    assert told(outcome).startswith(f"The state of bot {BOT} has no `end_date` that is a date")
 
 
 def test_a_full_refresh_with_a_state_reads_everything() -> None:

@@ -137,7 +137,7 @@ SEEN: dict[str, Callable[[], str]] = {
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
     ),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
-    "of its state is not a date": lambda: resumed(1, "soon"),
+    "has no `end_date` that is a date": lambda: resumed(1, "soon"),
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, Reading(), start_date="2025-01-01"),
     "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES, Reading()),
 }  # fmt: skip

@@ -34,7 +34,6 @@ def migrated(state: dict[str, Any], **config: Any) -> dict[str, Any]:
         ({"states": [OWN]}, [OWN]),
         ({"end_date": "2024-05-01T00:00:00Z"}, [of(bot, "2024-05-01T00:00:00.000Z") for bot in ("st-1", "st-2")]),
         ({"states": [], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 0}, []),
-        ({"states": [{"partition": None, "cursor": None}, OWN]}, [OWN]),
         ({}, []),
     ],
 )
@@ -70,18 +69,34 @@ def test_a_cursor_ahead_of_now_is_told_and_moved_to_now(caplog: pytest.LogCaptur
     assert "st-1, st-2 ends" in told
 
 
-@pytest.mark.parametrize("value", ["soon", "", 1700000000, {"a": 1}, "2024-02-30", "9999-12-31T23:59:59-05:00", True])
+@pytest.mark.parametrize(
+    "value", ["soon", "", 1700000000, {"a": 1}, None, "2024-02-30", "9999-12-31T23:59:59-05:00", True]
+)
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any) -> None:
-    with pytest.raises(Fault, match=r"^Bot st-1: the cursor `end_date` of its state is not a date"):
+    with pytest.raises(Fault, match="The state of bot st-1 has no `end_date` that is a date"):
         migrated({"states": [of("st-1", value)]})
     # A bot that is no longer configured is not read, whatever its cursor is.
     assert migrated({"states": [of("st-9", value), OWN]})["states"] == [OWN]
 
 
-@pytest.mark.parametrize("states", ["abc", 5, [5], {"a": 1}])
-def test_what_is_no_state_is_told(states: Any) -> None:
-    with pytest.raises(Fault, match="not one that this connector wrote"):
-        migrated({"states": states})
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"states": 5},
+        {"states": "abc"},
+        {"states": ["a"]},
+        {"states": [None]},
+        {"states": {"a": 1}},
+        {"states": [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2024-01-01"}}]},
+        {"states": [{**OWN, "cursor": "2024"}]},
+        {"states": [OWN, {"partition": OWN["partition"]}]},
+        {"end_date": {"a": 1}},
+        {"use_global_cursor": True, "state": "x"},
+    ],
+)
+def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(broken: dict[str, Any]) -> None:
+    with pytest.raises(Fault, match=r"The state .* or clear it"):
+        migrated(broken)
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float:
         """Seconds to wait, as `interpret_response` decided; `attempt_count` mixes waits with faults."""
-        return self._of(getattr(response_or_exception, "request", None)).pause
+        return self._of(response_or_exception.request).pause if response_or_exception is not None else 0.0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
@@ -194,7 +194,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
                 return SUCCESS
             except TypeError:
                 pass
-            except ValueError:
+            except (ValueError, RecursionError):
                 is_json = False
         words = words_of(response)
         kind = kind_of(words)
@@ -238,7 +238,9 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
-        url = str(getattr(request, "url", ""))
+        if request is None:
+            raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check {named('host')}.")
+        url = str(request.url)
         bot, host, proxy = bot_of(request), urlsplit(url).netloc, network.proxy_for(url)
         mistake = network.proxy_mistake(fault, proxy)
         if mistake:
@@ -257,7 +259,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def _of(self, request: Any) -> Attempts:
         with self._lock:
-            return self._attempts.setdefault(request, Attempts()) if request is not None else Attempts()
+            return self._attempts.setdefault(request, Attempts())
 
     def _again(
         self,
@@ -272,7 +274,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         attempts.timeouts += timed_out
         if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
             raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
-        if attempts.faults >= self._max_tries or request is None:
+        if attempts.faults >= self._max_tries:
             raise at_last(
                 message=f"{message} Tried {attempts.faults} times.",
                 failure_type=FailureType.transient_error,

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn
 
 from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog, SyncMode
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
@@ -36,6 +36,15 @@ def state_to_resume(
     return [message for message in state if not (message.stream and message.stream.stream_descriptor.name in in_full)]
 
 
+def refuse(what: str) -> NoReturn:
+    """Raises the Fault of a state that no sync has written."""
+    raise Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
+
+
+def _end_date(cursor: Any) -> Any:
+    return cursor.get("end_date") if isinstance(cursor, dict) else None
+
+
 @dataclass
 class StateOfEachBot(StateMigration):
     """Keeps only what each bot has reached itself; accepts every shape of state that was ever written.
@@ -60,10 +69,7 @@ class StateOfEachBot(StateMigration):
             except ValueError:
                 if bot not in self.config["bot_ids"]:
                     continue
-                raise Fault(
-                    f"Bot {bot}: the cursor `end_date` of its state is not a date such as 2025-01-31T00:00:00.000Z. "
-                    "Correct it, or remove this bot from the state: it is then read from the start date."
-                ) from None
+                refuse(f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z")
             if cursor > now:
                 ahead += [bot] * (bot in self.config["bot_ids"])
                 cursor = now - SETTLING_DELAY
@@ -85,23 +91,22 @@ class StateOfEachBot(StateMigration):
     def _cursors(self, stream_state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Each bot and its cursor as it was written."""
         states = stream_state.get("states") or []
-        if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
-            raise Fault("The state is not one that this connector wrote: `states` must be a list with an object a bot.")
+        if not isinstance(states, list):
+            refuse("has no list under `states`")
         for state in states:
-            partition, cursor = state.get("partition"), state.get("cursor")
+            partition = state.get("partition") if isinstance(state, dict) else None
             bot = partition.get("bot_id") if isinstance(partition, dict) else None
-            value = cursor.get("end_date") if isinstance(cursor, dict) else None
-            if bot and value is not None:
-                yield str(bot), value
+            if not isinstance(bot, str) or not bot:
+                refuse("has an entry without a `bot_id`")
+            yield bot, _end_date(state.get("cursor"))
         if states:
             return
-        value = stream_state.get("end_date")
-        if value is None and stream_state.get("use_global_cursor"):
-            whole = stream_state.get("state")
-            value = whole.get("end_date") if isinstance(whole, dict) else None
-        if value is not None:
+        reached = stream_state.get("end_date")
+        if reached is None and stream_state.get("use_global_cursor") and stream_state.get("state"):
+            reached = _end_date(stream_state["state"]) or ""
+        if reached is not None:
             for bot in self.config["bot_ids"]:
-                yield bot, value
+                yield bot, reached
 
     def _tell_of_retention(self, reached: Sequence[datetime | None]) -> None:
         start = moment_of(self.config["start_date"])
