@@ -86,7 +86,9 @@ def test_an_array_is_rows_and_so_is_one_under_hits(body: bytes) -> None:
         (b"OK", "not a JSON array"),
         (refusal("Internal server error"), "an error instead of rows: Internal server error"),
         (b'{"errors": "Something"}', "an error instead of rows: Something"),
-        (b'{"message": "Something"}', "an error instead of rows: Something"),
+        (b'{"message": "Something broke"}', "an error instead of rows: Something broke"),
+        (b'{"error": {"message": "Something"}}', "an error instead of rows: Something"),
+        (b'{"errors": [{"code": 5000}]}', "not a JSON array"),
         (b'{"hits": [{"a"', "cut off"),
     ],
 )
@@ -105,6 +107,7 @@ def test_a_200_that_is_not_rows_is_a_fault_and_never_no_rows(body: bytes, said: 
     ("body", "said"),
     [
         (b'{"data": "3q2+7w=="}', "encrypted"),
+        (b'{"message": "3q2+7w=="}', "encrypted"),
         (b'"' + b"3q2+7wAB" * 20 + b'"', "encrypted"),
         (b"eyJhbGciOiJSU0EtT0FFUCJ9.abc.def.ghi.jkl-and-more-of-it", "encrypted"),
         (refusal("Invalid SDK credentials"), "wrong credentials"),

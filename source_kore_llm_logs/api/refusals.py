@@ -1,5 +1,6 @@
 """What a person reads when Kore.ai refuses: one sentence that says what to do."""
 
+import re
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -10,6 +11,7 @@ import requests
 from source_kore_llm_logs.api.vendor_words import Refusal
 from source_kore_llm_logs.errors import named
 
+ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
 CLOCKS_AGREE = 60.0
 """Seconds. `Date` is cut to the second, and an answer takes time."""
 
@@ -112,5 +114,5 @@ def looks_encrypted(response: requests.Response) -> bool:
     """Whether a body that is not rows holds something, and no error: an object, or one long text without blanks."""
     content = response.content.strip(b"\xef\xbb\xbf \t\r\n\"'")
     if content.startswith(b"{"):
-        return content.rstrip(b" }\t\r\n") != b"{"
+        return content.rstrip(b" }\t\r\n") != b"{" and not ENVELOPE.match(content)
     return len(content) >= 40 and not content.startswith((b"<", b"[")) and not any(byte <= 32 for byte in content)

@@ -53,23 +53,26 @@ def kind_of(words: str) -> Refusal | None:
 def words_of(response: requests.Response) -> str:
     """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text.
 
-    "" where there are none. Of an answer with status 200, which may hold what users wrote, plain text counts only if it
-    is one of the refusals that are known. Tokens are left out.
+    "" where there are none. Of an answer with status 200, which may be encrypted or hold what users wrote, plain text
+    counts only if it is one of the refusals that are known, and a bare message only if it is a sentence. Tokens are
+    left out.
     """
     content = response.content
+    is_short, is_200 = len(content) <= LONGEST_TEXT, response.status_code == 200
     try:
         body = orjson.loads(content[:LONGEST_ENVELOPE])
     except orjson.JSONDecodeError:
-        body = content.decode("utf-8", "replace") if len(content) <= LONGEST_TEXT else None
-        if body is not None and re.match(r"\s*[<\[{]", body):
-            body = None
+        is_markup = re.match(rb"\s*[<\[{]", content) is not None
+        body = None if is_markup else content[:LONGEST_ENVELOPE].decode("utf-8", "replace")
     if isinstance(body, str):
-        is_known = response.status_code != 200 or (" " in body.strip() and kind_of(body) is not None)
-        words = body if is_known and len(body) <= LONGEST_TEXT else ""
+        is_known = not is_200 or (" " in body.strip() and kind_of(body) is not None)
+        words = body if is_short and is_known else ""
     elif isinstance(body, dict):
-        words = "; ".join(_texts(body.get("errors"))) or next(_texts(body), "")
+        words = "; ".join(_texts(body.get("errors") or body.get("error")))
+        said = next(_texts(body), "")
+        words = words or (said if not is_200 or " " in said.strip() else "")
     else:
-        words = "; ".join(_texts(body)) if response.status_code != 200 else ""
+        words = "; ".join(_texts(body)) if not is_200 else ""
     return TOKEN.sub("(a token)", " ".join(words.split()))[:LONGEST_WORDS]
 
 
