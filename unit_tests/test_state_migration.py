@@ -1,6 +1,7 @@
 """State of every shape is accepted; no bot starts from another bot's cursor, or from an instant it did not reach."""
 
 import logging
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +11,7 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.runtime.sync_report import sync_report
 
 NOW = datetime.now(timezone.utc)
 CONFIG = {"bot_ids": ["st-1", "st-2"], "start_date": iso_ms(NOW - timedelta(days=30))}
@@ -110,7 +112,9 @@ def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_a
     reached = (
         [] if cursor_days_ago is None else [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago))) for bot in bots]
     )
-    migrated({"states": reached}, bot_ids=bots, start_date=iso_ms(NOW - timedelta(days=start_days_ago)))
+    for is_read in (False, True):
+        with sync_report() if is_read else nullcontext():
+            migrated({"states": reached}, bot_ids=bots, start_date=iso_ms(NOW - timedelta(days=start_days_ago)))
     told = [record.getMessage() for record in caplog.records if "365 days" in record.getMessage()]
     assert len(told) == is_told
     assert all(record.levelno == logging.WARNING for record in caplog.records)

@@ -18,6 +18,7 @@ from airbyte_cdk.sources.types import Config
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
 from source_kore_llm_logs.errors import Fault, named
 from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.runtime.sync_report import is_sync
 
 logger = logging.getLogger("airbyte")
 
@@ -52,7 +53,8 @@ class StateOfEachBot(StateMigration):
     - `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}], …}`: the global keys are dropped;
     - `{"end_date": …}`: the cursor of every configured bot.
 
-    Says in one line where the sync goes back further than Kore.ai keeps its logs. Raises Fault for what is no state.
+    Raises Fault for what is no state. Says in one line of a sync's log where it goes back further than Kore.ai keeps
+    its logs.
     """
 
     config: Config
@@ -80,7 +82,8 @@ class StateOfEachBot(StateMigration):
                 "the lookback on; if rows are missing, clear the state.",
                 ", ".join(ahead),
             )
-        self._tell_of_retention([reached.get(bot) for bot in self.config["bot_ids"]])
+        if is_sync():
+            self._tell_of_retention([reached.get(bot) for bot in self.config["bot_ids"]])
         if not reached:
             return {}
         states = [
