@@ -160,7 +160,7 @@ def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, f
 
 @pytest.mark.parametrize(("body", "said"), [("html_200", "an HTML page"), ("object_200", "a JSON object")])
 def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, body: str, said: str) -> None:
-    emulator.reading = Reading(faults_script=[body] * 20)
+    emulator.reading = Reading(fault_rate=1, faults=[body])
     outcome = read(emulator.config())
     assert outcome.code == 1
     assert said in outcome.errors[-1]["message"]
