@@ -97,7 +97,7 @@ def test_an_idle_sync_asks_each_bot_at_most_twice_and_new_rows_arrive_with_the_n
         ({"client_id": None}, "`client_id`"),
         ({"client_secret": None}, "`client_secret`"),
         ({"start_date": "31.12.2024"}, "`start_date`"),
-        ({"end_date": "2001-01-01"}, "`start_date` must be before `end_date`"),
+        ({"end_date": "2001-01-01"}, "(`start_date`) must be before End Date (`end_date`)"),
         ({"client_secret": "wrong-secret-that-is-long-enough-to-sign-with"}, "`client_secret`"),
         ({"bot_ids": ["st-unknown"]}, "Bot st-unknown"),
     ],
@@ -160,7 +160,7 @@ def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, f
 
 @pytest.mark.parametrize(("body", "said"), [("html_200", "an HTML page"), ("object_200", "a JSON object")])
 def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, body: str, said: str) -> None:
-    emulator.reading = Reading(faults_script=[body] * 20)
+    emulator.reading = Reading(fault_rate=1, faults=[body])
     outcome = read(emulator.config())
     assert outcome.code == 1
     assert said in outcome.errors[-1]["message"]

@@ -41,7 +41,7 @@ def debugged(name: str, config: dict[str, Any]) -> Outcome:
         ("sécret-密-\"quoted\" \\ and $HOME", True, Reading(max_page=50)),
         ("right-length-and-yet-another-secret-than-the-app-has", False, Reading()),
         ("secret-of-an-app-without-the-scope-in-this-test", True, Reading(refusals={BOT: "scope"})),
-        ("secret-while-the-answer-is-a-page-of-html-here", True, Reading(faults_script=["html_200"] * 9)),
+        ("secret-while-the-answer-is-an-object-and-no-rows", True, Reading(faults_script=["object_200"] * 9)),
     ],
 )  # fmt: skip
 def test_no_output_of_any_command_holds_the_secret_or_a_token(
@@ -63,7 +63,7 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
     if len(secret) > 3:
         assert secret not in printed
         assert secret.encode("unicode_escape").decode() not in printed
-    if is_right and reading.refusals == {} and "html_200" not in (reading.faults_script or []):
+    if is_right and reading.refusals == {} and "object_200" not in (reading.faults_script or []):
         assert outcome.code == 0
         assert name != "read" or set(outcome.ids) == TRUTH
 

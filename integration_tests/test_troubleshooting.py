@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, Outcome, arguments, read, run
+from integration_tests.command import CATALOG, STREAM, Outcome, arguments, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.rsa_keys import ENCRYPTED
+from integration_tests.scripted_server import Answer, ScriptedServer
 
 PAGE = Path(__file__).parent.parent / "docs/integrations/sources/kore-llm-logs.md"
 BOT = "st-alpha"
@@ -38,6 +40,35 @@ def checked(reading: Reading | None = None, **changes: Any) -> str:
 def synced(code: int, rows: list[dict[str, Any]], reading: Reading, **changes: Any) -> str:
     with Emulator({BOT: rows}, reading) as emulator:
         outcome = read(emulator.config(**changes))
+        assert outcome.code == code
+        return told(outcome)
+
+
+def answered(status: int, body: bytes = b"", **names: str) -> str:
+    """With one answer of a server for all requests; names in capitals are variables of the environment, not headers."""
+    variables = {name: value for name, value in names.items() if name.isupper()}
+    answer = Answer(status, body, {name: value for name, value in names.items() if name not in variables})
+    with ScriptedServer([answer] * 9) as server, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("https_proxy", raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value.format(address=server.address))
+        outcome = run(
+            "check",
+            config={
+                "host": "kore.invalid" if variables else f"http://{server.address}",
+                "bot_ids": [BOT], "client_id": "cs-1", "client_secret": "s" * 64, "start_date": "2025-01-01",
+            },
+        )  # fmt: skip
+        assert outcome.code == 1
+        return told(outcome)
+
+
+def resumed(code: int, cursor: str) -> str:
+    """From a state that holds this cursor."""
+    states = [{"partition": {"bot_id": BOT}, "cursor": {"end_date": cursor}}]
+    stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
+    with Emulator({BOT: ROWS}) as emulator:
+        outcome = read(emulator.config(), [{"type": "STREAM", "stream": stream}])
         assert outcome.code == code
         return told(outcome)
 
@@ -74,15 +105,25 @@ AT_ONE_MOMENT = [{**row, "start Date": ROWS[0]["start Date"], "End Date": ROWS[0
 WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for row in ROWS[:3]]
 
 SEEN: dict[str, Callable[[], str]] = {
-    "The field `…` …": lambda: checked(start_date="31.12.2024"),
+    "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
+    "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "The clock of this machine is … that of Kore.ai": lambda: answered(
+        401, b"jwt expired", Date="Mon, 01 Jan 2024 00:00:00 GMT"
+    ),
     "cannot reach …": lambda: checked(host="no-such-host.invalid"),
-    "no secure connection to …": with_a_certificate_that_is_none,
-    "the API answered with status …. Check `host`": at_an_address_without_the_api,
-    "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"])),
-    "a JSON object instead of an array of rows": lambda: checked(Reading(faults_script=["object_200"])),
+    "The proxy … asks for a user name and a password (407)": lambda: answered(407, HTTPS_PROXY="http://{address}"),
+    "is a SOCKS proxy": lambda: answered(200, HTTPS_PROXY="socks5://{address}"),
+    "names no file of certificates": lambda: answered(200, REQUESTS_CA_BUNDLE="/no/such/file.pem"),
+    "No secure connection to …": with_a_certificate_that_is_none,
+    "sends the request on to …": lambda: answered(307, Location="https://other.example.com/"),
+    "the API answered with status …. Check Host": at_an_address_without_the_api,
+    "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"] * 2)),
+    "a JSON object or a cipher text instead of an array of rows": lambda: checked(
+        Reading(faults_script=["object_200"])
+    ),
     "the API refused the request with status 412: …": lambda: checked(Reading(max_span_days=0)),
     "requests are used up, waiting": with_the_own_limit_used_up,
     "rate limit reached (…), waiting": lambda: synced(
@@ -95,6 +136,9 @@ SEEN: dict[str, Callable[[], str]] = {
     "cannot be read to the end": lambda: synced(
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
     ),
+    "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
+    "has no `end_date` that is a date": lambda: resumed(1, "soon"),
+    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, Reading(), start_date="2025-01-01"),
     "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES, Reading()),
 }  # fmt: skip
 

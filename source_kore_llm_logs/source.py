@@ -20,6 +20,8 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
+from source_kore_llm_logs.components.error_handler import checking
+from source_kore_llm_logs.components.state_migration import state_to_resume
 from source_kore_llm_logs.errors import HostUnreachable
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
 from source_kore_llm_logs.runtime.log_filter import each_fault_once
@@ -42,7 +44,9 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
     ):
-        super().__init__(path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state)
+        super().__init__(
+            path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state_to_resume(state, catalog)
+        )
         self._bare = config is None
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
@@ -61,9 +65,9 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
             "end_date": None,
             "lookback_minutes": 0,
-            "__checking": True,
         }
-        (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
+        with checking():
+            (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
         faults = []
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
             for check in [pool.submit(_check, window) for window in stream.generate_partitions()]:

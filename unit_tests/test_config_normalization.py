@@ -1,11 +1,13 @@
-"""Every field is made exact, or refused by its name."""
+"""Every field is made exact, or refused by its title and its key."""
 
+import re
 from typing import Any
 
 import pytest
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
+from source_kore_llm_logs.errors import Fault, named, specification
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",
@@ -14,6 +16,12 @@ GOOD: dict[str, Any] = {
     "client_secret": "1e5",
     "start_date": "2024-01-01",
 }
+PROPERTIES: dict[str, dict[str, Any]] = specification()["properties"]
+OPTIONAL = [field for field in PROPERTIES if field not in GOOD]
+TEXTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "string"]
+LISTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "array"]
+NUMBERS = [field for field, schema in PROPERTIES.items() if schema["type"] == "integer"]
+UNSEEN = ["\ufeff{}", " {} ", "\u200b{}\u200d", "\u00a0{}\u00a0", "\t{}\r\n", "\u2060\u200e{}\u3000"]
 
 
 def exact(**changes: Any) -> dict[str, Any]:
@@ -26,50 +34,151 @@ def exact(**changes: Any) -> dict[str, Any]:
     ("host", "url"),
     [
         ("platform.kore.ai", "https://platform.kore.ai"),
-        (" https://platform.kore.ai/ ", "https://platform.kore.ai"),
+        ("https://platform.kore.ai/", "https://platform.kore.ai"),
         ("https://platform.kore.ai/api", "https://platform.kore.ai"),
         ("kore.example.com:8443/api/", "https://kore.example.com:8443"),
         ("http://127.0.0.1:8099", "http://127.0.0.1:8099"),
         ("http://localhost", "http://localhost"),
         ("http://[::1]:80", "http://[::1]:80"),
+        ("https://platform.kore.ai/botbuilder/bots/st-1/summary?lang=en#top", "https://platform.kore.ai"),
+        ("HTTPS://Platform.Kore.ai?x=1", "https://platform.kore.ai"),
+        ("platform.kore.ai#/login", "https://platform.kore.ai"),
     ],
 )
-def test_a_host_is_accepted_as_people_write_it(host: str, url: str) -> None:
-    assert base_url(host) == url
+@pytest.mark.parametrize("unseen", UNSEEN)
+def test_a_host_is_accepted_as_people_paste_it(host: str, url: str, unseen: str) -> None:
+    assert exact(host=unseen.format(host))["base_url"] == url
+    assert re.search(PROPERTIES["host"]["pattern"], f" {host} ")
 
 
 @pytest.mark.parametrize(
     "host",
-    ["", "http://platform.kore.ai", "https://a:b@platform.kore.ai", "platform.kore.ai/../x", "a b", "ftp://x.y",
-     "platform.kore.ai?x=1", "platform.kore.ai#x", "https://x.y:99999", "-x.y", None, 5],
+    ["http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://a@platform.kore.ai/x", "a b", "ftp://x.y",
+     "https://x.y:99999", "https://x.y:port", "-x.y", "https://", "https://[::1", "x..y", "a" * 64 + ".kore.ai"],
 )  # fmt: skip
-def test_nothing_else_than_a_host_gets_through(host: Any) -> None:
-    with pytest.raises(AirbyteTracedException, match="`host`"):
+def test_nothing_else_than_a_host_gets_through(host: str) -> None:
+    with pytest.raises(Fault, match=r"^Host \(`host`\) must"):
         base_url(host)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("bot_ids", []), ("bot_ids", None), ("bot_ids", ["st-1/../x"]), ("bot_ids", ["st 1"]), ("bot_ids", [5]),
-        ("client_id", ""), ("client_secret", None), ("start_date", "01/02/2024"), ("start_date", "2024-02-30"),
-        ("start_date", "2999-01-01"), ("start_date", None), ("end_date", "soon"), ("jwt_algorithm", "none"),
-        ("payload_content", "some"), ("window_days", 0), ("window_days", 91), ("page_size", "50"),
-        ("lookback_minutes", -1), ("requests_per_minute", 0), ("num_workers", True), ("channels", "rtm"),
+        ("bot_ids", ["st-1/../x"]), ("bot_ids", ["st 1"]), ("bot_ids", [["st-1"]]), ("bot_ids", {"a": 1}),
+        ("start_date", "01/02/2024"), ("start_date", "2024-02-30"), ("start_date", "2999-01-01"), ("end_date", "soon"),
+        ("start_date", "2024-13-01"), ("end_date", "9999-12-31T23:59:59-05:00"),
+        ("start_date", "2024-01-01T00:00+24:00"),
+        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"), ("client_secret", "\ud800"),
+        ("window_days", 0), ("window_days", 91), ("lookback_minutes", -1), ("requests_per_minute", 0),
+        ("num_workers", True), ("num_workers", 2.5), ("num_workers", "many"), ("num_workers", float("nan")),
+        ("num_workers", [5]), ("include_developer_usage", "perhaps"), ("include_developer_usage", 1),
+        ("host", ["platform.kore.ai"]), ("client_id", True),
     ],
 )  # fmt: skip
-def test_a_refused_value_names_its_field(field: str, value: Any) -> None:
-    with pytest.raises(AirbyteTracedException, match=f"`{field}`"):
+def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any) -> None:
+    with pytest.raises(Fault, match=f"^{re.escape(named(field))} ") as raised:
+        exact(**{field: value})
+    assert "\n" not in raised.value.message
+
+
+@pytest.mark.parametrize("field", list(GOOD))
+@pytest.mark.parametrize("value", [None, "", " \u200b", "absent"])
+def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, value: Any) -> None:
+    config = {**GOOD, field: value}
+    if value == "absent":
+        del config[field]
+    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be"):
+        ExactConfiguration().transform(config)
+
+
+@pytest.mark.parametrize("value", [[], [""], [None], ["\u200b", " "]])
+def test_no_bot_at_all_is_refused(value: Any) -> None:
+    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given, for example \["):
+        exact(bot_ids=value)
+
+
+@pytest.mark.parametrize("field", OPTIONAL)
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_null_and_empty_mean_the_default_of_every_optional_field(field: str, value: Any) -> None:
+    if PROPERTIES[field]["type"] == "array" and value == " ":
+        value = [" ", "", None]
+    assert field not in exact(**{field: value})
+
+
+@pytest.mark.parametrize("field", TEXTS)
+@pytest.mark.parametrize("value", [12345, 1.5])
+def test_a_number_where_text_belongs_must_be_put_in_quotes(field: str, value: Any) -> None:
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be text in quotes, not a number\.$"):
         exact(**{field: value})
 
 
+@pytest.mark.parametrize("field", LISTS)
+def test_a_number_in_a_list_of_texts_must_be_put_in_quotes(field: str) -> None:
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts, each in quotes"):
+        exact(**{field: ["st-1", 5]})
+
+
+@pytest.mark.parametrize("field", LISTS)
+def test_a_text_where_a_list_belongs_is_told_with_an_example(field: str) -> None:
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list, for example \["):
+        exact(**{field: "a,b"})
+    with pytest.raises(Fault, match=re.escape('must be a list, for example ["st-1", "st-2"]')):
+        exact(bot_ids="st-1, st-2")
+
+
+@pytest.mark.parametrize("field", NUMBERS)
+def test_a_number_is_held_to_the_range_of_the_form_and_taken_as_text_too(field: str) -> None:
+    lowest, highest = PROPERTIES[field]["minimum"], PROPERTIES[field]["maximum"]
+    for given in (lowest, highest):
+        assert exact(**{field: given})[field] == given
+        assert exact(**{field: f" {given} "})[field] == given
+        assert exact(**{field: float(given)})[field] == given
+    for given in (lowest - 1, highest + 1, str(highest + 1), 10**30, "9" * 5000):
+        with pytest.raises(Fault, match=f"must be a whole number from {lowest} to {highest}"):
+            exact(**{field: given})
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+def test_what_cannot_be_seen_at_the_ends_is_taken_off_and_nothing_within(unseen: str) -> None:
+    within = "a \u00a0\u200bb"
+    config = exact(
+        client_id=unseen.format("cs-1"), client_secret=unseen.format(within), task_id=unseen.format(within),
+        bot_ids=[unseen.format("st-1"), "st-2", "st-1"], channels=["", unseen.format("rtm"), " "],
+        start_date=unseen.format("2024-01-01"), jwt_algorithm=unseen.format("hs512"),
+    )  # fmt: skip
+    assert (config["client_id"], config["client_secret"], config["task_id"]) == ("cs-1", within, within)
+    assert (config["bot_ids"], config["channels"]) == (["st-1", "st-2"], ["rtm"])
+    assert (config["start_date"], config["jwt_algorithm"]) == ("2024-01-01T00:00:00.000Z", "HS512")
+
+
+def test_a_private_key_keeps_its_line_breaks_and_must_fit_the_algorithm() -> None:
+    config = exact(client_secret=f" {PRIVATE_KEY}\n", jwt_algorithm="RS256")
+    assert config["client_secret"] == PRIVATE_KEY.strip()
+    with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a private key that is encrypted"):
+        exact(client_secret=ENCRYPTED, jwt_algorithm="RS512")
+    with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a PEM key"):
+        exact(client_secret=PRIVATE_KEY)
+
+
+@pytest.mark.parametrize(("given", "taken"), [("true", True), ("False", False), (True, True), (False, False)])
+def test_true_and_false_are_taken_as_text_too(given: Any, taken: bool) -> None:
+    assert exact(include_developer_usage=given)["include_developer_usage"] is taken
+
+
+def test_private_options_of_a_program_cannot_be_set() -> None:
+    assert not any(name.startswith("__") for name in exact(__checking=True, __injected_components_py="x"))
+
+
+def test_what_is_exact_already_stays_as_it_is() -> None:
+    once = exact(channels=[" rtm"], page_size="50", end_date="2024-02-01")
+    twice = dict(once)
+    ExactConfiguration().transform(twice)
+    assert twice == once
+
+
 def test_start_after_end_is_refused() -> None:
-    with pytest.raises(AirbyteTracedException, match="`start_date` must be before `end_date`"):
+    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
         exact(end_date="2023-12-31")
-
-
-def test_bots_are_trimmed_and_repeats_dropped() -> None:
-    assert exact(bot_ids=[" st-1 ", "st-2", "st-1"])["bot_ids"] == ["st-1", "st-2"]
 
 
 @pytest.mark.parametrize(

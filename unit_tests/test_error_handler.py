@@ -1,6 +1,7 @@
 """What each answer means: rows, a wait, another try, a smaller page, or one sentence."""
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -12,10 +13,12 @@ from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 
 from source_kore_llm_logs.components.error_handler import (
     MAX_RATE_WAITS,
+    MAX_REPLAYS,
     MAX_TRIES,
+    MAX_TRIES_OF_A_CHECK,
     TRIES_BEFORE_A_SMALLER_PAGE,
-    KoreBackoff,
     KoreErrorHandler,
+    checking,
     rows_of,
 )
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
@@ -36,12 +39,36 @@ def refusal(message: str) -> bytes:
     return json.dumps({"errors": [{"msg": message, "code": 4002}]}).encode()
 
 
-def handler(**config: Any) -> KoreErrorHandler:
-    return KoreErrorHandler(config=config, parameters={})
+def handler() -> KoreErrorHandler:
+    return KoreErrorHandler(config={}, parameters={})
 
 
-@pytest.mark.parametrize("body", [b"[]", b' \n[{"a": 1}]', b'[{"a": NaN}]', b'[{"a": "\\ud800"}]'])
-def test_an_array_is_rows(body: bytes) -> None:
+def handler_of_a_check() -> KoreErrorHandler:
+    with checking():
+        return handler()
+
+
+def pauses(asked: KoreErrorHandler, response: requests.Response, tries: int) -> list[float]:
+    """The seconds before each next try, while the answer stays the same."""
+    waits = []
+    for _ in range(tries):
+        asked.interpret_response(response)
+        waits.append(asked.backoff_time(response, 1))
+    return waits
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b' \n[{"a": 1}]',
+        b'[{"a": NaN}]',
+        b'[{"a": "\\ud800"}]',
+        b"\xef\xbb\xbf[]",
+        b'{"hits": [{"a": 1}], "total": 1}',
+    ],
+)
+def test_an_array_is_rows_and_so_is_one_under_hits(body: bytes) -> None:
     response = answer(200, body)
     assert handler().interpret_response(response).response_action is ResponseAction.SUCCESS
     assert isinstance(rows_of(response), list)
@@ -51,34 +78,121 @@ def test_an_array_is_rows(body: bytes) -> None:
     ("body", "said"),
     [
         (b"<html>", "an HTML page"),
-        (b'{"data": "3q2+7w=="}', "encrypted"),
-        (b'"text"', "not a JSON array"),
-        (b"", "not a JSON array"),
+        (b"", "an empty body"),
+        (b" \n", "an empty body"),
         (b"null", "not a JSON array"),
-        (refusal("Something"), "an error instead of rows: Something"),
+        (b"{}", "not a JSON array"),
+        (b"OK", "not a JSON array"),
+        (refusal("Internal server error"), "an error instead of rows: Internal server error"),
+        (b'{"errors": "Something"}', "an error instead of rows: Something"),
+        (b'{"message": "Something broke"}', "an error instead of rows: Something broke"),
+        (b'{"error": {"message": "Something"}}', "an error instead of rows: Something"),
+        (b'{"errors": [{"code": 5000}]}', "not a JSON array"),
+        (b'{"hits": [{"a"', "cut off"),
     ],
 )
-def test_any_other_body_with_status_200_is_a_sentence_and_never_no_rows(body: bytes, said: str) -> None:
+def test_a_200_that_is_not_rows_is_a_fault_and_never_no_rows(body: bytes, said: str) -> None:
+    asked, response = handler(), answer(200, body)
+    for _ in range(MAX_TRIES - 1):
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    with pytest.raises(RetriesExhausted, match=said) as raised:
+        asked.interpret_response(response)
+    assert raised.value.failure_type is FailureType.transient_error
+    assert "Bot st-1" in raised.value.message
+    assert f"Tried {MAX_TRIES} times" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"data": "3q2+7w=="}', "encrypted"),
+        (b'{"message": "3q2+7w=="}', "encrypted"),
+        (b'"' + b"3q2+7wAB" * 20 + b'"', "encrypted"),
+        (b"eyJhbGciOiJSU0EtT0FFUCJ9.abc.def.ghi.jkl-and-more-of-it", "encrypted"),
+        (refusal("Invalid SDK credentials"), "wrong credentials"),
+        (refusal("Permission denied. Scope is incorrect!"), "publish the app"),
+        (b"Invalid JWT token", "`jwt_algorithm`"),
+    ],
+)
+def test_what_a_person_must_mend_is_told_at_once_under_status_200_too(body: bytes, said: str) -> None:
     with pytest.raises(Fault, match=said) as raised:
         handler().interpret_response(answer(200, body))
     assert raised.value.failure_type is FailureType.config_error
-    assert "Bot st-1" in raised.value.message
+    assert not isinstance(raised.value, RetriesExhausted)
 
 
+@pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize(
     ("status", "message", "said"),
     [
         (401, "Invalid SDK credentials", "wrong credentials or a wrong bot id"),
+        (400, "Invalid SDK credentials", "wrong credentials or a wrong bot id"),
         (401, "Invalid JWT token", "`jwt_algorithm`"),
         (401, "Permission denied. Scope is incorrect!", "publish the app"),
         (403, "no", "publish the app"),
+        (401, 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)', "because of its times"),
+        (401, "jwt expired", "because of its times"),
+        (401, "The token is not yet valid (iat)", "because of its times"),
     ],
 )
-def test_sign_in_is_told_apart_by_the_vendors_words(status: int, message: str, said: str) -> None:
+def test_sign_in_is_told_apart_by_the_vendors_words(status: int, message: str, said: str, as_json: bool) -> None:
+    body = refusal(message) if as_json else message.encode()
     with pytest.raises(Fault, match=said) as raised:
-        handler().interpret_response(answer(status, refusal(message)))
+        handler().interpret_response(answer(status, body))
     assert message in raised.value.message
     assert raised.value.failure_type is FailureType.config_error
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (3900, "The clock of this machine is 1 h 5 min ahead of that of Kore.ai: set it right"),
+        (-7200, "The clock of this machine is 2 h behind that of Kore.ai: set it right"),
+        (-180000, "is 2 d 2 h behind"),
+        (10, r"differ by only 1?\d s"),
+        (None, "Compare the clock of this machine"),
+    ],
+)
+def test_a_token_of_the_wrong_time_is_told_with_how_far_the_clock_is_off(ahead: int | None, said: str) -> None:
+    response = answer(401, refusal("jwt expired"))
+    if ahead is not None:
+        response.headers["Date"] = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=ahead), usegmt=True)
+    with pytest.raises(Fault, match=said):
+        handler().interpret_response(response)
+
+
+def test_a_clock_that_is_far_off_is_told_whatever_the_words_are() -> None:
+    long_ago = format_datetime(datetime.now(timezone.utc) - timedelta(hours=3), usegmt=True)
+    with pytest.raises(Fault, match=r"wrong credentials.*3 h ahead of"):
+        handler().interpret_response(answer(401, refusal("Invalid SDK credentials"), Date=long_ago))
+
+
+def test_a_replayed_token_is_tried_again_with_a_fresh_one_and_not_for_ever() -> None:
+    asked, response = handler(), answer(401, refusal("error verifying the jwt: possibly a replay"))
+    for _ in range(MAX_REPLAYS):
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+        assert asked.backoff_time(response, 1) < 1
+    with pytest.raises(RetriesExhausted, match="sends requests twice"):
+        asked.interpret_response(response)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://eu-platform.kore.ai/api/1.1?token=secret", "to eu-platform.kore.ai .*enter it as Host"),
+        ("//user:secret@other.example.com:8443/x", "to other.example.com:8443 "),
+        ("/login?token=secret", "another page of its own"),
+        ("", "another page of its own"),
+    ],
+)
+def test_a_redirect_is_told_with_the_host_that_it_leads_to_and_nothing_more(
+    status: int, location: str, said: str
+) -> None:
+    with pytest.raises(Fault, match=said) as raised:
+        handler().interpret_response(answer(status, Location=location))
+    assert "secret" not in raised.value.message
+    assert "`host`" in raised.value.message
 
 
 @pytest.mark.parametrize("status", [400, 412, 416, 422])
@@ -109,40 +223,80 @@ def test_an_answer_that_never_comes_in_time_is_asked_for_as_a_smaller_page(slow:
         asked.interpret_response(slow)
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 412, 429, 503])
 @pytest.mark.parametrize(
-    ("status", "message"),
+    "message",
     [
-        (429, ""),
-        (200, "Rate limit for this API has been reached. Please try again later"),
-        (400, "You've exceeded the per-minute rate limit"),
-        (503, "You have exceeded the hourly rate limit"),
+        "You've exceeded the per-minute rate limit. Please wait for sometime before retrying.",
+        "You've exceeded the hourly rate limit. Please wait for sometime before retrying.",
+        "Rate limit for this API has been reached. Please try again after some time.",
     ],
 )
-def test_a_rate_limit_is_known_by_status_or_text_and_waited_for(status: int, message: str) -> None:
-    asked = handler()
-    response = answer(status, refusal(message) if message else b"")
+def test_a_rate_limit_is_known_by_its_text_under_any_status(status: int, message: str, as_json: bool) -> None:
+    response = answer(status, refusal(message) if as_json else message.encode())
+    assert handler().interpret_response(response).response_action is ResponseAction.RATE_LIMITED
+
+
+def test_a_rate_limit_is_waited_for_and_not_for_ever() -> None:
+    asked, response = handler(), answer(429)
     for _ in range(MAX_RATE_WAITS):
         assert asked.interpret_response(response).response_action is ResponseAction.RATE_LIMITED
     with pytest.raises(RetriesExhausted, match="rate limit"):
         asked.interpret_response(response)
 
 
+def test_waits_and_faults_are_counted_each_on_their_own() -> None:
+    asked, response = handler(), answer(429)
+    for _ in range(6):
+        asked.interpret_response(response)
+    response.status_code = 503
+    for _ in range(MAX_TRIES - 1):
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    with pytest.raises(RetriesExhausted, match=f"Tried {MAX_TRIES} times"):
+        asked.interpret_response(response)
+
+
+def test_the_pause_after_a_first_fault_is_short_however_long_the_limit_was_waited_for() -> None:
+    asked, response = handler(), answer(429)
+    pauses(asked, response, 6)
+    response.status_code = 503
+    assert pauses(asked, response, 1)[0] < 1
+
+
+def test_other_requests_of_a_bot_and_other_bots_are_not_counted() -> None:
+    asked, faulty, other = handler(), answer(503), answer(503)
+    for _ in range(MAX_TRIES - 1):
+        asked.interpret_response(faulty)
+    assert asked.interpret_response(other).response_action is ResponseAction.RETRY
+
+
+def test_time_outs_among_other_faults_are_counted_on_their_own_for_a_smaller_page() -> None:
+    asked, response = handler(), answer(503)
+    for status in (503, 503, 504, 504):
+        response.status_code = status
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    with pytest.raises(PageTooLarge):
+        asked.interpret_response(response)
+
+
 def test_a_wait_is_as_long_as_the_server_says_or_the_window_needs() -> None:
-    wait = KoreBackoff().backoff_time
-    assert wait(answer(429, **{"Retry-After": "7"}), 1) == 7
-    minute, hour = refusal("exceeded the per-minute rate limit"), refusal("exceeded the hourly rate limit")
-    assert [48 <= wait(answer(400, minute), attempt) <= 60 for attempt in (4, 9)] == [True, True]
-    assert 240 <= wait(answer(400, hour), 9) <= 300
-    assert wait(answer(503), 1) < 1
-    assert wait(answer(503), 20) <= 90
+    assert pauses(handler(), answer(429, **{"Retry-After": "7"}), 2) == [7, 7]
+    minute, hour = b"exceeded the per-minute rate limit", refusal("exceeded the hourly rate limit")
+    assert [48 <= wait <= 60 for wait in pauses(handler(), answer(400, minute), 9)[3:]] == [True] * 6
+    assert 240 <= pauses(handler(), answer(400, hour), 9)[-1] <= 300
+    faults = pauses(handler(), answer(503), MAX_TRIES - 1)
+    assert faults[0] < 1
+    assert max(faults) <= 90
+    assert pauses(handler(), answer(503, **{"Retry-After": "20"}), 1) == [20]
 
 
 def test_retry_after_may_be_a_date() -> None:
     in_a_minute = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
-    assert 57 <= KoreBackoff().backoff_time(answer(429, **{"Retry-After": in_a_minute}), 1) <= 60
+    assert 57 <= pauses(handler(), answer(429, **{"Retry-After": in_a_minute}), 1)[0] <= 60
     long_ago = format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True)
-    assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": long_ago}), 1) == 0.1
-    assert KoreBackoff().backoff_time(answer(429, **{"Retry-After": "soon"}), 4) >= 48
+    assert pauses(handler(), answer(429, **{"Retry-After": long_ago}), 1) == [0.1]
+    assert pauses(handler(), answer(429, **{"Retry-After": "soon"}), 4)[-1] >= 48
 
 
 def test_a_page_that_is_deep_and_cut_off_is_still_known_as_cut_off() -> None:
@@ -151,30 +305,49 @@ def test_a_page_that_is_deep_and_cut_off_is_still_known_as_cut_off() -> None:
 
 
 def test_an_unreachable_host_is_named_without_a_bot() -> None:
-    asked = handler(__checking=True)
+    asked = handler_of_a_check()
     fault = requests.exceptions.ConnectionError(request=answer(200).request)
     asked.interpret_response(fault)
     with pytest.raises(HostUnreachable, match=r"The connector cannot reach platform.kore.ai\."):
         asked.interpret_response(fault)
 
 
-def test_a_wait_is_never_the_same_twice() -> None:
-    waits = {KoreBackoff().backoff_time(answer(503), 3) for _ in range(20)}
-    assert len(waits) > 10
+def test_a_pause_is_never_the_same_twice() -> None:
+    assert len({pauses(handler(), answer(503), 1)[0] for _ in range(20)}) > 10
 
 
-def test_check_gives_up_at_the_second_fault() -> None:
-    asked = handler(__checking=True)
-    response = answer(500)
-    asked.interpret_response(response)
+def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
+    asked, response = handler_of_a_check(), answer(500)
+    for _ in range(MAX_TRIES_OF_A_CHECK - 1):
+        asked.interpret_response(response)
     with pytest.raises(RetriesExhausted):
         asked.interpret_response(response)
+    with pytest.raises(RetriesExhausted, match="rate limit"):
+        handler_of_a_check().interpret_response(answer(429))
+    assert handler().interpret_response(answer(429)).response_action is ResponseAction.RATE_LIMITED
 
 
-def test_no_payload_reaches_a_message() -> None:
-    words = b'[{"Prompt": "my secret words"'
-    resolution = handler().interpret_response(answer(200, words))
-    assert "secret words" not in str(resolution.error_message)
-    with pytest.raises(Fault) as raised:
-        handler().interpret_response(answer(200, b'{"data": "my secret words"}'))
-    assert "secret words" not in raised.value.message
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b'[{"Prompt": "my secret words"'),
+        (200, b'{"data": "my secret words"}'),
+        (200, b"my secret words, with the rest of a sentence"),
+        (200, b'"my secret words"'),
+        (200, b'{"errors": [{"details": "my secret words"}]}'),
+        (400, b"x" * 400 + b"my secret words"),
+        (500, b'[{"Prompt": "my secret words"'),
+        (401, b"Invalid token eyJmy.secret.words"),
+    ],
+)
+def test_no_payload_and_no_token_reaches_a_message(status: int, body: bytes) -> None:
+    with checking():
+        asked = handler()
+    said, response = "", answer(status, body)
+    try:
+        said += str(asked.interpret_response(response).error_message)
+        asked.interpret_response(response)
+    except Fault as fault:
+        said += fault.message
+    assert "Bot st-1" in said
+    assert not re.search(r"secret\Wwords", said)

@@ -1,15 +1,19 @@
 """Hours of requests under a clock that only waiting moves: never above a rolling limit, and all of it used."""
 
 from bisect import bisect_right
+from io import BytesIO
 from typing import Any
 
 import pyrate_limiter.clocks
 import pytest
 import requests
 from airbyte_cdk.sources.streams import call_rate
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from benchmarks.sizing import least_seconds
-from source_kore_llm_logs.components.requester import budget_of
+from source_kore_llm_logs.components.requester import BotSession, budget_of
+from source_kore_llm_logs.errors import Fault
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -83,3 +87,74 @@ def test_the_time_that_the_sizing_table_gives_is_the_time_that_the_budget_takes(
     for _ in range(count):
         budget.acquire_call(request_of("st-1"))
     assert clock.now - began == pytest.approx(least_seconds(count), rel=0.01, abs=1)
+
+
+class Recorded(HTTPAdapter):
+    """Answers each request with the status given, and keeps the request's headers and the time at which it came."""
+
+    def __init__(self, clock: FakeClock, status: int = 200):
+        super().__init__()
+        self._clock, self._status = clock, status
+        self.seen: list[tuple[str, float]] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.seen.append((request.headers["auth"], self._clock.now))
+        response = requests.Response()
+        response.status_code, response.request, response.raw = self._status, request, BytesIO()
+        response.headers["Location"] = "https://elsewhere.example.com/"
+        return response
+
+
+class SignedAt(AuthBase):
+    """Signs with the time of the signature."""
+
+    def __init__(self, clock: FakeClock):
+        self._clock = clock
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["auth"] = str(self._clock.now)
+        return request
+
+
+def session_of(clock: FakeClock, adapter: HTTPAdapter, **config: Any) -> BotSession:
+    session = BotSession(budget_of({"bot_ids": ["st-1"], **config}), SignedAt(clock))
+    session.mount("https://", adapter)
+    return session
+
+
+def test_a_token_is_signed_after_the_wait_for_the_limit_and_anew_for_each_try(clock: FakeClock) -> None:
+    adapter = Recorded(clock)
+    session = session_of(clock, adapter, requests_per_minute=2)
+    request = session.prepare_request(requests.Request("POST", request_of("st-1").url, json={}))
+    for _ in range(5):
+        session.send(request)
+    assert adapter.seen[-1][1] - adapter.seen[0][1] >= 2 * MINUTE
+    assert [float(signed) for signed, _ in adapter.seen] == [at for _, at in adapter.seen]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(clock: FakeClock, status: int) -> None:
+    adapter = Recorded(clock, status)
+    assert session_of(clock, adapter).send(request_of("st-1")).status_code == status
+    assert len(adapter.seen) == 1
+
+
+def test_a_fault_always_has_its_request(clock: FakeClock) -> None:
+    class Broken(HTTPAdapter):
+        def send(self, *_: Any, **__: Any) -> requests.Response:
+            raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    request = request_of("st-1")
+    with pytest.raises(requests.RequestException) as raised:
+        session_of(clock, Broken()).send(request)
+    assert raised.value.request is request
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there_are_told_with_the_variable_that_names_them(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(variable, "/no/such/file.pem")
+    with pytest.raises(Fault, match=f"{variable}=/no/such/file.pem names no file"):
+        session_of(clock, HTTPAdapter()).send(request_of("st-1"), verify="/no/such/file.pem")

@@ -1,12 +1,32 @@
-"""State of every shape is accepted, and no bot starts from another bot's cursor."""
+"""State of every shape is accepted; no bot starts from another bot's cursor, or from an instant it did not reach."""
 
+import logging
+from contextlib import nullcontext
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
-from source_kore_llm_logs.components.state_migration import StateOfEachBot
+from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.runtime.sync_report import sync_report
 
-OWN = {"partition": {"bot_id": "st-1"}, "cursor": {"end_date": "2024-01-01T00:00:00.000Z"}}
+NOW = datetime.now(timezone.utc)
+CONFIG = {"bot_ids": ["st-1", "st-2"], "start_date": iso_ms(NOW - timedelta(days=30))}
+
+
+def of(bot: str, cursor: Any) -> dict[str, Any]:
+    return {"partition": {"bot_id": bot}, "cursor": {"end_date": cursor}}
+
+
+OWN = of("st-1", "2024-01-01T00:00:00.000Z")
+
+
+def migrated(state: dict[str, Any], **config: Any) -> dict[str, Any]:
+    migration = StateOfEachBot(config={**CONFIG, **config})
+    return dict(migration.migrate(state)) if migration.should_migrate(state) else state
 
 
 @pytest.mark.parametrize(
@@ -14,19 +34,115 @@ OWN = {"partition": {"bot_id": "st-1"}, "cursor": {"end_date": "2024-01-01T00:00
     [
         ({"states": [OWN], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 3}, [OWN]),
         ({"states": [OWN]}, [OWN]),
-        (
-            {"end_date": "2024-05-01T00:00:00Z"},
-            [
-                {"partition": {"bot_id": bot}, "cursor": {"end_date": "2024-05-01T00:00:00Z"}}
-                for bot in ("st-1", "st-2")
-            ],
-        ),
+        ({"end_date": "2024-05-01T00:00:00Z"}, [of(bot, "2024-05-01T00:00:00.000Z") for bot in ("st-1", "st-2")]),
         ({"states": [], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 0}, []),
         ({}, []),
     ],
 )
 def test_only_what_each_bot_has_reached_is_kept(written: dict[str, Any], read: list[Any]) -> None:
-    migration = StateOfEachBot(config={"bot_ids": ["st-1", "st-2"]})
-    state = migration.migrate(written) if migration.should_migrate(written) else written
+    state = migrated(written)
     assert state.get("states", []) == read
     assert "state" not in state
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2024-11-25T20:47:11+05:30", "2024-11-25T15:17:11.000Z"),
+        ("2024-11-25T20:47:11.123456-0700", "2024-11-26T03:47:11.123Z"),
+        ("2024-11-25 20:47:11", "2024-11-25T20:47:11.000Z"),
+        (" 2024-11-25\n", "2024-11-25T00:00:00.000Z"),
+        ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_cursor_means_its_instant(written: str, instant: str) -> None:
+    assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
+
+
+def test_a_cursor_ahead_of_now_is_told_and_moved_to_now(caplog: pytest.LogCaptureFixture) -> None:
+    before = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=61))
+    state = migrated(
+        {"states": [of("st-1", "2999-01-01T00:00:00Z"), OWN, of("st-2", "2998-01-01"), of("st-3", "2998-01-01")]}
+    )
+    cursors = {entry["partition"]["bot_id"]: entry["cursor"]["end_date"] for entry in state["states"]}
+    after = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=59))
+    assert before <= cursors["st-2"] <= after
+    (told,) = [record.getMessage() for record in caplog.records if "future" in record.getMessage()]
+    assert "st-1, st-2 ends" in told
+
+
+@pytest.mark.parametrize(
+    "value", ["soon", "", 1700000000, {"a": 1}, None, "2024-02-30", "9999-12-31T23:59:59-05:00", True]
+)
+def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any) -> None:
+    with pytest.raises(Fault, match="The state of bot st-1 has no `end_date` that is a date"):
+        migrated({"states": [of("st-1", value)]})
+    # A bot that is no longer configured is not read, whatever its cursor is.
+    assert migrated({"states": [of("st-9", value), OWN]})["states"] == [OWN]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"states": 5},
+        {"states": "abc"},
+        {"states": ["a"]},
+        {"states": [None]},
+        {"states": {"a": 1}},
+        {"states": [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2024-01-01"}}]},
+        {"states": [{**OWN, "cursor": "2024"}]},
+        {"states": [OWN, {"partition": OWN["partition"]}]},
+        {"end_date": {"a": 1}},
+        {"use_global_cursor": True, "state": "x"},
+    ],
+)
+def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(broken: dict[str, Any]) -> None:
+    with pytest.raises(Fault, match=r"The state .* or clear it"):
+        migrated(broken)
+
+
+@pytest.mark.parametrize(
+    ("start_days_ago", "cursor_days_ago", "is_told"),
+    [(400, None, True), (360, None, False), (400, 2, False), (800, 400, True), (30, 400, False)],
+)
+def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_are(
+    start_days_ago: int, cursor_days_ago: int | None, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    bots = [f"st-{n}" for n in range(50)]
+    reached = (
+        [] if cursor_days_ago is None else [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago))) for bot in bots]
+    )
+    for is_read in (False, True):
+        with sync_report() if is_read else nullcontext():
+            migrated({"states": reached}, bot_ids=bots, start_date=iso_ms(NOW - timedelta(days=start_days_ago)))
+    told = [record.getMessage() for record in caplog.records if "365 days" in record.getMessage()]
+    assert len(told) == is_told
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_only_a_stream_that_is_read_in_full_loses_its_state() -> None:
+    from airbyte_cdk.models import AirbyteStateMessageSerializer
+
+    state = AirbyteStateMessageSerializer.load(
+        {
+            "type": "STREAM",
+            "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": [OWN]}},
+        }
+    )
+    for mode, kept in (("full_refresh", []), ("incremental", [state])):
+        catalog = ConfiguredAirbyteCatalogSerializer.load(
+            {
+                "streams": [
+                    {
+                        "stream": {
+                            "name": "llm_usage_logs", "json_schema": {},
+                            "supported_sync_modes": ["full_refresh", "incremental"],
+                        },
+                        "sync_mode": mode,
+                        "destination_sync_mode": "append",
+                    }
+                ]
+            }
+        )  # fmt: skip
+        assert state_to_resume([state], catalog) == kept
+    assert state_to_resume([state], None) == [state]

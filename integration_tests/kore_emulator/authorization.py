@@ -1,50 +1,69 @@
-"""Three different 401s that only their message tells apart, as the real platform answers them."""
+"""The 401s that only their message tells apart, as the real platform answers them."""
 
 from __future__ import annotations
 
+import time
 from threading import Lock
+from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .reading import Reading
 from .refusal import RefusedError
 
-_ALGORITHMS = ["HS256", "HS384", "HS512"]
+_ALGORITHMS = ["HS256", "HS512"]
+_RSA_ALGORITHMS = ["RS256", "RS512"]
 _LEEWAY_SECONDS = 60
+_HOUR = 3600
 
 
 class Authorization:
-    """Checks the token of the `auth` header against one app's client id and secret."""
+    """Checks the token of the `auth` header against one app's client id and secret.
+
+    A secret that is an RSA private key (PEM) makes an app that signs with RS256 or RS512.
+    """
 
     def __init__(self, client_id: str, client_secret: str) -> None:
         self._client_id = client_id
-        self._client_secret = client_secret
+        self._is_rsa = client_secret.startswith("-----BEGIN ")
+        self._key: Any = (
+            load_pem_private_key(client_secret.encode(), None).public_key() if self._is_rsa else client_secret
+        )
         self._used: set[str] = set()
         self._lock = Lock()
 
     def check(self, token: str | None, reading: Reading) -> None:
         """Raise the refusal this token earns, or use up its `jti` and return."""
+        now = time.time() + reading.clock_ahead_seconds
         try:
             claims = jwt.decode(
                 token or "",
-                self._client_secret,
-                algorithms=_ALGORITHMS,
-                leeway=_LEEWAY_SECONDS,
-                options={"verify_aud": False, "require": ["sub"]},
+                self._key,
+                algorithms=_RSA_ALGORITHMS if self._is_rsa else _ALGORITHMS,
+                options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["sub"]},
             )
-        except (jwt.InvalidSignatureError, jwt.ExpiredSignatureError, jwt.MissingRequiredClaimError):
+        except (jwt.InvalidSignatureError, jwt.MissingRequiredClaimError):
             raise wrong_credentials() from None
         except jwt.InvalidTokenError:
             raise invalid_token() from None
-        if claims.get("appId") != self._client_id:
+        if claims.get("appId") != self._client_id or claims.get("exp", now) < now - _LEEWAY_SECONDS:
             raise wrong_credentials()
+        if claims.get("iat", now) > now + _LEEWAY_SECONDS:
+            raise RefusedError(401, "error verifying the jwt: jwt not active")
+        if "jti" in claims:
+            from_when = {"iat": claims.get("iat", now), "now": now}[reading.hour_from]
+            if claims.get("exp", now + 2 * _HOUR) - from_when > _HOUR:
+                raise RefusedError(401, 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
         if reading.reject_reused_jti:
             self._use_up(claims.get("jti"))
 
     def _use_up(self, jti: object) -> None:
+        if not isinstance(jti, str) or not jti:
+            raise invalid_token()
         with self._lock:
-            if not isinstance(jti, str) or not jti or jti in self._used:
-                raise invalid_token()
+            if jti in self._used:
+                raise RefusedError(401, "error verifying the jwt: possibly a replay")
             self._used.add(jti)
 
 
@@ -69,7 +88,7 @@ def check_bot(bot_id: str, known: bool, reading: Reading) -> None:
 
 
 def invalid_token() -> RefusedError:
-    """What is not a JWT, or one the app has seen before."""
+    """What is not a JWT, or one without a `jti`."""
     return RefusedError(401, "Invalid JWT token")
 
 

@@ -49,6 +49,8 @@ class Reading:
     hint_in_412: bool = True
 
     # Who may ask
+    hour_from: Literal["iat", "now"] = "now"  # what `exp` is at most an hour away from, in a token with a `jti`
+    clock_ahead_seconds: float = 0.0  # of the server's clock, before the right time
     reject_reused_jti: bool = True
     refusals: Mapping[str, BotRefusal] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -1,11 +1,14 @@
-"""What a person typed, made exact once: the host, the bots, the instants in UTC, the end of this sync.
+"""What a person or a program gave, made exact once: text without blanks at its ends, numbers, instants in UTC.
 
-Every value that is refused is refused by the name of its field, in one sentence that says what to do.
+Types, ranges, choices and titles are those of the `spec` in `manifest.yaml`. Every value that is refused is refused in
+one sentence with the name of its field, that says what to do and does not repeat the value.
 """
 
 import ipaddress
+import json
 import re
-from collections.abc import MutableMapping
+import unicodedata
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -15,56 +18,82 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
     ConfigTransformation,
 )
 
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.api.signing_key import signing_key
+from source_kore_llm_logs.errors import Fault, named, specification
 from source_kore_llm_logs.records.timestamps import iso_ms
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
 
-HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOST = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|z|[+-]\d{2}:?\d{2}))?)?")
-ALGORITHMS = ("HS256", "HS384", "HS512")
-WHOLE_NUMBERS = {
-    "window_days": (1, 90),
-    "page_size": (1, 10_000),
-    "lookback_minutes": (0, 129_600),
-    "num_workers": (1, 100),
-    "requests_per_minute": (1, 100_000),
-    "requests_per_hour": (1, 1_000_000),
-}
-LISTS = ("channels", "feature_names", "user_ids", "channel_user_ids")
+INSTANT = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
+)
+PRIVATE = "__"
+"""How the names of a program's own options begin; a user's config has none."""
 
 
 def refuse(field: str, what: str) -> NoReturn:
     """Raises the Fault of one field."""
-    raise Fault(f"The field `{field}` {what}.")
+    raise Fault(f"{named(field)} {what}.")
 
 
-def base_url(host: Any) -> str:
-    """`https://{host}` from a bare name, a URL, or a URL with `/api`. Plain http only on this machine itself."""
-    if not isinstance(host, str) or not host.strip():
-        refuse("host", "must be the address of your Kore.ai platform, for example platform.kore.ai")
-    text = host.strip()
-    if "://" not in text:
-        text = f"https://{text}"
-    parts = urlsplit(text)
-    name, path = parts.hostname or "", parts.path.rstrip("/")
+def trimmed(text: str) -> str:
+    """The text without what cannot be seen at its ends: blanks, line breaks, byte-order mark, zero-width characters."""
+    visible = [
+        place for place, char in enumerate(text) if unicodedata.category(char) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
+    ]
+    return text[visible[0] : visible[-1] + 1] if visible else ""
+
+
+def moment_of(text: str) -> datetime:
+    """A date (its first moment in UTC) or an RFC 3339 time, as an aware UTC datetime cut to milliseconds.
+
+    Raises ValueError if it is neither, or not in the calendar.
+    """
+    if not INSTANT.fullmatch(text):
+        raise ValueError("must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
     try:
+        parsed = pendulum.parse(text, tz="UTC", exact=False)
+        utc = datetime.fromisoformat(str(parsed)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a date of the calendar") from None
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def instant(field: str, value: str) -> datetime:
+    """The field's moment. Raises Fault if it holds none."""
+    try:
+        return moment_of(value)
+    except ValueError as error:
+        refuse(field, str(error))
+
+
+def base_url(host: str) -> str:
+    """`https://{host}` from a bare name or the address of any page of the platform, as copied from a browser.
+
+    Plain http only on this machine itself. Raises Fault for what holds no host, or a user name or password.
+    """
+    try:
+        parts = urlsplit(host if "://" in host else f"https://{host}")
         port = parts.port
     except ValueError:
-        refuse("host", "has a port that is not a number from 1 to 65535")
-    if parts.scheme.lower() not in ("https", "http"):
+        refuse("host", "must be an address such as platform.kore.ai, with a port from 1 to 65535 if it has one")
+    scheme, name = parts.scheme.lower(), parts.hostname or ""
+    if scheme not in ("https", "http"):
         refuse("host", "must begin with https:// or be a bare host name, for example platform.kore.ai")
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in parts.netloc:
         refuse("host", "must not contain a user name or password")
     loopback = name == "localhost" or _is_loopback(name)
-    if not (HOST.fullmatch(name) or loopback) or path not in ("", "/api") or parts.query or parts.fragment:
-        refuse("host", "must be a host name and nothing else, for example platform.kore.ai")
-    if parts.scheme.lower() == "http" and not loopback:
+    if not (HOST.fullmatch(name) or loopback):
+        refuse("host", "must be the address of your Kore.ai platform, for example platform.kore.ai")
+    if scheme == "http" and not loopback:
         refuse("host", "must use https; plain http would show the logs to the network")
     authority = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme.lower()}://{authority}" + (f":{port}" if port else "")
+    return f"{scheme}://{authority}" + (f":{port}" if port else "")
 
 
 def _is_loopback(name: str) -> bool:
@@ -74,66 +103,109 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def instant(field: str, value: Any) -> datetime:
-    """A date (its first moment in UTC) or an RFC 3339 time, as an aware UTC datetime cut to milliseconds."""
-    if not isinstance(value, str) or not INSTANT.fullmatch(value.strip()):
-        refuse(field, "must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
+def _text(field: str, value: Any, what: str = "must be text") -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        refuse(field, f"{what} in quotes, not a number")
+    if not isinstance(value, str):
+        refuse(field, what)
     try:
-        parsed = pendulum.parse(value.strip(), tz="UTC")
-    except ValueError:
-        refuse(field, "is not a date of the calendar")
-    if not isinstance(parsed, datetime):
-        refuse(field, "must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
-    utc = datetime.fromtimestamp(parsed.timestamp(), timezone.utc)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+        value.encode()
+    except UnicodeEncodeError:
+        refuse(field, "holds a character that cannot be sent: copy it again")
+    return trimmed(value)
+
+
+def _choice(field: str, value: Any, choices: list[str]) -> str | None:
+    text = _text(field, value)
+    found = next((choice for choice in choices if choice.casefold() == text.casefold()), None)
+    if text and found is None:
+        refuse(field, f"must be one of {', '.join(choices)}; there is no other")
+    return found
+
+
+def _texts(field: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        example = [trimmed(part) for part in value.split(",")] if field == "bot_ids" and isinstance(value, str) else []
+        refuse(field, f"must be a list, for example {json.dumps(example[:3] or ['a', 'b'])}")
+    texts = [_text(field, item, "must be a list of texts, each") for item in value if item is not None]
+    return [text for text in texts if text]
+
+
+def _truth(field: str, value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    said = trimmed(value).lower() if isinstance(value, str) else None
+    if said not in ("true", "false", ""):
+        refuse(field, "must be true or false")
+    return said == "true" if said else None
+
+
+def _whole_number(field: str, value: Any, lowest: int, highest: int) -> int | None:
+    """Programs that fill in a template give 1000 as "1000" or 1000.0: both are taken for what they are."""
+    if isinstance(value, str):
+        value = trimmed(value)
+        if not value:
+            return None
+        value = int(value) if re.fullmatch(r"[+-]?\d{1,18}", value) else None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        refuse(field, f"must be a whole number from {lowest} to {highest}")
+    return value
+
+
+def exact(field: str, schema: Mapping[str, Any], value: Any) -> Any:
+    """The value of one field by its schema; None where nothing was given. Raises Fault."""
+    if value is None:
+        return None
+    kind = schema["type"]
+    if kind == "integer":
+        return _whole_number(field, value, schema["minimum"], schema["maximum"])
+    if kind == "boolean":
+        return _truth(field, value)
+    if kind == "array":
+        return (_texts(field, value) if value != "" else None) or None
+    return (_choice(field, value, schema["enum"]) if "enum" in schema else _text(field, value)) or None
 
 
 class ExactConfiguration(ConfigTransformation):
-    """Replaces what was typed by exact values, and adds `base_url` and `sync_end` for the manifest."""
+    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest.
+
+    A field that is null or empty is left out, so that its default counts, and so is every private option.
+    """
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
         """Raises Fault on the first field that cannot be used."""
-        config["base_url"] = base_url(config.get("host"))
-        config["bot_ids"] = self._bots(config.get("bot_ids"))
-        for field in ("client_id", "client_secret"):
-            if not isinstance(config.get(field), str) or not config[field].strip():
-                refuse(field, "is missing: copy it from the page of the app in Kore.ai")
-        if (config.get("jwt_algorithm") or "HS256") not in ALGORITHMS:
-            refuse("jwt_algorithm", f"must be one of {', '.join(ALGORITHMS)}")
-        if (config.get("payload_content") or "full") not in ("full", "redacted"):
-            refuse("payload_content", "must be full or redacted")
-        for field, (lowest, highest) in WHOLE_NUMBERS.items():
-            self._check_number(field, config.get(field), lowest, highest)
-        for field in LISTS:
-            value = config.get(field)
-            if value is not None and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
-                refuse(field, "must be a list of texts")
-        start = instant("start_date", config.get("start_date"))
+        for name in [name for name in config if name.startswith(PRIVATE)]:
+            del config[name]
+        schema = specification()
+        for field, own in schema["properties"].items():
+            value = exact(field, own, config.pop(field, None))
+            if value is not None:
+                config[field] = value
+            elif field in schema["required"]:
+                example = f", for example {json.dumps(own['examples'][0])}" if "examples" in own else ""
+                refuse(field, f"must be given{example}")
+        config["base_url"] = base_url(config["host"])
+        if not all(BOT_ID.fullmatch(bot) for bot in config["bot_ids"]):
+            refuse("bot_ids", "holds a value that is not a bot id; one looks like st-f3195ec3-72aa-5317-92")
+        config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
+        try:
+            signing_key(config["client_secret"], config.get("jwt_algorithm") or "HS256")
+        except ValueError as error:
+            refuse("client_secret", str(error))
+        self._set_period(config)
+
+    @staticmethod
+    def _set_period(config: MutableMapping[str, Any]) -> None:
+        start = instant("start_date", config["start_date"])
         end = datetime.now(timezone.utc) - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
-        if config.get("end_date"):
+        if "end_date" in config:
             closed = instant("end_date", config["end_date"])
             if closed <= start:
-                refuse("start_date", "must be before `end_date`")
+                refuse("start_date", f"must be before {named('end_date')}")
             end = min(end, closed - timedelta(milliseconds=1))
         config["start_date"] = iso_ms(start)
         config["sync_end"] = iso_ms(end)
-
-    @staticmethod
-    def _bots(bots: Any) -> list[str]:
-        if not isinstance(bots, list) or not bots:
-            refuse("bot_ids", "must list at least one bot id (General Settings of the bot in Kore.ai)")
-        ids = []
-        for bot in bots:
-            if not isinstance(bot, str) or not BOT_ID.fullmatch(bot.strip()):
-                refuse("bot_ids", "holds a value that is not a bot id; one looks like st-f3195ec3-72aa-5317-92")
-            ids.append(bot.strip())
-        return list(dict.fromkeys(ids))
-
-    @staticmethod
-    def _check_number(field: str, value: Any, lowest: int, highest: int) -> None:
-        if value is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            refuse(field, f"must be a whole number from {lowest} to {highest}")

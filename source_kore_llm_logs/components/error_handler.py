@@ -1,22 +1,21 @@
 """What each answer of the API means to a person, and whether to ask again.
 
-The vendor answers 401 for three different things and tells them apart only in the text (`msg`) [I]; a limit is
-refused by status 429 or by its text under any status; and a body that is not a JSON array must never pass for
-"no rows". No message here, and no log line that follows from one, holds a payload.
+The vendor answers 401 for different things and tells them apart only in the text (`msg`) [I]; a limit is refused by
+status 429 or by its text under any status; and a body that is not rows must never pass for "no rows". No message here,
+and no log line that follows from one, holds a payload.
 """
 
 import random
-import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import InitVar, dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
-import orjson
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import (
@@ -27,17 +26,44 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 )
 from airbyte_cdk.sources.types import Config
 
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.api import network
+from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, redirected, seconds_of, sign_in_refused
+from source_kore_llm_logs.api.vendor_words import Refusal, kind_of, words_of
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted, named
 from source_kore_llm_logs.records.decoding import rows_in
 from source_kore_llm_logs.runtime.sync_report import current_report
 
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
+MAX_TRIES_OF_A_CHECK = 2
 TRIES_BEFORE_A_SMALLER_PAGE = 3
+MAX_REPLAYS = 3
 MAX_RATE_WAITS = 100
+MOST_SECONDS_OF_WAITS = 4 * 3600
+"""For one request. An hourly limit can take an hour to free."""
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
-RATE_TEXT = re.compile(r"exceeded the per-(minute|hour)|(hour)ly rate limit|rate limit for this api", re.I)
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
+SIGN_IN = {Refusal.TOKEN_TIMES, Refusal.SCOPE, Refusal.TOKEN, Refusal.CREDENTIALS}
+ARGUMENTS_REFUSED = {400, 412, 416, 422}
+NOT_KORE = {501, 505}
+"""A server that takes no POST, or speaks another HTTP: not the API, and not a fault that passes."""
+
+_is_check: ContextVar[bool] = ContextVar("is_check", default=False)
+
+
+@contextmanager
+def checking() -> Iterator[None]:
+    """A stream that is built inside this block gives up at the second fault, and does not wait for a rate limit."""
+    token = _is_check.set(True)
+    try:
+        yield
+    finally:
+        _is_check.reset(token)
+
+
+def is_check() -> bool:
+    """Whether this is inside `checking()`."""
+    return _is_check.get()
 
 
 _rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
@@ -57,47 +83,54 @@ def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
     return unquote(parts[parts.index("bot") + 1]) if "bot" in parts[:-1] else "?"
 
 
-def words_of(response: requests.Response) -> str:
-    """The vendor's own words in an error envelope (`{"errors": [{"msg": …}]}`) [I]; never a payload."""
-    try:
-        body = orjson.loads(response.content[:100_000])
-    except orjson.JSONDecodeError:
-        return ""
-    errors = body.get("errors") if isinstance(body, dict) else None
-    if isinstance(errors, dict):
-        errors = [errors]
-    if isinstance(errors, list):
-        found = [str(e.get("msg") or e.get("message") or "") if isinstance(e, dict) else str(e) for e in errors]
-        return "; ".join(filter(None, found))[:500]
-    if isinstance(body, dict):
-        return str(body.get("msg") or body.get("message") or body.get("error") or "")[:500]
-    return ""
+@dataclass
+class Attempts:
+    """What one request has met so far. Each has a count of its own: six waits and then a 503 are one fault."""
+
+    faults: int = 0
+    timeouts: int = 0
+    replays: int = 0
+    waits: int = 0
+    since: float = field(default_factory=time.monotonic)
+    pause: float = 0.0
+    """Seconds before the next try."""
 
 
 @dataclass
-class KoreErrorHandler(ErrorHandler):
-    """Decides on each answer: rows, wait, ask again, or one sentence that says what to do."""
+class KoreErrorHandler(ErrorHandler, BackoffStrategy):
+    """Decides on each answer: rows, wait, ask again, or one sentence that says what to do. Thread-safe.
+
+    Raises Fault where no further try of this request would help: RequestRefused, PageTooLarge, RetriesExhausted (a
+    fault that lasts), HostUnreachable, or a plain Fault for what a person has to mend.
+    """
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
     backoff_strategies: list[BackoffStrategy] = field(default_factory=list)
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self.backoff_strategies = [KoreBackoff()]
-        self._tries: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self.backoff_strategies = [self]
+        self._attempts: WeakKeyDictionary[Any, Attempts] = WeakKeyDictionary()
         self._lock = Lock()
         self._flow = current_report().flow
-        self._max_tries = 2 if self.config.get("__checking") else MAX_TRIES
+        self._is_check = is_check()
+        self._max_tries = MAX_TRIES_OF_A_CHECK if self._is_check else MAX_TRIES
 
     @property
     def max_retries(self) -> int:
         """Above our own counts, which end in a sentence of ours."""
-        return MAX_RATE_WAITS + MAX_TRIES
+        return MAX_RATE_WAITS + MAX_TRIES + MAX_REPLAYS
 
     @property
     def max_time(self) -> int:
-        """Seconds. An hourly limit can take an hour to free."""
-        return 4 * 3600
+        """Seconds; above our own, for the same reason."""
+        return 3 * MOST_SECONDS_OF_WAITS
+
+    def backoff_time(
+        self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
+    ) -> float:
+        """Seconds to wait, as `interpret_response` decided; `attempt_count` mixes waits with faults."""
+        return self._of(response_or_exception.request).pause if response_or_exception is not None else 0.0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
@@ -117,118 +150,127 @@ class KoreErrorHandler(ErrorHandler):
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
         bot, status = bot_of(response.request), response.status_code
-        if status == 200 and response.content.lstrip()[:1] == b"[":
+        is_json = True
+        if status == 200:
             try:
                 rows_of(response)
-            except ValueError:
-                return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
-            return SUCCESS
+                return SUCCESS
+            except TypeError:
+                pass
+            except (ValueError, RecursionError):
+                is_json = False
         words = words_of(response)
-        if status == 429 or RATE_TEXT.search(words):
-            return self._wait(response.request, bot, words)
-        if status == 200:
-            self._refuse_body(response, bot, words)
-        if status in (408, 500, 502, 503, 504) or status >= 520:
-            return self._again(
-                response.request, f"Bot {bot}: the API answered with status {status}.", page=status == 504
-            )
+        kind = kind_of(words)
+        if status == 429 or kind is Refusal.RATE_LIMIT:
+            return self._wait(response, bot, words)
+        if 300 <= status < 400:
+            raise Fault(redirected(response))
+        if status == 407:
+            raise Fault(network.proxy_refuses(network.proxy_for(str(response.request.url))))
+        if status in (401, 403) and kind is Refusal.REPLAY:
+            return self._with_a_fresh_token(response, bot, words)
+        if status in (401, 403) or (status in (200, 400) and kind in SIGN_IN):
+            raise Fault(sign_in_refused(bot, response, words, kind))
+        if status in ARGUMENTS_REFUSED or (status == 200 and kind is Refusal.ARGUMENTS):
+            raise RequestRefused(bot, status, words or "no reason given")
         if status == 413:
             raise PageTooLarge(
                 message=f"Bot {bot}: the API refuses even the smallest page as too large (413).",
                 failure_type=FailureType.transient_error,
             )
-        if status == 401 or status == 403:
-            self._refuse_sign_in(bot, status, words)
-        if status in (400, 412, 416, 422):
-            raise RequestRefused(bot, status, words or "no reason given")
+        if status == 200:
+            return self._not_rows(response, bot, words, is_json)
+        said = f": {words}" if words else ""
+        if status in (408, 425) or (status >= 500 and status not in NOT_KORE):
+            message = f"Bot {bot}: the API answered with status {status}{said}."
+            return self._again(response.request, message, timed_out=status == 504, retry_after=_retry_after(response))
         raise Fault(
-            message=f"Bot {bot}: the API answered with status {status}"
-            + (f": {words}." if words else ".")
-            + " Check `host`: it must be the address of your Kore.ai platform.",
-            failure_type=FailureType.config_error,
+            f"Bot {bot}: the API answered with status {status}{said}. Check {named('host')}: it must be the address of "
+            "your Kore.ai platform."
         )
 
-    def _refuse_body(self, response: requests.Response, bot: str, words: str) -> None:
-        start = response.content.lstrip()[:1]
-        if words:
-            what = f"an error instead of rows: {words}"
-        elif start == b"{":
-            what = (
-                "a JSON object instead of an array of rows. If the app enforces encrypted payloads, turn that "
-                "off for this app in Kore.ai"
+    def _not_rows(self, response: requests.Response, bot: str, words: str, is_json: bool) -> ErrorResolution:
+        if not is_json and response.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
+            return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
+        if not words and looks_encrypted(response):
+            raise Fault(
+                f"Bot {bot}: the API answered with a JSON object or a cipher text instead of an array of rows. If the "
+                "app enforces encrypted payloads, turn that off for this app in Kore.ai."
             )
-        elif start == b"<":
-            what = "an HTML page instead of rows. Check `host`: it must be the address of the platform itself"
-        else:
-            what = "something that is not a JSON array of rows. Check `host`"
-        raise Fault(message=f"Bot {bot}: the API answered with {what}.", failure_type=FailureType.config_error)
-
-    def _refuse_sign_in(self, bot: str, status: int, words: str) -> None:
-        said = words.lower()
-        if "scope" in said or "permission" in said or status == 403:
-            what = (
-                "the app lacks the scope. In Kore.ai give it 'Fetch Gen AI and LLM Usage Logs' (bot app) or "
-                "'Gen AI and LLM Usage Logs' (admin console app), and publish the app"
-            )
-        elif "jwt" in said or "token" in said:
-            what = (
-                "the token was rejected as malformed. Check `jwt_algorithm` (it must be the one chosen in the "
-                "app), `client_id` and `client_secret`"
-            )
-        else:
-            what = (
-                "wrong credentials or a wrong bot id. Check `client_id` and `client_secret` (the app's page in "
-                "Kore.ai), `bot_ids` (General Settings of the bot), and that the app serves this bot"
-            )
-        raise Fault(
-            message=f"Bot {bot}: {what}. The API said: {words or 'nothing'} ({status}).",
-            failure_type=FailureType.config_error,
-        )
+        return self._again(response.request, f"Bot {bot}: the API answered with {not_rows(response, words)}.")
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
-        bot, host = bot_of(request), urlsplit(str(getattr(request, "url", ""))).netloc
+        if request is None:
+            raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check {named('host')}.")
+        url = str(request.url)
+        bot, host, proxy = bot_of(request), urlsplit(url).netloc, network.proxy_for(url)
+        mistake = network.proxy_mistake(fault, proxy)
+        if mistake:
+            raise Fault(mistake)
         if isinstance(fault, requests.exceptions.SSLError):
-            raise Fault(
-                message=f"Bot {bot}: no secure connection to {host}. Check `host` and the server's certificate.",
-                failure_type=FailureType.config_error,
-            )
+            given = network.bundle()
+            check = f"Check {named('host')} and the server's certificate" + (f" against {given}." if given else ".")
+            if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+                raise Fault(f"No secure connection to {host}: its certificate is not trusted here. {check}")
+            return self._again(request, f"No secure connection to {host}. {check}", HostUnreachable)
         if isinstance(fault, requests.exceptions.ReadTimeout):
-            return self._again(request, f"Bot {bot}: {host} did not answer in time.", page=True)
+            return self._again(request, f"Bot {bot}: {host} did not answer in time.", timed_out=True)
         if isinstance(fault, requests.exceptions.ConnectionError):
-            return self._again(
-                request,
-                f"The connector cannot reach {host}. Check `host`, and that this machine may connect to it.",
-                HostUnreachable,
-            )
+            return self._again(request, network.unreachable(host, fault, proxy, named("host")), HostUnreachable)
         return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
 
-    def _count(self, request: Any) -> int:
+    def _of(self, request: Any) -> Attempts:
         with self._lock:
-            tries = self._tries.get(request, 0) + 1
-            self._tries[request] = tries
-            return tries
+            return self._attempts.setdefault(request, Attempts())
 
     def _again(
-        self, request: Any, message: str, at_last: type[RetriesExhausted] = RetriesExhausted, page: bool = False
+        self,
+        request: Any,
+        message: str,
+        at_last: type[RetriesExhausted] = RetriesExhausted,
+        timed_out: bool = False,
+        retry_after: float | None = None,
     ) -> ErrorResolution:
-        tries = self._count(request)
-        if page and tries >= TRIES_BEFORE_A_SMALLER_PAGE:
+        attempts = self._of(request)
+        attempts.faults += 1
+        attempts.timeouts += timed_out
+        if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
             raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
-        if tries >= self._max_tries:
+        if attempts.faults >= self._max_tries:
             raise at_last(
-                message=f"{message} Tried {tries} times.",
+                message=f"{message} Tried {attempts.faults} times.",
                 failure_type=FailureType.transient_error,
             )
+        attempts.pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
         return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
 
-    def _wait(self, request: Any, bot: str, words: str) -> ErrorResolution:
-        if self._count(request) > MAX_RATE_WAITS or self.config.get("__checking"):
+    def _with_a_fresh_token(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
+        attempts = self._of(response.request)
+        attempts.replays += 1
+        message = f"Bot {bot}: the token was rejected as one that was used before. The API said: {words}."
+        if attempts.replays > MAX_REPLAYS:
             raise RetriesExhausted(
-                message=f"Bot {bot}: the API's rate limit is used up by other requests. Wait a minute, and lower "
-                "`requests_per_minute` if other programs use the same bot.",
+                message=f"{message} Each request carries a new one: look for a proxy that sends requests twice.",
                 failure_type=FailureType.transient_error,
             )
+        attempts.pause = 0.25 * attempts.replays
+        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+
+    def _wait(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
+        attempts = self._of(response.request)
+        attempts.waits += 1
+        waited = time.monotonic() - attempts.since
+        if attempts.waits > MAX_RATE_WAITS or waited > MOST_SECONDS_OF_WAITS or self._is_check:
+            raise RetriesExhausted(
+                message=f"Bot {bot}: the API's rate limit is used up by other requests. Wait a minute, and lower "
+                f"{named('requests_per_minute')} if other programs use the same bot.",
+                failure_type=FailureType.transient_error,
+            )
+        base = RATE_WAIT_SECONDS["hour" if "hour" in words.lower() else "minute"]
+        # The window frees little by little: short waits first cost nothing.
+        wait = min(base, 4.0 * 2.0**attempts.waits) * random.uniform(0.8, 1.0)
+        attempts.pause = _retry_after(response) or wait
         return ErrorResolution(
             ResponseAction.RATE_LIMITED,
             FailureType.transient_error,
@@ -236,33 +278,7 @@ class KoreErrorHandler(ErrorHandler):
         )
 
 
-def seconds_of(retry_after: str) -> float | None:
-    """Seconds from now: the header holds them, or a date (RFC 9110)."""
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
-    except (TypeError, ValueError):
-        return None
-
-
-class KoreBackoff(BackoffStrategy):
-    """Seconds to wait: what `Retry-After` says, else until a rolling window frees, else exponential with jitter."""
-
-    def backoff_time(
-        self,
-        response_or_exception: requests.Response | requests.RequestException | None,
-        attempt_count: int,
-    ) -> float:
-        if isinstance(response_or_exception, requests.Response):
-            response = response_or_exception
-            after = seconds_of(response.headers.get("Retry-After", ""))
-            if after is not None:
-                return max(0.1, min(after, 3600.0))
-            said = RATE_TEXT.search(words_of(response)) if response.content[:1] != b"[" else None
-            if said or response.status_code == 429:
-                hourly = bool(said and "hour" in said.group(0).lower())
-                base = RATE_WAIT_SECONDS["hour" if hourly else "minute"]
-                # The window frees little by little: short waits first cost nothing.
-                return min(base, 4.0 * 2.0**attempt_count) * random.uniform(0.8, 1.0)
-        return min(60.0, 0.25 * 2.0**attempt_count) * random.uniform(0.5, 1.5)
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds, from a tenth to an hour, that the server asks to be left alone; None if it does not say."""
+    after = seconds_of(response.headers.get("Retry-After", ""))
+    return None if after is None else max(0.1, min(after, 3600.0))

@@ -1,15 +1,18 @@
-"""60 requests a minute and 1,800 an hour, for each bot on its own [I].
+"""How a request leaves: within the budget of its bot, signed when it leaves, and never sent on to another host.
 
-The CDK's `HTTPAPIBudget` takes its policies from the manifest, where the bots are not known; so the same
-call-rate machinery is given one moving window per bot here. Every attempt counts, retries included, and all
-threads share the budget. A bot that has to wait does not hold up another.
+60 requests a minute and 1,800 an hour, for each bot on its own [I]. The CDK's `HTTPAPIBudget` takes its policies from
+the manifest, where the bots are not known; so the same call-rate machinery is given one moving window per bot here.
+Every attempt counts, retries included, and all threads share the budget. A bot that has to wait does not hold up
+another.
 """
 
 import logging
 import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import requests
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.streams.call_rate import (
     CallRateLimitHit,
@@ -18,7 +21,13 @@ from airbyte_cdk.sources.streams.call_rate import (
     MovingWindowCallRatePolicy,
     Rate,
 )
-from airbyte_cdk.sources.types import Config
+from airbyte_cdk.sources.streams.http import HttpClient
+from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from source_kore_llm_logs.api.network import without_a_file
+from source_kore_llm_logs.errors import Fault
 
 logger = logging.getLogger("airbyte")
 
@@ -27,6 +36,8 @@ PER_HOUR = 1800
 MARGIN = timedelta(milliseconds=400)
 """The server counts arrivals, we count departures: windows a little longer than its own absorb the jitter."""
 SAY_WAITS_FROM = timedelta(seconds=5)
+CONNECTIONS = 100
+"""Kept open to a host: as many as there can be workers."""
 
 
 def bot_policy(bot_id: str, per_minute: int, per_hour: int) -> MovingWindowCallRatePolicy:
@@ -66,12 +77,69 @@ def budget_of(config: Config) -> BotBudget:
     return BotBudget(policies=policies, status_codes_for_ratelimit_hit=[])
 
 
+class BotSession(requests.Session):
+    """Sends a request once its bot may be asked, with a token that is signed after that wait. Thread-safe.
+
+    No redirect is followed: `requests` would send the token along, because its header is not `Authorization`.
+    Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
+    """
+
+    def __init__(self, budget: BotBudget, authenticator: AuthBase):
+        super().__init__()
+        self._budget = budget
+        self.auth = self._sign = authenticator
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        self._budget.acquire_call(request)
+        self._sign(request)
+        try:
+            return super().send(request, **{**kwargs, "allow_redirects": False})
+        except requests.RequestException as fault:
+            fault.request = fault.request or request
+            raise
+        except OSError as error:
+            raise Fault(without_a_file(error)) from None
+
+
 class BotRequester(HttpRequester):
-    """The CDK's requester under a budget per bot. It leaves a page on the connection until there is room for it: who
+    """The CDK's requester with a session of our own. It leaves a page on the connection until there is room for it: who
     reads it is the error handler, which looks at every answer first (error_handler.py, backpressure.py).
     """
 
     def __post_init__(self, parameters: Any) -> None:
-        self.stream_response = True
-        self.api_budget = budget_of(self.config)
         super().__post_init__(parameters)
+        self._client = HttpClient(
+            name=self.name,
+            logger=self.logger,
+            error_handler=self.error_handler,
+            session=BotSession(budget_of(self.config), self.get_authenticator()),
+            backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
+            message_repository=self.message_repository,
+            request_timeout=(self.connect_timeout_in_seconds, self.read_timeout_in_seconds),
+        )
+
+    def send_request(
+        self,
+        stream_state: StreamState | None = None,
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+        path: str | None = None,
+        request_headers: Mapping[str, Any] | None = None,
+        request_params: Mapping[str, Any] | None = None,
+        request_body_data: Mapping[str, Any] | str | None = None,
+        request_body_json: Mapping[str, Any] | None = None,
+        log_formatter: Callable[[requests.Response], Any] | None = None,
+    ) -> requests.Response | None:
+        """The answer to `request_body_json` from the bot of the slice; nothing else is looked at.
+
+        Blocks until the answer's head has come, over waits and retries. Raises Fault. Thread-safe.
+        """
+        _, response = self._client.send_request(
+            http_method=self.get_method().value,
+            url=self.get_url(stream_slice=stream_slice),
+            json=request_body_json,
+            request_kwargs={"stream": True},
+        )
+        return response

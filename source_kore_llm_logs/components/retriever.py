@@ -34,7 +34,7 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY
-from source_kore_llm_logs.components.error_handler import rows_of
+from source_kore_llm_logs.components.error_handler import is_check, rows_of
 from source_kore_llm_logs.errors import Fault, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import FULL, NARROW, Span, around_a_call, moment
@@ -127,6 +127,7 @@ class WindowRetriever(Retriever):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._server = Server(self.config.get("page_size"))
+        self._is_check = is_check()
         self._redact = self.config.get("payload_content") == "redacted"
         self._report = current_report()
         self._undated = EmittedIds()
@@ -154,7 +155,7 @@ class WindowRetriever(Retriever):
         start, end = stream_slice.cursor_slice["start_time"], stream_slice.cursor_slice["end_time"]
         window = Window(bot_id, moment(start), moment(end) + MILLISECOND)
         count = WindowCount()
-        if self.config.get("__checking"):
+        if self._is_check:
             self._fetch(window, 0, stream_slice, at_most=1)
             return
         with self._lock:

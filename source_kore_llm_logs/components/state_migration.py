@@ -1,15 +1,49 @@
-"""A new bot starts at `start_date`.
+"""Where each bot goes on: its own cursor and no other bot's, as an exact instant that has passed.
 
 The CDK's per-partition state also carries a cursor for all partitions together, from which a bot without a
-state of its own would start: everything before it would be missing, without a word.
+state of its own would start: everything before it would be missing, without a word. And it takes a cursor with an
+offset for UTC, and waits in silence for one that lies ahead.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, NoReturn
 
+from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog, SyncMode
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.types import Config
+
+from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
+from source_kore_llm_logs.errors import Fault, named
+from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.runtime.sync_report import is_sync
+
+logger = logging.getLogger("airbyte")
+
+RETENTION = timedelta(days=365)
+"""How long Kore.ai keeps the logs of LLM calls [D]; that they are what this API shows is [I]."""
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def state_to_resume(
+    state: list[AirbyteStateMessage] | None, catalog: ConfiguredAirbyteCatalog | None
+) -> list[AirbyteStateMessage] | None:
+    """The state without that of streams which are read in full: the CDK would resume from it all the same."""
+    if not state or catalog is None:
+        return state
+    in_full = {stream.stream.name for stream in catalog.streams if stream.sync_mode is SyncMode.full_refresh}
+    return [message for message in state if not (message.stream and message.stream.stream_descriptor.name in in_full)]
+
+
+def refuse(what: str) -> NoReturn:
+    """Raises the Fault of a state that no sync has written."""
+    raise Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
+
+
+def _end_date(cursor: Any) -> Any:
+    return cursor.get("end_date") if isinstance(cursor, dict) else None
 
 
 @dataclass
@@ -18,28 +52,73 @@ class StateOfEachBot(StateMigration):
 
     - `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}], …}`: the global keys are dropped;
     - `{"end_date": …}`: the cursor of every configured bot.
+
+    Raises Fault for what is no state. Says in one line of a sync's log where it goes back further than Kore.ai keeps
+    its logs.
     """
 
     config: Config
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        return bool(stream_state) and (
-            "states" not in stream_state
-            or not {"state", "lookback_window", "parent_state"}.isdisjoint(stream_state)
-            or bool(stream_state.get("use_global_cursor"))
-        )
+        return True
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
+        now = datetime.now(timezone.utc)
+        reached, ahead = dict[str, datetime](), list[str]()
+        for bot, value in self._cursors(stream_state):
+            try:
+                cursor = moment_of(trimmed(value) if isinstance(value, str) else "")
+            except ValueError:
+                if bot not in self.config["bot_ids"]:
+                    continue
+                refuse(f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z")
+            if cursor > now:
+                ahead += [bot] * (bot in self.config["bot_ids"])
+                cursor = now - SETTLING_DELAY
+            reached[bot] = max(cursor, EPOCH)  # The lookback is subtracted from it.
+        if ahead:
+            logger.warning(
+                "The state of bots %s ends in the future: the clock was or is wrong. They are read from now minus "
+                "the lookback on; if rows are missing, clear the state.",
+                ", ".join(ahead),
+            )
+        if is_sync():
+            self._tell_of_retention([reached.get(bot) for bot in self.config["bot_ids"]])
+        if not reached:
+            return {}
         states = [
-            {"partition": {"bot_id": state["partition"]["bot_id"]}, "cursor": state["cursor"]}
-            for state in stream_state.get("states") or []
-            if (state.get("partition") or {}).get("bot_id") and (state.get("cursor") or {}).get("end_date")
+            {"partition": {"bot_id": bot}, "cursor": {"end_date": iso_ms(cursor)}} for bot, cursor in reached.items()
         ]
-        if not states:
-            reached = stream_state.get("end_date")
-            if reached is None and not stream_state.get("states") and stream_state.get("use_global_cursor"):
-                reached = (stream_state.get("state") or {}).get("end_date")
-            if reached is None:
-                return {}
-            states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": reached}} for bot in self.config["bot_ids"]]
         return {"use_global_cursor": False, "states": states}
+
+    def _cursors(self, stream_state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Each bot and its cursor as it was written."""
+        states = stream_state.get("states") or []
+        if not isinstance(states, list):
+            refuse("has no list under `states`")
+        for state in states:
+            partition = state.get("partition") if isinstance(state, dict) else None
+            bot = partition.get("bot_id") if isinstance(partition, dict) else None
+            if not isinstance(bot, str) or not bot:
+                refuse("has an entry without a `bot_id`")
+            yield bot, _end_date(state.get("cursor"))
+        if states:
+            return
+        reached = stream_state.get("end_date")
+        if reached is None and stream_state.get("use_global_cursor") and stream_state.get("state"):
+            reached = _end_date(stream_state["state"]) or ""
+        if reached is not None:
+            for bot in self.config["bot_ids"]:
+                yield bot, reached
+
+    def _tell_of_retention(self, reached: Sequence[datetime | None]) -> None:
+        start = moment_of(self.config["start_date"])
+        earliest = min(max(cursor, start) if cursor else start for cursor in reached)
+        if datetime.now(timezone.utc) - earliest > RETENTION:
+            logger.warning(
+                "Calls since %s are asked for. Kore.ai's documentation says that it keeps the logs of LLM calls for %d "
+                "days: what is older may be gone. %s need not be earlier than that.",
+                f"{earliest:%Y-%m-%d}",
+                RETENTION.days,
+                named("start_date"),
+            )

@@ -79,3 +79,8 @@ def sync_report() -> Iterator[SyncReport]:
 def current_report() -> SyncReport:
     """Outside a sync, one that nobody reads, and that holds nothing back."""
     return _current.get() or SyncReport(Flow(most_bytes=float("inf")))
+
+
+def is_sync() -> bool:
+    """Whether this is inside `sync_report()`, and not in `check` or `discover`."""
+    return _current.get() is not None

@@ -1,0 +1,67 @@
+"""A server that gives the answers it is told, one a request, and keeps what it was asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import TracebackType
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. Its length is announced, and the connection stays open."""
+
+    status: int = 200
+    body: bytes = b"[]"
+    headers: dict[str, str] = field(default_factory=dict)
+    clock_ahead: float = 0.0
+    """Seconds, of the server's `Date`."""
+
+
+class ScriptedServer:
+    """Answers with `script`, then with `[]` for ever. `asked` holds method, path and headers of each request."""
+
+    def __init__(self, script: Iterable[Answer] = ()):
+        script = iter(script)
+        self.asked = asked = list[tuple[str, str, dict[str, str]]]()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked.append((self.command, self.path, dict(self.headers.items())))
+                given = next(script, Answer())
+                self.send_response_only(given.status)
+                own = {
+                    "Date": self.date_time_string(time.time() + given.clock_ahead),
+                    "Content-Length": str(len(given.body)),
+                }
+                for name, value in {**own, **given.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(given.body)
+
+            do_POST = do_GET = do_CONNECT = answer
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> ScriptedServer:
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()

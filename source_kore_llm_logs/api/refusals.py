@@ -1,0 +1,118 @@
+"""What a person reads when Kore.ai refuses: one sentence that says what to do."""
+
+import re
+import time
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from source_kore_llm_logs.api.vendor_words import Refusal
+from source_kore_llm_logs.errors import named
+
+ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
+CLOCKS_AGREE = 60.0
+"""Seconds. `Date` is cut to the second, and an answer takes time."""
+
+
+def clock_ahead(response: requests.Response) -> float | None:
+    """By how many seconds the clock of this machine is ahead of the answer's `Date`; None if it has none."""
+    try:
+        date = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return time.time() - (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def seconds_of(retry_after: str) -> float | None:
+    """Seconds from now: the header `Retry-After` holds them, or a date (RFC 9110)."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+
+
+def _duration(seconds: float) -> str:
+    if abs(seconds) < 120:
+        return f"{abs(seconds):.0f} s"
+    hours, minutes = divmod(round(abs(seconds) / 60), 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2])
+
+
+def _about_the_clock(ahead: float | None) -> str:
+    if ahead is None:
+        return "Compare the clock of this machine with the right time"
+    if abs(ahead) <= CLOCKS_AGREE:
+        return (
+            f"The clock of this machine and that of Kore.ai differ by only {_duration(ahead)}; compare both with the "
+            "right time, and see whether the app limits how long a token may live"
+        )
+    direction = "ahead of" if ahead > 0 else "behind"
+    return f"The clock of this machine is {_duration(ahead)} {direction} that of Kore.ai: set it right"
+
+
+def sign_in_refused(bot: str, response: requests.Response, words: str, kind: Refusal | None) -> str:
+    """The sentence for a token that is not taken, in the five cases that only the words tell apart."""
+    ahead = clock_ahead(response)
+    if kind is Refusal.TOKEN_TIMES:
+        what = f"the token was rejected because of its times. {_about_the_clock(ahead)}"
+    elif kind is Refusal.SCOPE or (response.status_code == 403 and kind is None):
+        what = (
+            "the app lacks the scope. In Kore.ai give it 'Fetch Gen AI and LLM Usage Logs' (bot app) or "
+            "'Gen AI and LLM Usage Logs' (admin console app), and publish the app"
+        )
+    elif kind is Refusal.TOKEN:
+        what = (
+            f"the token was rejected as malformed. Check {named('jwt_algorithm')}, which must be the one chosen in "
+            f"the app, {named('client_id')} and {named('client_secret')}"
+        )
+    else:
+        what = (
+            f"wrong credentials or a wrong bot id. Check {named('client_id')} and {named('client_secret')} (the "
+            f"app's page in Kore.ai), {named('bot_ids')} (General Settings of the bot), and that the app serves this "
+            "bot"
+        )
+    if kind is not Refusal.TOKEN_TIMES and ahead is not None and abs(ahead) > 2 * CLOCKS_AGREE:
+        what += f". {_about_the_clock(ahead)}"
+    return f"Bot {bot}: {what}. The API said: {words or 'nothing'} ({response.status_code})."
+
+
+def redirected(response: requests.Response) -> str:
+    """The sentence for an answer that sends the request elsewhere. It is not followed: the token would go along."""
+    host = urlsplit(str(response.request.url)).netloc
+    location = urljoin(str(response.request.url), response.headers.get("Location", ""))
+    target = urlsplit(location).netloc.rsplit("@", 1)[-1]
+    if target in ("", host):
+        return (
+            f"{host} sends the request on to another page of its own (status {response.status_code}), as a page for "
+            f"people does that asks to sign in. Check {named('host')}: it must be the address of the platform itself."
+        )
+    return (
+        f"{host} sends the request on to {target} (status {response.status_code}), which the connector does not "
+        f"follow. If {target} is your Kore.ai platform, enter it as {named('host')}."
+    )
+
+
+def not_rows(response: requests.Response, words: str) -> str:
+    """What came in the place of rows, after "the API answered with"."""
+    start = response.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if words:
+        return f"an error instead of rows: {words}"
+    if not start:
+        return "an empty body instead of rows"
+    if start == b"<":
+        return f"an HTML page instead of rows. Check {named('host')}: it must be the address of the platform itself"
+    return f"something that is not a JSON array of rows. Check {named('host')}"
+
+
+def looks_encrypted(response: requests.Response) -> bool:
+    """Whether a body that is not rows holds something, and no error: an object, or one long text without blanks."""
+    content = response.content.strip(b"\xef\xbb\xbf \t\r\n\"'")
+    if content.startswith(b"{"):
+        return content.rstrip(b" }\t\r\n") != b"{" and not ENVELOPE.match(content)
+    return len(content) >= 40 and not content.startswith((b"<", b"[")) and not any(byte <= 32 for byte in content)

@@ -1,0 +1,87 @@
+"""The vendor's own words in an answer, and what kind of refusal they are.
+
+Kore.ai answers 401 for five different things and tells them apart only in the text [D, I]; a limit may be refused under
+any status, in JSON or as plain text [D, I]. Nothing that may be a payload is ever taken for words.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+
+import orjson
+import requests
+
+LONGEST_ENVELOPE = 100_000
+LONGEST_TEXT = 300
+"""Bytes. No sentence of the vendor's is longer; a body of plain text that is longer is something else."""
+LONGEST_WORDS = 500
+TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
+"""A JWT, which a server may repeat in its refusal."""
+
+
+class Refusal(Enum):
+    """What the words are about."""
+
+    RATE_LIMIT = auto()
+    REPLAY = auto()
+    """This token was seen before: a fresh one mends it [D]."""
+    TOKEN_TIMES = auto()
+    """The token is too long-lived, has expired, or is not valid yet: one of the clocks is wrong."""
+    SCOPE = auto()
+    TOKEN = auto()
+    CREDENTIALS = auto()
+    ARGUMENTS = auto()
+
+
+KINDS = {
+    Refusal.RATE_LIMIT: re.compile(r"rate.?limit|too many requests", re.I),
+    Refusal.REPLAY: re.compile(r"\breplay", re.I),
+    Refusal.TOKEN_TIMES: re.compile(r"\bexp\b|\bexpir|\biat\b|\bnbf\b|not yet valid|not active|in the future", re.I),
+    Refusal.SCOPE: re.compile(r"\bscope|\bpermission", re.I),
+    Refusal.TOKEN: re.compile(r"\bjwt\b|\btoken\b", re.I),
+    Refusal.CREDENTIALS: re.compile(r"\bcredential|\bunauthori[sz]ed|\bauthenticat|\bauthori[sz]ation", re.I),
+    Refusal.ARGUMENTS: re.compile(r"\bvalidation|\binvalid arg|\bbad request", re.I),
+}
+"""In the order in which they are looked for: "error verifying the jwt: possibly a replay" is a replay."""
+
+
+def kind_of(words: str) -> Refusal | None:
+    """What the vendor's words are about, if that can be told."""
+    return next((kind for kind, pattern in KINDS.items() if pattern.search(words)), None)
+
+
+def words_of(response: requests.Response) -> str:
+    """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text.
+
+    "" where there are none. Of an answer with status 200, which may be encrypted or hold what users wrote, plain text
+    counts only if it is one of the refusals that are known, and a bare message only if it is a sentence. Tokens are
+    left out.
+    """
+    content = response.content
+    is_short, is_200 = len(content) <= LONGEST_TEXT, response.status_code == 200
+    try:
+        body = orjson.loads(content[:LONGEST_ENVELOPE])
+    except orjson.JSONDecodeError:
+        is_markup = re.match(rb"\s*[<\[{]", content) is not None
+        body = None if is_markup else content[:LONGEST_ENVELOPE].decode("utf-8", "replace")
+    if isinstance(body, str):
+        is_known = not is_200 or (" " in body.strip() and kind_of(body) is not None)
+        words = body if is_short and is_known else ""
+    elif isinstance(body, dict):
+        words = "; ".join(_texts(body.get("errors") or body.get("error")))
+        said = next(_texts(body), "")
+        words = words or (said if not is_200 or " " in said.strip() else "")
+    else:
+        words = "; ".join(_texts(body)) if not is_200 else ""
+    return TOKEN.sub("(a token)", " ".join(words.split()))[:LONGEST_WORDS]
+
+
+def _texts(errors: object) -> Iterator[str]:
+    """The messages of an envelope's `errors`: a list of objects or of texts, or one of them."""
+    for error in errors if isinstance(errors, list) else [errors]:
+        if isinstance(error, str):
+            yield error
+        elif isinstance(error, dict):
+            found = next((error[key] for key in ("msg", "message", "error") if isinstance(error.get(key), str)), "")
+            if found:
+                yield found
