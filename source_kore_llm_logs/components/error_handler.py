@@ -119,7 +119,7 @@ class KoreErrorHandler(ErrorHandler):
         self.backoff_strategies = [KoreBackoff()]
         self._tries: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
         self._lock = Lock()
-        self._flow = current_report().flow
+        self._backpressure = current_report().backpressure
         self._max_tries = 2 if self.config.get("__checking") else MAX_TRIES
 
     @property
@@ -135,7 +135,7 @@ class KoreErrorHandler(ErrorHandler):
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
             return self._interpret_fault(response)
-        self._flow.begins(int(response.headers.get("Content-Length") or 0))
+        self._backpressure.count(response)
         try:
             response.content  # noqa: B018 (reads the answer)
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
@@ -145,7 +145,7 @@ class KoreErrorHandler(ErrorHandler):
         else:
             resolution = self._interpret(response)
         if resolution is not SUCCESS:
-            self._flow.ends()  # Whoever waits to ask again keeps no room.
+            self._backpressure.release()  # Whoever waits to ask again keeps no room.
         return resolution
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
