@@ -21,7 +21,6 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.runtime import log_filter, signals
 from source_kore_llm_logs.runtime.documents import Documents, read_documents
 from source_kore_llm_logs.runtime.memory import give_back_what_is_freed
@@ -104,7 +103,7 @@ def _told(fault: AirbyteTracedException, command: str) -> AirbyteMessage:
         status = AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(fault.message or ""))
         return AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
     message = fault.as_sanitized_airbyte_message()
-    if isinstance(fault, Fault) and message.trace and message.trace.error:
+    if message.trace and message.trace.error:
         message.trace.error.stack_trace = None
     return message
 

@@ -48,7 +48,10 @@ def base_url(host: Any) -> str:
     text = host.strip()
     if "://" not in text:
         text = f"https://{text}"
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # Brackets that hold no IPv6 address.
+        refuse("host", "must be a host name and nothing else, for example platform.kore.ai")
     name, path = parts.hostname or "", parts.path.rstrip("/")
     try:
         port = parts.port

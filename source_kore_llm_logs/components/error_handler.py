@@ -153,7 +153,7 @@ class KoreErrorHandler(ErrorHandler):
         if status == 200 and response.content.lstrip()[:1] == b"[":
             try:
                 rows_of(response)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
             return SUCCESS
         words = words_of(response)
@@ -220,6 +220,8 @@ class KoreErrorHandler(ErrorHandler):
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
+        if request is None:
+            raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check `host`.")
         bot, host = bot_of(request), urlsplit(str(getattr(request, "url", ""))).netloc
         if isinstance(fault, requests.exceptions.SSLError):
             raise Fault(

@@ -6,10 +6,18 @@ state of its own would start: everything before it would be missing, without a w
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.types import Config
+
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.records.timestamps import instant
+
+
+def refuse(what: str) -> NoReturn:
+    """Raises the Fault of a state that no sync has written."""
+    raise Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
 
 
 @dataclass
@@ -23,23 +31,31 @@ class StateOfEachBot(StateMigration):
     config: Config
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        return bool(stream_state) and (
-            "states" not in stream_state
-            or not {"state", "lookback_window", "parent_state"}.isdisjoint(stream_state)
-            or bool(stream_state.get("use_global_cursor"))
-        )
+        return bool(stream_state)
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
-        states = [
-            {"partition": {"bot_id": state["partition"]["bot_id"]}, "cursor": state["cursor"]}
-            for state in stream_state.get("states") or []
-            if (state.get("partition") or {}).get("bot_id") and (state.get("cursor") or {}).get("end_date")
-        ]
-        if not states:
-            reached = stream_state.get("end_date")
-            if reached is None and not stream_state.get("states") and stream_state.get("use_global_cursor"):
-                reached = (stream_state.get("state") or {}).get("end_date")
-            if reached is None:
-                return {}
+        """Raises Fault (config error) for anything else."""
+        states = stream_state.get("states") or []
+        if not isinstance(states, list):
+            refuse("has no list under `states`")
+        reached = stream_state.get("end_date")
+        if reached is None and not states and stream_state.get("use_global_cursor"):
+            reached = self._end_date("all bots", stream_state.get("state") or {})
+        if not states and reached is not None:
             states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": reached}} for bot in self.config["bot_ids"]]
-        return {"use_global_cursor": False, "states": states}
+        return {"use_global_cursor": False, "states": [self._own(state) for state in states]} if states else {}
+
+    def _own(self, state: Any) -> Mapping[str, Any]:
+        partition = state.get("partition") if isinstance(state, dict) else None
+        bot_id = partition.get("bot_id") if isinstance(partition, dict) else None
+        if not isinstance(bot_id, str) or not bot_id:
+            refuse("has an entry without a `bot_id`")
+        end_date = self._end_date(f"bot {bot_id}", state.get("cursor"))
+        return {"partition": {"bot_id": bot_id}, "cursor": {"end_date": end_date}}
+
+    @staticmethod
+    def _end_date(whose: str, cursor: Any) -> str:
+        end_date = instant(cursor.get("end_date")) if isinstance(cursor, dict) else None
+        if not isinstance(end_date, str):
+            refuse(f"of {whose} has no `end_date` that is a date")
+        return end_date

@@ -43,11 +43,8 @@ def read_documents(arguments: Namespace) -> Documents:
     """
     named = {name: getattr(arguments, name, None) for name in ("config", "catalog", "state")}
     read = {name: read_json(name, path) for name, path in named.items() if path is not None}
-    config = read.get("config", {})
-    if not isinstance(config, dict):
-        raise Fault("The file given by --config must hold a JSON object.")
     return Documents(
-        config if "config" in read else None,
+        _config(read["config"]) if "config" in read else None,
         _catalog(read["catalog"]) if "catalog" in read else None,
         _state(read["state"]) if "state" in read else None,
     )
@@ -80,6 +77,13 @@ def read_json(name: str, path: str) -> Any:
     except (ValueError, RecursionError):  # A number of thousands of digits, thousands of brackets.
         raise Fault(f"{file} is not JSON that can be read: it holds too long a number or too many levels.") from None
     return document
+
+
+def _config(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict) or not document:
+        raise Fault("The file given by --config must hold a JSON object with the fields of the configuration.")
+    # With two underscores begin the options by which the CDK and its tools inject code and manifests.
+    return {name: value for name, value in document.items() if not name.startswith("__")}
 
 
 def _catalog(document: Any) -> ConfiguredAirbyteCatalog:

@@ -37,7 +37,7 @@ class Stdout:
     def replace(self) -> None:
         """Makes it what `print` writes to, and the CDK's PRINT_BUFFER, into which the log goes while it is imported."""
         sys.stdout = cast(TextIO, self)
-        sys.__stdout__ = self  # type: ignore[assignment]
+        sys.__stdout__ = self  # type: ignore[assignment, misc]
 
     def write_line(self, line: str) -> None:
         """One protocol message. Records may wait for more of them; anything else is seen at once, and all before it."""
