@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import Any, NoReturn
 
 import orjson
@@ -29,6 +29,9 @@ from source_kore_llm_logs.runtime.unforeseen import unforeseen
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
 logger = init_logger("airbyte")
+
+USAGE = 2
+"""The status after a wrong command line, as the parser has it."""
 
 
 class SourceOfDocuments(SourceKoreLlmLogs):
@@ -75,8 +78,9 @@ def _run(arguments: list[str], stdout: Stdout) -> int:
     """The exit status. Raises SystemExit for a wrong command line."""
     parsed = AirbyteEntrypoint.parse_args(arguments)
     if not parsed.command:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), suppress(SystemExit):
             AirbyteEntrypoint.parse_args(["--help"])
+        return USAGE
     failed = False
     try:
         documents = read_documents(parsed)

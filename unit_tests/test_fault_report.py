@@ -7,9 +7,12 @@ from airbyte_cdk.models import (
     AirbyteErrorTraceMessage,
     AirbyteLogMessage,
     AirbyteMessage,
+    AirbyteStreamStatus,
+    AirbyteStreamStatusTraceMessage,
     AirbyteTraceMessage,
     FailureType,
     Level,
+    StreamDescriptor,
     TraceType,
     Type,
 )
@@ -79,6 +82,17 @@ def test_what_ends_the_read_besides_is_told_too() -> None:
     with pytest.raises(Fault, match="KeyError") as raised:
         list(faults_at_the_end(broken()))
     assert "what a user wrote" not in str(raised.value)
+
+
+def test_nothing_of_the_stream_follows_its_final_status() -> None:
+    status = AirbyteStreamStatusTraceMessage(StreamDescriptor(name="s"), AirbyteStreamStatus.INCOMPLETE)
+    ended = AirbyteMessage(
+        type=Type.TRACE, trace=AirbyteTraceMessage(TraceType.STREAM_STATUS, emitted_at=0.0, stream_status=status)
+    )
+    messages = faults_at_the_end([trace("Bot a: down."), ended, LINE])
+    assert [next(messages), next(messages)] == [LINE, ended]
+    with pytest.raises(Fault, match="down"):
+        next(messages)
 
 
 def test_the_general_remark_of_the_cdk_says_what_it_was() -> None:

@@ -7,7 +7,7 @@ the records of the others. The log has each fault at the moment when it happens,
 import re
 from collections.abc import Iterable, Iterator
 
-from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, FailureType, TraceType, Type
+from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType, TraceType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.errors import Fault
@@ -16,6 +16,7 @@ from source_kore_llm_logs.runtime.unforeseen import unforeseen, unforeseen_in_tr
 OF_A_BOT = re.compile(r"Bot (?P<bot>[A-Za-z0-9][A-Za-z0-9._-]*): (?P<sentence>.+)", re.DOTALL)
 GENERAL_REMARKS = ("An unexpected error occurred in stream", "Something went wrong in the connector")
 """How the CDK's message begins where it knows no more than an exception."""
+FINAL = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
 GRAVEST_FIRST = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
 
 
@@ -36,16 +37,21 @@ def grouped(messages: Iterable[str]) -> str:
 
 
 def faults_at_the_end(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-    """The messages of a read without its ERROR traces.
+    """The messages of a read without its ERROR traces; the stream's final status is the last of them.
 
-    Raises one Fault with all that went wrong, after the last message, if anything did.
+    Raises one Fault with all that went wrong, after the last message, if anything did. (The CDK sends the last STATE
+    behind the final status, after which the protocol expects nothing more of the stream.)
     """
     faults: list[Fault] = []
+    final: list[AirbyteMessage] = []
+    cause: Exception | None = None
     try:
         for message in messages:
-            error = message.trace.error if message.type is Type.TRACE and message.trace else None
-            if message.trace and message.trace.type is TraceType.ERROR and error is not None:
-                faults.append(_fault(error))
+            trace = message.trace
+            if trace and trace.type is TraceType.ERROR and trace.error:
+                faults.append(_fault(trace.error))
+            elif trace and trace.stream_status and trace.stream_status.status in FINAL:
+                final.append(message)
             else:
                 yield message
     except AirbyteTracedException as error:
@@ -54,9 +60,10 @@ def faults_at_the_end(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMes
             faults.append(error if isinstance(error, Fault) else Fault(str(error), error.failure_type))
     except Exception as error:
         faults.append(unforeseen(error))
-        raise together(faults) from error
+        cause = error
+    yield from final
     if faults:
-        raise together(faults) from None
+        raise together(faults) from cause
 
 
 def together(faults: list[Fault]) -> Fault:
