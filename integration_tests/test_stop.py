@@ -87,10 +87,13 @@ def wait_until_full(pipe: IO[bytes]) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_read_that_nobody_reads_ends_too(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_read_that_nobody_reads_ends_too_and_leaves_no_config_behind(tmp_path: Path, number: signal.Signals) -> None:
     with even_emulator(rows=12_000, bots=2, payload_bytes=500) as config:
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
-        with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(line, stdout=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None
             wait_until_full(process.stdout)
             process.send_signal(number)
@@ -98,6 +101,7 @@ def test_a_read_that_nobody_reads_ends_too(tmp_path: Path, number: signal.Signal
                 assert process.wait(timeout=10) == -number
             finally:
                 process.kill()
+        assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
 def importing(line: list[str]) -> subprocess.Popen[str]:
