@@ -22,9 +22,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.components.error_handler import checking
 from source_kore_llm_logs.components.state_migration import state_to_resume
-from source_kore_llm_logs.errors import HostUnreachable
+from source_kore_llm_logs.errors import Fault, HostUnreachable
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime.log_filter import each_fault_once
+from source_kore_llm_logs.runtime.fault_report import faults_at_the_end
 from source_kore_llm_logs.runtime.scheduling import BotsInTurn
 from source_kore_llm_logs.runtime.sync_report import sync_report
 
@@ -98,11 +98,23 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         if self._bare:
             yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
             return
+        self._refuse_unknown_streams(catalog)
         with sync_report() as report:
+            messages = faults_at_the_end(super().read(logger, config, catalog, state))
             try:
-                yield from report.flow.printing(each_fault_once(super().read(logger, config, catalog, state)))
+                yield from report.backpressure.printing(messages)
             finally:
                 report.summary()
+
+    def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
+        """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
+        known = {stream["name"] for stream in self.resolved_manifest["streams"]}
+        for chosen in catalog.streams:
+            if chosen.stream.name not in known:
+                raise Fault(
+                    f"The catalog names the stream `{chosen.stream.name}`, which this connector does not have. It has "
+                    f"`{', '.join(known)}`: refresh the schema of the connection and choose that."
+                )
 
 
 def _check(window: Partition) -> None:

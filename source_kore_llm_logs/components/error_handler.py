@@ -112,7 +112,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         self.backoff_strategies = [self]
         self._attempts: WeakKeyDictionary[Any, Attempts] = WeakKeyDictionary()
         self._lock = Lock()
-        self._flow = current_report().flow
+        self._backpressure = current_report().backpressure
         self._is_check = is_check()
         self._max_tries = MAX_TRIES_OF_A_CHECK if self._is_check else MAX_TRIES
 
@@ -135,7 +135,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
             return self._interpret_fault(response)
-        self._flow.begins(int(response.headers.get("Content-Length") or 0))
+        self._backpressure.count(response)
         try:
             response.content  # noqa: B018 (reads the answer)
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
@@ -145,7 +145,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         else:
             resolution = self._interpret(response)
         if resolution is not SUCCESS:
-            self._flow.ends()  # Whoever waits to ask again keeps no room.
+            self._backpressure.release()  # Whoever waits to ask again keeps no room.
         return resolution
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:

@@ -34,7 +34,7 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY
-from source_kore_llm_logs.components.error_handler import is_check, rows_of
+from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.errors import Fault, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import FULL, NARROW, Span, around_a_call, moment
@@ -127,7 +127,6 @@ class WindowRetriever(Retriever):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._server = Server(self.config.get("page_size"))
-        self._is_check = is_check()
         self._redact = self.config.get("payload_content") == "redacted"
         self._report = current_report()
         self._undated = EmittedIds()
@@ -155,7 +154,7 @@ class WindowRetriever(Retriever):
         start, end = stream_slice.cursor_slice["start_time"], stream_slice.cursor_slice["end_time"]
         window = Window(bot_id, moment(start), moment(end) + MILLISECOND)
         count = WindowCount()
-        if self._is_check:
+        if self.config.get("__checking"):
             self._fetch(window, 0, stream_slice, at_most=1)
             return
         with self._lock:
@@ -170,7 +169,7 @@ class WindowRetriever(Retriever):
                 self._failed_bots.setdefault(bot_id, fault)
             raise
         finally:
-            self._report.flow.ends()
+            self._report.backpressure.release()
         self._report.window(bot_id, start, end, count)
         complete_until = min(end, self._complete_until.get(bot_id, end))
         if self.cursor is not None and complete_until > start:
@@ -179,7 +178,7 @@ class WindowRetriever(Retriever):
 
     def _read(
         self, window: Window, emitted: IdSet, count: WindowCount, stream_slice: StreamSlice
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[StreamData]:
         """The window's own records but those of `emitted`, to which it adds."""
         known = IdSet()
         twins: Counter[str] = Counter()
@@ -190,7 +189,6 @@ class WindowRetriever(Retriever):
             try:
                 for records in self._pages(window, count, stream_slice, number):
                     received += len(records)
-                    kept = count.kept
                     ids = {record["id"] for record in records}
                     for record_id in ids:
                         known.add(record_id)
@@ -204,7 +202,7 @@ class WindowRetriever(Retriever):
                         fresh += 1
                         count.kept += 1
                         yield record
-                    self._report.flow.kept(count.kept - kept)
+                    yield self._report.backpressure.handed_on()
             except NarrowerSpan:
                 known, twins = IdSet(), Counter()
                 continue
@@ -291,7 +289,7 @@ class WindowRetriever(Retriever):
         """
         if self._server.proved or (not window.is_part and window.end >= self._sync_end):
             return self._fetch(window, 0, stream_slice, at_most=at_most)
-        self._report.flow.ends()  # Whoever waits for a turn keeps no room from whose turn it is.
+        self._report.backpressure.release()  # Whoever waits for a turn keeps no room from whose turn it is.
         with self._first_pages[window.bot_id]:
             page = self._fetch(window, 0, stream_slice, at_most=at_most)
             self._prove_bounds(page, stream_slice)
@@ -305,7 +303,7 @@ class WindowRetriever(Retriever):
     def _prove_bounds(self, page: Page, stream_slice: StreamSlice) -> bool:
         """Whether narrow padding is enough for this server; asks it once a sync, if the page shows a fit call."""
         kind = page.span.form.dates
-        self._report.flow.ends()
+        self._report.backpressure.release()
         with self._proving:
             if kind not in self._server.proved:
                 around = around_a_call(page.records)
@@ -383,7 +381,7 @@ class WindowRetriever(Retriever):
 
     def _send(self, body: Mapping[str, Any], stream_slice: StreamSlice) -> tuple[list[dict[str, Any]], int]:
         """The records of one request, and the bytes of its answer."""
-        self._report.flow.ends()
+        self._report.backpressure.wait()
         response = self.requester.send_request(
             stream_slice=stream_slice, request_body_json={**self._fixed_body, **body}
         )
@@ -391,5 +389,4 @@ class WindowRetriever(Retriever):
         bot_id = stream_slice.partition["bot_id"]
         rows, size = rows_of(response), len(response.content)
         del response  # Its bytes take as much memory as the rows.
-        self._report.flow.received(len(rows), size)
-        return [to_record(bot_id, row, self._redact, self._report.repairs) for row in rows], size
+        return [to_record(bot_id, row, self._redact) for row in rows], size

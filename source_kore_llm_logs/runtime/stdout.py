@@ -1,44 +1,84 @@
-"""Protocol messages on stdout, in whole lines and few writes.
+"""Standard output: protocol messages in whole lines and few writes, from any thread.
 
-The log's lines come through the CDK's PRINT_BUFFER, which keeps a tenth of a second of text, up to four bytes a
-character. Records are too many for that: they go to the same stream as bytes, under the same lock.
+Everything goes through one buffer, so that the order of lines is the order of calls: the messages of the command, the
+log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to four bytes
+a character and ends in a stack trace when nobody reads.
 """
 
+import os
+import select
 import sys
-from typing import BinaryIO, cast
+from contextlib import suppress
+from threading import Lock, local
+from typing import NoReturn, TextIO, cast
 
-from airbyte_cdk.logger import PRINT_BUFFER
+from source_kore_llm_logs.runtime import signals
 
-RECORD = '{"type":"RECORD"'
+RECORD = b'{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
 """Each write lets another thread take over; more of them cost more than the writing."""
 
 
 class Stdout:
-    """At the end of a `with` nothing is left unwritten."""
+    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read.
+
+    When the output cannot be written (its reader has gone, the disk is full), the process ends with status 1 and one
+    line on stderr: nothing that is still read could arrive.
+    """
 
     def __init__(self) -> None:
+        self._descriptor = 1
+        self._lock = Lock()
         self._pending = bytearray()
+        self._unfinished = local()
+        if sys.__stdout__ is None:
+            _give_up("it is closed")
 
-    def __enter__(self) -> "Stdout":
-        return self
+    def replace(self) -> None:
+        """Makes it what `print` writes to, and the CDK's PRINT_BUFFER, into which the log goes while it is imported."""
+        sys.stdout = cast(TextIO, self)
+        sys.__stdout__ = self  # type: ignore[assignment, misc]
 
-    def __exit__(self, *_: object) -> None:
-        self.flush()
-
-    def write(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """One protocol message. Records may wait for more of them; anything else is seen at once, and all before it."""
-        with PRINT_BUFFER.lock:
-            self._pending += f"{line}\n".encode()
-            if len(self._pending) >= BYTES_A_WRITE or not line.startswith(RECORD):
-                self.flush()
+        self._add(f"{line}\n".encode())
+
+    def write(self, text: str) -> int:
+        """Part of a line, or lines: what a thread writes is kept until it has ended the line."""
+        lines, end, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
+        self._unfinished.text = rest
+        if end:
+            self._add(f"{lines}\n".encode(errors="backslashreplace"))
+        return len(text)
 
     def flush(self) -> None:
-        assert sys.__stdout__ is not None
-        stream = cast(BinaryIO, sys.__stdout__.buffer)
-        with PRINT_BUFFER.lock:
-            data = bytes(self._pending)
-            self._pending.clear()
-            while data:  # An unbuffered stream may take a part.
-                data = data[stream.write(data) :]
-            PRINT_BUFFER.flush()
+        with self._lock:
+            self._write()
+
+    def finish(self) -> None:
+        """Flushes, and lets no thread write any more: one that tries blocks until the process ends."""
+        self._lock.acquire()
+        self._write()
+
+    def _add(self, data: bytes) -> None:
+        with self._lock:
+            self._pending += data
+            if len(self._pending) >= BYTES_A_WRITE or not data.startswith(RECORD):
+                self._write()
+
+    def _write(self) -> None:
+        while self._pending:
+            try:
+                del self._pending[: os.write(self._descriptor, self._pending)]
+            except BlockingIOError:  # The parent process made it non-blocking.
+                select.select([], [self._descriptor], [])
+            except BrokenPipeError:
+                _give_up("its reader has gone")
+            except OSError as error:
+                _give_up(error.strerror or type(error).__name__)
+
+
+def _give_up(reason: str) -> NoReturn:
+    with suppress(OSError):
+        os.write(2, f"Standard output cannot be written: {reason}.\n".encode())
+    signals.end(1)

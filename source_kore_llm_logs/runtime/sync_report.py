@@ -1,6 +1,6 @@
 """What a sync did, counted once for the log: a line for each window, and a summary at the end.
 
-The report also carries the sync's `Flow`, so that the stream and whoever prints its messages share one.
+The report also carries the sync's `Backpressure`, so that the stream and whoever prints its messages share one.
 """
 
 import logging
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
 
-from source_kore_llm_logs.runtime.backpressure import Flow
+from source_kore_llm_logs.runtime.backpressure import Backpressure
 
 logger = logging.getLogger("airbyte")
 
@@ -30,7 +30,7 @@ class WindowCount:
 class SyncReport:
     """Counts of one sync per bot; shared by all threads."""
 
-    flow: Flow = field(default_factory=Flow)
+    backpressure: Backpressure = field(default_factory=Backpressure)
     repairs: Counter[str] = field(default_factory=Counter)
     """How often something in a row was mended: the words of a log line -> a number, which comes before them."""
     _total: dict[str, Counter[str]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def sync_report() -> Iterator[SyncReport]:
 
 def current_report() -> SyncReport:
     """Outside a sync, one that nobody reads, and that holds nothing back."""
-    return _current.get() or SyncReport(Flow(most_bytes=float("inf")))
+    return _current.get() or SyncReport(Backpressure(most_bytes=float("inf")))
 
 
 def is_sync() -> bool:

@@ -1,0 +1,294 @@
+"""Whatever a person, a program or the API hands in: a sentence that says what is wrong, never a general remark."""
+
+import json
+import socketserver
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from integration_tests.command import CATALOG, STREAM, Outcome
+from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.preloaded import finished
+
+BOT = "st-alpha"
+NOW = datetime.now(timezone.utc)
+ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 30, seed=1)
+SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
+NOTHING_SAID = ("Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", SECRET)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator({BOT: ROWS}, client_secret=SECRET) as running:
+        yield running
+
+
+def sentence(outcome: Outcome) -> str:
+    """What the command told of its failure; checks that it did, once, and without a general remark."""
+    statuses = [message["connectionStatus"] for message in outcome.of_type("CONNECTION_STATUS")]
+    told = [status["message"] for status in statuses if status["status"] == "FAILED"]
+    told = told or [error["message"] for error in outcome.errors]
+    assert outcome.code == 1, outcome
+    assert len(told) == 1, outcome
+    for remark in NOTHING_SAID:
+        assert remark not in outcome.stdout + outcome.stderr, outcome
+    assert outcome.stderr == ""
+    return str(told[0])
+
+
+def passed(outcome: Outcome) -> None:
+    for remark in NOTHING_SAID:
+        assert remark not in outcome.stdout + outcome.stderr, outcome
+    assert (outcome.code, outcome.stderr) == (0, "")
+
+
+def file(folder: Path, name: str, document: Any) -> str:
+    """The path of a file that holds the document as JSON, or the bytes as they are."""
+    path = folder / name
+    path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+    return str(path)
+
+
+CONFIGS: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n", "is empty"),
+    "text": (b"host: platform.kore.ai", "is not JSON: line 1, column 1"),
+    "cut off": (b'{"host": "x"', "is not JSON: line 1"),
+    "an array": (b"[]", "must hold a JSON object"),
+    "null": (b"null", "must hold a JSON object"),
+    "with a byte-order mark": (b"\xef\xbb\xbf{}", "begins with a byte-order mark"),
+    "UTF-16": ("{}".encode("utf-16"), "is UTF-16"),
+    "UTF-16, big-endian": (b"\xfe\xff\0{\0}", "is UTF-16"),
+    "UTF-32": ("{}".encode("utf-32"), "is UTF-32"),
+    "UTF-16 without a mark": ("{}".encode("utf-16-le"), "is not JSON"),
+    "Latin-1": (b'{"host": "\xe9"}', "is not UTF-8"),
+    "binary": (bytes(range(256)), "is not"),
+    "half a surrogate pair": (b'{"host": "\\ud800"}', "surrogate"),
+    "too deep": (b"[" * 100_000, "too many levels"),
+    "a long number": (b'{"page_size": 1' + b"0" * 10_000 + b"}", "too long a number"),
+    "an object without fields": (b"{}", "must hold a JSON object"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("command", ["check", "discover"])
+def test_a_config_that_is_none_gets_a_sentence(tmp_path: Path, command: str, name: str) -> None:
+    document, said = CONFIGS[name]
+    told = sentence(finished([command, "--config", file(tmp_path, "config", document)]))
+    assert told.startswith("The file given by --config ")
+    assert said in told
+
+
+def test_a_config_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
+    paths = {
+        str(tmp_path / "missing"): "does not exist",
+        str(tmp_path): "cannot be read: is a directory",
+        "": "cannot be read",
+        "a" * 5000: "cannot be read: file name too long",
+        "/proc/self/mem": "cannot be read: input/output error",
+    }
+    for path, said in paths.items():
+        assert said in sentence(finished(["check", "--config", path]))
+
+
+ODD_VALUES = ({"a": [None]}, "{{ config['client_secret'] }}", " \0\u202e")
+FIELDS = (
+    "host", "bot_ids", "client_id", "client_secret", "start_date", "end_date", "jwt_algorithm", "jwt_subject",
+    "jwt_audience", "include_developer_usage", "channels", "feature_names", "task_id", "user_ids", "channel_user_ids",
+    "payload_content", "window_days", "page_size", "lookback_minutes", "num_workers", "requests_per_minute",
+    "requests_per_hour", "sync_end", "base_url", "__injected_declarative_manifest", "__injected_components_py",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_value_of_any_field_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, field: str) -> None:
+    """`discover` builds all that a sync is made of; what it passes, `check` would send."""
+    for value in ODD_VALUES:
+        config = emulator.config(**{field: value})
+        outcome = finished(["discover", "--config", file(tmp_path, "config", config)])
+        if outcome.code == 0:
+            passed(outcome)
+        else:
+            assert sentence(outcome)
+
+
+BY_STATE: dict[str, Any] = {
+    "empty list": [],
+    "null": None,
+    "empty object": {},
+    "an object": {"llm_usage_logs": {}},
+    "text": "state",
+    "a number": 5,
+    "a list of texts": ["a"],
+    "a list of nulls": [None],
+    "no stream": [{"type": "STREAM"}],
+}
+
+
+@pytest.mark.parametrize("name", BY_STATE)
+def test_a_state_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    documents = {"config": emulator.config(), "catalog": CATALOG, "state": BY_STATE[name]}
+    outcome = finished(["read", *options(tmp_path, documents)])
+    if BY_STATE[name]:
+        assert sentence(outcome) == "The file given by --state is not a list of state messages."
+    else:
+        passed(outcome)
+
+
+def options(folder: Path, documents: dict[str, Any]) -> list[str]:
+    return [word for name in documents for word in (f"--{name}", file(folder, name, documents[name]))]
+
+
+REACHED = {"partition": {"bot_id": BOT}, "cursor": {"end_date": "2025-01-01T00:00:00.000Z"}}
+STREAM_STATES: dict[str, Any] = {
+    "empty": {},
+    "a number": {"states": 5},
+    "texts": {"states": ["a"]},
+    "nulls": {"states": [None, {"partition": None, "cursor": None}]},
+    "a bot that is no text": {"states": [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2025-01-01"}}]},
+    "a cursor that is no object": {"states": [{**REACHED, "cursor": "2025"}]},
+    "a date that is none": {"states": [{**REACHED, "cursor": {"end_date": "yesterday"}}]},
+    "a date that is a number": {"states": [{**REACHED, "cursor": {"end_date": 5}}]},
+    "a date far away": {"states": [{**REACHED, "cursor": {"end_date": "9999-12-31T23:59:59.999Z"}}]},
+    "a date long ago": {"states": [{**REACHED, "cursor": {"end_date": "0001-01-01T00:00:00.000Z"}}]},
+    "twice the same bot": {"states": [REACHED, REACHED]},
+    "of an old shape": {"end_date": "2025-01-01"},
+    "of an old shape, a date that is none": {"end_date": {"a": 1}},
+    "of all bots": {"use_global_cursor": True, "state": {"end_date": "2025-01-01T00:00:00Z"}},
+    "of all bots, no object": {"use_global_cursor": True, "state": "x"},
+    "another bot's": {"states": [{**REACHED, "partition": {"bot_id": "st-other"}}]},
+}
+
+
+@pytest.mark.parametrize("name", STREAM_STATES)
+def test_no_state_of_the_stream_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    state = {"stream_descriptor": {"name": STREAM}, "stream_state": STREAM_STATES[name]}
+    documents = {"config": emulator.config(), "catalog": CATALOG, "state": [{"type": "STREAM", "stream": state}]}
+    outcome = finished(["read", *options(tmp_path, documents)])
+    if outcome.code == 0:
+        passed(outcome)
+    else:
+        assert sentence(outcome)
+
+
+CATALOGS: dict[str, Any] = {
+    "null": None,
+    "an array": [],
+    "text": "catalog",
+    "without streams": {},
+    "streams of null": {"streams": None},
+    "streams of texts": {"streams": ["a"]},
+    "a stream without a name": {"streams": [{"stream": {}, "sync_mode": "incremental"}]},
+    "an unknown mode": {"streams": [{**CATALOG["streams"][0], "sync_mode": "backwards"}]},
+}
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_a_catalog_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    outcome = finished(["read", *options(tmp_path, {"config": emulator.config(), "catalog": CATALOGS[name]})])
+    assert sentence(outcome) == "The file given by --catalog is not a configured catalog."
+
+
+class Answers:
+    """A server that answers every request with the same bytes."""
+
+    def __init__(self, answer: bytes):
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                length = 0
+                while (line := self.rfile.readline()).strip():
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                self.rfile.read(length)
+                self.wfile.write(answer)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "Answers":
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def http(status: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+ANSWERS: dict[str, bytes] = {
+    "nothing": b"",
+    "no HTTP": b"hello\r\n",
+    "an odd status line": b"HTTP/1.1 abc def\r\n\r\n",
+    "status 999": http("999 Odd"),
+    "status 204": http("204 No Content"),
+    "status 304": http("304 Not Modified"),
+    "status 418": http("418 I'm a teapot", b"short and stout"),
+    "401 of nulls": http("401 Unauthorized", b'{"errors": [null, 5, {"msg": {"a": 1}}]}'),
+    "403 of an array": http("403 Forbidden", b"[]"),
+    "400 of binary": http("400 Bad Request", bytes(range(256))),
+    "412 of a number": http("412 Precondition Failed", b'{"errors": 5}'),
+    "413": http("413 Payload Too Large"),
+    "429 for ever": http("429 Too Many Requests", b"", "Retry-After: 1e99"),
+    "429 until a date that is none": http("429 Too Many Requests", b"", "Retry-After: Fri, 99 Foo 0000 99:99:99"),
+    "429 until long ago": http("429 Too Many Requests", b"", "Retry-After: -5"),
+    "null": http("200 OK", b"null"),
+    "a number": http("200 OK", b"1"),
+    "text": http("200 OK", b'"rows"'),
+    "an empty body": http("200 OK"),
+    "UTF-16": http("200 OK", "[]".encode("utf-16")),
+    "an object of an object": http("200 OK", b'{"errors": {"msg": {"a": [1]}}}'),
+    "cut off": http("200 OK", b'[{"a": '),
+    "more announced than sent": http("200 OK", b"[]").replace(b"Length: 2", b"Length: 20"),
+    "a length that is none": http("200 OK", b"{}").replace(b"Length: 2", b"Length: x"),
+    "no gzip": http("200 OK", b"[]", "Content-Encoding: gzip"),
+    "no chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",
+    "an unknown charset": http("500 Odd", b"\xff", "Content-Type: text/plain; charset=nonsense"),
+    "too many headers": http("200 OK", b"[]", *[f"X-{n}: 1" for n in range(200)]),
+    "deep brackets": http("200 OK", b"[" * 200_000),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_no_answer_of_the_api_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    with Answers(ANSWERS[name]) as server:
+        config = emulator.config(host=server.url)
+        assert sentence(finished(["check", "--config", file(tmp_path, "config", config)]))
+
+
+ROWS_OF_ODD_VALUES = [
+    {"End Date": value, "start Date": value, "statusCode": value, "Payload Details": value, "Session ID": value}
+    for value in (None, True, -1, 1e308, "", "x", [], [[[]]], {}, {"a": {}}, "2025-01-01", "9999-99-99T99:99:99Z")
+]
+
+
+def test_rows_of_odd_values_are_read(emulator: Emulator, tmp_path: Path) -> None:
+    with Answers(http("200 OK", json.dumps(ROWS_OF_ODD_VALUES).encode())) as server:
+        config = emulator.config(host=server.url)
+        passed(finished(["check", "--config", file(tmp_path, "config", config)]))
+
+
+ENVIRONMENTS = {
+    "a proxy that is not there": {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""},
+    "a proxy that is no URL": {"HTTP_PROXY": "::nonsense::", "NO_PROXY": "", "no_proxy": ""},
+    "the cloud's rules": {"DEPLOYMENT_MODE": "cloud"},
+    "no folder for temporary files": {"TMPDIR": "/nowhere", "TEMP": "/nowhere", "TMP": "/nowhere"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_no_environment_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    arguments = ["check", "--config", file(tmp_path, "config", emulator.config())]
+    outcome = finished(arguments, ENVIRONMENTS[name])
+    if outcome.code == 0:
+        passed(outcome)
+    else:
+        assert sentence(outcome)
