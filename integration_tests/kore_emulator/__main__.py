@@ -19,7 +19,7 @@ from .server import Emulator
 
 
 def parse_reading(settings: Sequence[str]) -> Reading:
-    """`KEY=VALUE` pairs as a reading: numbers, true, false and null as in JSON, lists with commas."""
+    """`KEY=VALUE` pairs as a reading: numbers, true, false, null and objects as in JSON, lists with commas."""
     names = {option.name for option in dataclasses.fields(Reading)}
     options: dict[str, Any] = {}
     for setting in settings:
@@ -33,7 +33,9 @@ def parse_reading(settings: Sequence[str]) -> Reading:
 def _option(name: str, text: str) -> Any:
     if name in ("faults", "faults_script"):
         return tuple(None if fault in ("", "none") else fault for fault in text.split(","))
-    if name in ("rate_refusal",):
+    if name == "filters_ignored":
+        return tuple(text.split(","))
+    if name in ("rate_refusal", "precision"):
         return text
     try:
         return json.loads(text)
