@@ -86,7 +86,7 @@ CEILINGS: dict[str, list[Options]] = {
     "ceiling": [
         {name: ceiling, "skip_ceiling_mode": mode}
         for name, ceiling in (("skip_ceiling", 120), ("reach_ceiling", 170))
-        for mode in ("refuse", "empty", "error")
+        for mode in ("refuse", "empty")
     ],
 }
 """How deep a span can be read; what lies deeper must be asked for in shorter ones."""
@@ -113,6 +113,8 @@ READ = [options for groups in (BOUNDS, FORMS, PAGES, CEILINGS, MOVING, BROKEN) f
         for options in group]  # fmt: skip
 
 MAY_FAIL: list[Options] = [
+    {"skip_ceiling": 120, "skip_ceiling_mode": "error"},  # A 500 looks like a bot that is down.
+    {"reach_ceiling": 170, "skip_ceiling_mode": "error"},
     {"order": "unstable"},  # Ends when two passes agree, or never.
     {"skip_held_at": 120},  # Shorter spans help, if it is noticed.
     {"date_form": "naive"},  # Seen in a client, and documented nowhere.
