@@ -348,6 +348,10 @@ def test_a_page_ends_before_the_row_that_would_make_it_too_long() -> None:
         assert len(first.content) <= 500
         assert sessions(post(emulator, skip="2")) == [2]
         assert sessions(post(emulator, skip="3")) == [1, 0]
+        emulator.reading = Reading(page_bytes=len(first.content))
+        assert sessions(post(emulator)) == [4, 3]
+        emulator.reading = Reading(page_bytes=len(first.content) - 1)
+        assert sessions(post(emulator)) == [4]
         emulator.reading = Reading(page_bytes=500, page_bytes_mode="empty")
         assert sessions(post(emulator, skip="2")) == []
         assert sessions(post(emulator)) == [4, 3]

@@ -68,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: interrupted.set())
-    with Emulator(rows, reading, host=options.host, port=options.port) as emulator:
+    try:
+        server = Emulator(rows, reading, host=options.host, port=options.port)
+    except ValueError as error:
+        parser.error(str(error))
+    with server as emulator:
         config = json.dumps(emulator.config(), indent=2)
         if options.config_file:
             options.config_file.write_text(config + "\n", encoding="utf-8")
