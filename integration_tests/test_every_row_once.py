@@ -36,7 +36,7 @@ ODD, PLAIN = "st-odd", "st-plain"
 CHANNELS = ("rtm", "rtm", "msteams", "slack", "developer")
 MS, DAY = timedelta(milliseconds=1), timedelta(days=1)
 COMBINATIONS = int(os.environ.get("COMBINATIONS", "25"))
-MOST_REQUESTS = 1500
+MOST_REQUESTS = 2500
 """No reading needs nearly as many for two logs of 400 rows. A sync that asks more is refused, so that it ends."""
 
 

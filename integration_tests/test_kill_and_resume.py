@@ -58,7 +58,7 @@ def test_killed_over_and_over_a_sync_ends_complete(reading: Reading) -> None:
         config = emulator.config(window_days=30, **UNLIMITED)
         got: set[str] = set()
         state: list[Any] | None = None
-        for _ in range(8):
+        for _ in range(6):
             ids, state = killed_read(config, state, chance.randrange(1, 1900))
             got |= ids
         last = read(config, state)
