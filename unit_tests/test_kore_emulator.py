@@ -83,6 +83,18 @@ def test_a_window_holds_the_rows_the_reading_says(options: dict[str, Any], expec
 
 
 @pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("ms", set()), ("s", {4}), ("minute", {3, 4, 5}), ("5min", {2, 3, 4, 5}), ("hour", {1, 2, 3, 4, 5, 6})],
+)
+def test_both_bounds_are_cut_to_the_unit(unit: str, expected: set[int]) -> None:
+    times = ["11:59:59.999", "12:00:00.000", "12:33:59.000", "12:34:00.000", "12:34:30.900", "12:34:59.999"]
+    rows = [row(n, f"2024-03-02T{at}Z") for n, at in enumerate([*times, "12:35:00.000", "13:00:00.000"])]
+    with serve(rows, precision=unit) as emulator:
+        asked = "2024-03-02T12:34:30.100Z"
+        assert set(sessions(post(emulator, dateFrom=asked, dateTo=asked))) == expected
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, {0, 2}),
