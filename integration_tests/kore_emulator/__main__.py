@@ -19,7 +19,7 @@ from .server import Emulator
 
 
 def parse_reading(settings: Sequence[str]) -> Reading:
-    """`KEY=VALUE` pairs as a reading: numbers, true, false and null as in JSON, lists with commas."""
+    """`KEY=VALUE` pairs as a reading: numbers, true, false, null and objects as in JSON, lists with commas."""
     names = {option.name for option in dataclasses.fields(Reading)}
     options: dict[str, Any] = {}
     for setting in settings:
@@ -33,7 +33,9 @@ def parse_reading(settings: Sequence[str]) -> Reading:
 def _option(name: str, text: str) -> Any:
     if name in ("faults", "faults_script"):
         return tuple(None if fault in ("", "none") else fault for fault in text.split(","))
-    if name in ("rate_refusal",):
+    if name == "filters_ignored":
+        return tuple(text.split(","))
+    if name in ("rate_refusal", "precision"):
         return text
     try:
         return json.loads(text)
@@ -66,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: interrupted.set())
-    with Emulator(rows, reading, host=options.host, port=options.port) as emulator:
+    try:
+        server = Emulator(rows, reading, host=options.host, port=options.port)
+    except ValueError as error:
+        parser.error(str(error))
+    with server as emulator:
         config = json.dumps(emulator.config(), indent=2)
         if options.config_file:
             options.config_file.write_text(config + "\n", encoding="utf-8")

@@ -6,7 +6,9 @@ import heapq
 import time
 import zlib
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
 from random import Random
 from threading import RLock
@@ -14,49 +16,66 @@ from typing import Any
 
 import orjson
 
-from .arguments import Query, parse_ms
+from .arguments import DAY_MS, Query, parse_ms
 from .reading import Reading
 
 Row = dict[str, Any]
+_HIDDEN_MS = 120_001
+_ORDERS_KEPT = 8
 
 
 class StoredRow:
     """A row as the API sends it, with what filtering and ordering need."""
 
-    __slots__ = ("arbitrary", "body", "by_end", "by_start", "row", "sequence", "time_taken")
+    __slots__ = ("body", "end", "hidden", "row", "sequence", "start", "time_taken")
 
     def __init__(self, row: Row, sequence: int) -> None:
-        start, end = parse_ms(row.get("start Date")), parse_ms(row.get("End Date"))
         taken = row.get("Time Taken")
         self.row = row
         self.sequence = sequence
         self.body = orjson.dumps(row)
-        self.by_end = start if end is None else end
-        self.by_start = end if start is None else start
+        self.start, self.end = parse_ms(row.get("start Date")), parse_ms(row.get("End Date"))
         self.time_taken = taken if isinstance(taken, (int, float)) else 0
-        self.arbitrary = zlib.crc32(self.body)
+        # Follows from what the row says: the source of all that it does not show.
+        self.hidden = zlib.crc32(self.body)
 
+    def ended(self, reading: Reading) -> int | None:
+        """When the server takes its call to have ended; None for a row without any date."""
+        if self.end is not None or self.start is None:
+            return self.end
+        return self.start + (self.hidden % _HIDDEN_MS if reading.no_end == "hidden_end" else 0)
 
-def _end(stored: StoredRow) -> int:
-    return stored.by_end or 0
+    def filed(self, reading: Reading) -> int | None:
+        """The moment that the server files it under."""
+        ended = self.ended(reading)
+        if reading.filter_by == "start" and self.start is not None:
+            return self.start
+        if reading.filter_by == "entry" and ended is not None:
+            return ended + self.hidden // 7 % _HIDDEN_MS
+        return ended
 
-
-def _start(stored: StoredRow) -> int:
-    return stored.by_start or 0
+    def is_there(self, reading: Reading, now_ms: int) -> bool:
+        """Whether it has appeared already and is not gone yet."""
+        ended = self.ended(reading)
+        if ended is None:
+            return True
+        if reading.retention_days is not None and ended < now_ms - reading.retention_days * DAY_MS:
+            return False
+        lag_ms = int(reading.lag_seconds * 1000)
+        return not lag_ms or ended + self.hidden // 11 % (lag_ms + 1) <= now_ms
 
 
 class LogStore:
-    """The rows of one bot, some of which may not have appeared yet."""
+    """The rows of one bot, some of which may not have appeared yet. Threads may share it."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._lock = RLock()
         self._sequence = count()
         self._rows: list[StoredRow] = []
-        self._by_end: list[StoredRow] = []
-        self._by_start: list[StoredRow] = []
+        self._filed: dict[tuple[str, str], list[StoredRow]] = {}
         self._dateless: list[StoredRow] = []
         self._to_appear: list[tuple[float, int, StoredRow]] = []
-        self._sorted: tuple[object, list[StoredRow]] | None = None
+        self._orders: OrderedDict[object, list[StoredRow]] = OrderedDict()
         self._shuffle = Random(0)
         self.add(rows)
 
@@ -71,39 +90,51 @@ class LogStore:
             for one in stored:
                 heapq.heappush(self._to_appear, (appears_at, one.sequence, one))
 
+    def remove(self, rows: Iterable[StoredRow]) -> None:
+        """Take rows out of the log, as the platform does with a conversation that is deleted."""
+        gone = {stored.sequence for stored in rows}
+        with self._lock:
+            kept = [stored for stored in self._rows if stored.sequence not in gone]
+            self._rows, self._dateless = [], []
+            self._filed.clear()
+            self._log(kept)
+
     def rows(self) -> list[Row]:
-        """All rows that exist now, in the order they were logged."""
+        """All rows that exist now, in the order they were logged, whatever a reading shows of them."""
         with self._lock:
             self._appear()
             return [stored.row for stored in self._rows]
+
+    def earliest_ms(self) -> int | None:
+        """The first date of any row."""
+        with self._lock:
+            return min((ms for one in self._rows for ms in (one.start, one.end) if ms is not None), default=None)
 
     def matching(self, query: Query, reading: Reading) -> list[StoredRow]:
         """Every row of the query's range and filters, oldest first."""
         with self._lock:
             self._appear()
-            index, key = (self._by_end, _end) if reading.filter_by == "end" else (self._by_start, _start)
+            index, key = self._index(reading), _filed_under(reading)
             first = bisect_left(index, query.first_ms, key=key)
             after = bisect_left(index, query.after_ms, lo=first, key=key)
             found = self._dateless + index[first:after]
-        if not query.developer:
-            found = [stored for stored in found if stored.row.get("Channel Name") != "developer"]
-        for column, wanted in query.columns:
-            found = [stored for stored in found if stored.row.get(column) in wanted]
+        if not query.selection.is_everything:
+            found = [stored for stored in found if query.selection.takes(stored.row, stored.hidden)]
+        if _changes_with_time(reading):
+            now_ms = int(time.time() * 1000)
+            found = [stored for stored in found if stored.is_there(reading, now_ms)]
         return found
 
     def page(self, query: Query, reading: Reading) -> list[StoredRow]:
         """The query's rows in the reading's order, from `skip` on, at most `limit` of them."""
         with self._lock:
-            if query.time_taken is None and reading.order in ("newest", "oldest"):
-                ordered = self.matching(query, reading)
-                if reading.order == "newest":
-                    ordered.reverse()
-            else:
-                ordered = self._sorted_once(query, reading)
+            order = f"time_taken {query.time_taken}" if query.time_taken else reading.order
+            ordered = self._ordered(order, query, reading)
             last = query.skip + query.limit
-            if query.time_taken is None and reading.order == "unstable_ties":
-                return self._with_ties_shuffled(ordered, query.skip, last)
-            return ordered[query.skip : last]
+            page = ordered[query.skip : last]
+            if order == "unstable_ties":
+                page = self._with_ties_shuffled(ordered, query.skip, last)
+        return page if reading.page_bytes is None else _within(reading.page_bytes, page, reading)
 
     def _appear(self) -> None:
         now, appeared = time.monotonic(), []
@@ -114,37 +145,44 @@ class LogStore:
 
     def _log(self, stored: list[StoredRow]) -> None:
         self._rows += stored
-        self._dateless += [one for one in stored if one.by_end is None]
-        dated = [one for one in stored if one.by_end is not None]
-        for index, key in ((self._by_end, _end), (self._by_start, _start)):
+        self._dateless += [one for one in stored if one.start is None and one.end is None]
+        dated = [one for one in stored if one.start is not None or one.end is not None]
+        for (filter_by, no_end), index in self._filed.items():
             index += dated
-            index.sort(key=key)
-        self._sorted = None
+            index.sort(key=_filed_under(Reading(filter_by=filter_by, no_end=no_end)))  # type: ignore[arg-type]
+        self._orders.clear()
 
-    def _sorted_once(self, query: Query, reading: Reading) -> list[StoredRow]:
-        """Sorting is the dear part: keep the last order until the log or the question changes."""
-        key: Callable[[StoredRow], float]
-        descending = False
-        if query.time_taken or reading.order == "time_taken":
-            key, descending = lambda stored: stored.time_taken, query.time_taken == "desc"
-        elif reading.order == "unstable_ties":
-            key, descending = _second, True
-        else:
-            key = lambda stored: stored.arbitrary  # noqa: E731
-        asked = (
-            query.first_ms,
-            query.after_ms,
-            query.columns,
-            query.developer,
-            query.time_taken,
-            reading.order,
-            reading.filter_by,
-        )
+    def _index(self, reading: Reading) -> list[StoredRow]:
+        """The rows with a date, by the moment they are filed under."""
+        how = (reading.filter_by, reading.no_end)
+        if how not in self._filed:
+            dated = [one for one in self._rows if one.start is not None or one.end is not None]
+            self._filed[how] = sorted(dated, key=_filed_under(reading))
+        return self._filed[how]
+
+    def _ordered(self, order: str, query: Query, reading: Reading) -> list[StoredRow]:
+        """All rows of the query in this order. Sorting is the dear part: orders are kept until the log changes."""
+        asked = (replace(query, skip=0, limit=0), order, reading.filter_by, reading.no_end)
         self._appear()
-        if self._sorted is None or self._sorted[0] != asked:
-            ordered = sorted(self.matching(query, reading), key=key, reverse=descending)
-            self._sorted = (asked, ordered)
-        return self._sorted[1]
+        if asked in self._orders and not _changes_with_time(reading):
+            self._orders.move_to_end(asked)
+            return self._orders[asked]
+        found = self.matching(query, reading)
+        if order == "newest":
+            found.reverse()
+        elif order.startswith("time_taken"):
+            found.sort(key=lambda stored: stored.time_taken, reverse=order.endswith("desc"))
+        elif order == "unstable_ties":
+            found.sort(key=lambda stored: -_second(stored))
+        elif order == "arbitrary":
+            found.sort(key=lambda stored: stored.hidden)
+        elif order == "unstable":
+            self._shuffle.shuffle(found)
+            return found
+        self._orders[asked] = found
+        if len(self._orders) > _ORDERS_KEPT:
+            self._orders.popitem(last=False)
+        return found
 
     def _with_ties_shuffled(self, ordered: list[StoredRow], first: int, last: int) -> list[StoredRow]:
         """Shuffle each second that reaches into the page, whole, before the page is cut out of it."""
@@ -162,5 +200,25 @@ class LogStore:
         return shuffled[first - begin : last - begin]
 
 
+def _filed_under(reading: Reading) -> Callable[[StoredRow], int]:
+    if reading.filter_by == "end" and reading.no_end == "start":  # The plain case, and the one of dense logs.
+        return lambda stored: stored.end or stored.start or 0
+    return lambda stored: stored.filed(reading) or 0
+
+
+def _changes_with_time(reading: Reading) -> bool:
+    return bool(reading.lag_seconds) or reading.retention_days is not None
+
+
+def _within(most: int, page: list[StoredRow], reading: Reading) -> list[StoredRow]:
+    """As many of the first rows as fit into a JSON array of so many bytes."""
+    size = 1
+    for place, stored in enumerate(page):
+        size += len(stored.body) + 1
+        if size > most:
+            return page[: place or int(reading.page_bytes_mode == "at_least_one")]
+    return page
+
+
 def _second(stored: StoredRow) -> int:
-    return _end(stored) // 1000
+    return (stored.start or 0 if stored.end is None else stored.end) // 1000

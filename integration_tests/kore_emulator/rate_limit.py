@@ -50,5 +50,7 @@ def _seconds_until_room(arrivals: deque[float], allowed: int | None, window: flo
 def _refusal(which: str, wait: float, reading: Reading) -> RefusedError:
     status = {"text_400": 400, "text_200": 200}.get(reading.rate_refusal, 429)
     headers = {"Retry-After": str(math.ceil(wait))} if reading.rate_refusal == "429_retry_after" else {}
-    message = f"You've exceeded the {which} rate limit. Please try again later"
+    message = f"You've exceeded the {which} rate limit. Please wait for sometime before retrying."
+    if reading.rate_text == "general":
+        message = "Rate limit for this API has been reached. Please try again after some time."
     return RefusedError(status, message, code=4029, headers=headers)
