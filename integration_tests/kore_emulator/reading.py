@@ -13,7 +13,7 @@ Fault = Literal[
 BotRefusal = Literal["scope", "credentials", "token"]
 Place = Literal["none", "front", "back", "middle"]
 Beyond = Literal["refuse", "empty", "error"]
-_MAY_BE_NEGATIVE = ("utc_offset_minutes", "server_offset_minutes", "fault_seed")
+_MAY_BE_NEGATIVE = ("utc_offset_minutes", "server_offset_minutes", "fault_seed", "clock_ahead_seconds")
 
 
 @dataclass(frozen=True)
