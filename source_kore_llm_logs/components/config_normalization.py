@@ -23,11 +23,14 @@ SETTLING_DELAY = timedelta(seconds=60)
 
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|z|[+-]\d{2}:?\d{2}))?)?")
+INSTANT = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
+)
 ALGORITHMS = ("HS256", "HS384", "HS512")
 WHOLE_NUMBERS = {
     "window_days": (1, 90),
-    "page_size": (1, 10_000),
+    "page_size": (1, 1_000),
     "lookback_minutes": (0, 129_600),
     "num_workers": (1, 100),
     "requests_per_minute": (1, 100_000),
@@ -79,12 +82,10 @@ def instant(field: str, value: Any) -> datetime:
     if not isinstance(value, str) or not INSTANT.fullmatch(value.strip()):
         refuse(field, "must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
     try:
-        parsed = pendulum.parse(value.strip(), tz="UTC")
-    except ValueError:
+        parsed = pendulum.parse(value.strip(), tz="UTC", exact=False)
+        utc = datetime.fromisoformat(str(parsed)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         refuse(field, "is not a date of the calendar")
-    if not isinstance(parsed, datetime):
-        refuse(field, "must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
-    utc = datetime.fromtimestamp(parsed.timestamp(), timezone.utc)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
