@@ -8,12 +8,17 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent
 BUILD = ROOT / "integration_tests" / "image" / "build.sh"
 
 # The standard tests look for the command `docker` when they are imported. This one leads to whatever engine there is.
 os.environ["PATH"] = os.pathsep.join([str(BUILD.parent / "bin"), os.environ["PATH"]])
+# A slow machine is no fault of the code. `make fuzz` takes the other profile.
+settings.register_profile("tests", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=200_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
 

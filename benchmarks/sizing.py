@@ -1,7 +1,7 @@
 """How long syncs take where the API's limits are the wall clock: `python -m benchmarks.sizing` prints the docs' table.
 
 A bot may be asked 60 times a minute and 1,800 times an hour, rolling: after the first half hour at full pace, half the
-pace. Bots do not wait for each other, so the number of bots does not count until the CPU does.
+pace. The limits are each bot's own, so the number of bots does not count until the CPU does.
 """
 
 from math import ceil

@@ -21,6 +21,7 @@ import requests
 
 NAME = "source-kore-llm-logs"
 ROOT = Path(__file__).parents[1]
+PAGE = "https://docs.airbyte.com/integrations/sources/kore-llm-logs"
 EXPLAINED = {
     "CheckConnectorUsesPythonBaseImage": (
         r"Dockerfile file exists\..*",
@@ -36,11 +37,16 @@ EXPLAINED = {
 
 @contextmanager
 def laid_out() -> Iterator[Path]:
-    """A copy of the connector where Airbyte's repository would have it."""
+    """A copy of the connector where Airbyte's repository would have it, with the address that its page would have."""
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(folder) / "airbyte"
+        connector = repository / "airbyte-integrations" / "connectors" / NAME
         ignored = shutil.ignore_patterns(".*", "build", "dist", "secrets", "__pycache__")
-        shutil.copytree(ROOT, repository / "airbyte-integrations" / "connectors" / NAME, ignore=ignored)
+        shutil.copytree(ROOT, connector, ignore=ignored)
+        metadata = (connector / "metadata.yaml").read_text()
+        metadata, replaced = re.subn(r"(?<=documentationUrl: ).*", PAGE, metadata)
+        assert replaced == 1, "metadata.yaml names one documentation page"
+        (connector / "metadata.yaml").write_text(metadata)
         shutil.copytree(ROOT / "docs", repository / "docs")
         subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
         remote = ["remote", "add", "origin", "https://github.com/airbytehq/airbyte.git"]

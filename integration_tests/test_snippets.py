@@ -36,9 +36,7 @@ COMMANDS = {
 
 needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="the block needs jq: apt-get install jq")
 needs_flock = pytest.mark.skipif(not shutil.which("flock"), reason="the block needs flock, of util-linux")
-needs_pyairbyte = pytest.mark.skipif(
-    not PYAIRBYTE.exists(), reason="PyAirbyte is not installed: run make .venv-demo/.installed"
-)
+needs_pyairbyte = pytest.mark.skipif(not PYAIRBYTE.exists(), reason="PyAirbyte is not installed: make destinations")
 
 
 @pytest.fixture
@@ -164,6 +162,7 @@ def by_pyairbyte(script: str, folder: Path) -> tuple[int, int]:
     return int(said[1]), int(said[2])
 
 
+@pytest.mark.pyairbyte
 @needs_pyairbyte
 def test_the_pyairbyte_script_reads_every_row_and_goes_on_from_its_cache(emulator: Emulator, folder: Path) -> None:
     script = block(PAGE, "Usage with PyAirbyte", "local_executable")

@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+CI = ROOT / ".github" / "workflows" / "ci.yml"
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -49,10 +50,30 @@ def test_every_make_target_that_it_names_exists(path: Path) -> None:
 
 def test_the_documents_and_workflows_are_read() -> None:
     assert {"test", "demo"} <= named(ROOT / "README.md")
-    assert {"test", "audit", "version"} <= named(ROOT / "RELEASING.md")
+    assert {"audit", "version"} <= named(ROOT / "RELEASING.md")
     assert {"lint", "types", "bench"} <= named(ROOT / "CONTRIBUTING.md")
-    assert {"lint", "types", "test", "audit"} <= named(ROOT / ".github" / "workflows" / "ci.yml")
+    assert {"lint", "types", "workflows", "unit", "integration", "audit"} <= named(CI)
     assert {"version", "build"} <= named(ROOT / ".github" / "workflows" / "release.yml")
+
+
+def test_the_guide_beside_airbytes_form_has_no_link_into_what_is_hidden_there_and_no_bold_pipe() -> None:
+    page = (ROOT / "docs/integrations/sources/kore-llm-logs.md").read_text()
+    assert page.count("<HideInUI>") == page.count("</HideInUI>") > 0
+    shown = FENCED.sub("", re.sub(r"<HideInUI>.*?</HideInUI>", "", page, flags=re.DOTALL))
+    headings = [re.sub(r"[^\w -]", "", name).strip().lower() for name in re.findall(r"^#+ (.*)$", shown, re.MULTILINE)]
+    anchors = re.findall(r"\]\(#([\w-]+)\)", shown)
+    assert anchors
+    assert set(anchors) <= {name.replace(" ", "-") for name in headings}
+    # markdown-to-jsx, which shows it, takes the bar for a table's and prints the asterisks.
+    assert re.findall(r"\*\*[^*\n|]*\|[^*\n|]*\*\*", shown) == []
+
+
+def test_ci_runs_what_make_test_leaves_out_and_each_check_of_the_code_once() -> None:
+    jobs = yaml.safe_load(CI.read_text())["jobs"]
+    assert set(jobs["room"]["strategy"]["matrix"]["target"]) <= TARGETS
+    assert "strategy" not in jobs["check"]
+    here = set(re.search(r"^for target in test (.+); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)[1].split())
+    assert here == set(jobs["room"]["strategy"]["matrix"]["target"])
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "AGENTS.md", "README.md"])

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".venv-release" / "bin").exists(), reason="the release tools are not installed: make package-test"

@@ -16,7 +16,7 @@ import pytest
 from integration_tests import command
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = "source_kore_llm_logs"
 POETRY = ROOT / ".tools" / "bin" / "poetry"
 RELEASE_TOOLS = ROOT / ".venv-release" / "bin"

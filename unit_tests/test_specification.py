@@ -1,0 +1,148 @@
+"""The form that Airbyte makes of the specification takes what the connector takes, and says what it does by default."""
+
+import re
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft201909Validator
+
+from integration_tests.form.picture import PICTURE, signature, specification
+from source_kore_llm_logs.components.config_normalization import BOT_ID, INSTANT, ExactConfiguration, instant
+from source_kore_llm_logs.errors import Fault
+
+SPEC = specification()
+PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]
+OPTIONAL = {name: field for name, field in PROPERTIES.items() if name not in SPEC["required"]}
+DATES = ("start_date", "end_date")
+
+
+def accepted(name: str, text: str) -> bool:
+    """Whether the form lets the text through. Patterns are searched for, as JSON Schema has it."""
+    return re.search(PROPERTIES[name]["pattern"], text) is not None
+
+
+def taken(**changes: Any) -> dict[str, Any]:
+    """What the connector makes of a configuration; raises Fault for what it refuses."""
+    required = {"bot_ids": ["st-1"], "client_id": "cs-1", "client_secret": "secret", "start_date": "2025-01-01"}
+    config = {"host": "platform.kore.ai", **required, **changes}
+    ExactConfiguration().transform(config)
+    return config
+
+
+def is_in_the_calendar(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
+@given(st.from_regex(INSTANT, fullmatch=True).filter(lambda text: text[:10] not in ("0001-01-01", "9999-12-31")))
+@pytest.mark.parametrize("name", DATES)
+def test_a_date_that_the_form_takes_is_refused_only_where_the_calendar_has_no_such_day(name: str, text: str) -> None:
+    assert accepted(name, text)
+    if is_in_the_calendar(text[:10]):
+        assert instant(name, text).tzinfo is timezone.utc
+    else:
+        with pytest.raises(Fault, match=rf"`{name}`\)? is not a date of the calendar"):
+            instant(name, text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-0001"])
+def test_a_moment_before_the_first_year_or_after_the_last_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(Fault, match="is not a date of the calendar"):
+        instant("end_date", text)
+
+
+@given(st.datetimes(min_value=datetime(1000, 1, 1)))
+@pytest.mark.parametrize("name", DATES)
+def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(name: str, moment: datetime) -> None:
+    written = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert accepted(name, written)
+    assert instant(name, written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
+
+
+@pytest.mark.parametrize("name", DATES)
+@pytest.mark.parametrize(
+    "text",
+    ["2025-13-45", "2025-13-01", "2025-00-01", "2025-01-32", "2025-1-1", "31.12.2024", "soon", "2025-01-01T24:00:00Z",
+     "2025-01-01T00:60:00Z", "2025-01-01T00:00:60Z", "2025-01-01T00:00:00 Z", "2025-01-01T00:00:00+24:00",
+     "2025-01-01Z"],
+)  # fmt: skip
+def test_a_date_that_the_connector_refuses_is_refused_by_the_form(name: str, text: str) -> None:
+    assert not accepted(name, text)
+    with pytest.raises(Fault, match=f"`{name}`"):
+        instant(name, text)
+
+
+def test_only_the_end_date_may_be_left_empty() -> None:
+    assert [name for name in DATES if accepted(name, "")] == ["end_date"]
+
+
+def test_the_form_and_the_connector_hold_dates_and_bots_to_the_same_pattern() -> None:
+    assert PROPERTIES["start_date"]["pattern"] == f"^{INSTANT.pattern}$"
+    assert PROPERTIES["end_date"]["pattern"] == f"^(|{INSTANT.pattern})$"
+    assert PROPERTIES["bot_ids"]["items"]["pattern"] == rf"^\s*{BOT_ID.pattern}\s*$"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["platform.kore.ai", " https://platform.kore.ai/ ", "https://platform.kore.ai/api", "kore.example.com:8443/api/",
+     "http://127.0.0.1:8099", "HTTPS://PLATFORM.KORE.AI", "http://[::1]:80"],
+)  # fmt: skip
+def test_no_host_that_the_connector_takes_is_refused_by_the_form(host: str) -> None:
+    assert taken(host=host)["base_url"]
+    assert accepted("host", host)
+
+
+@pytest.mark.parametrize("name", [name for name, field in PROPERTIES.items() if field["type"] == "integer"])
+def test_a_number_has_the_same_limits_in_the_form_and_in_the_connector(name: str) -> None:
+    lowest, highest = PROPERTIES[name]["minimum"], PROPERTIES[name]["maximum"]
+    for number in (lowest, highest):
+        assert taken(**{name: number})[name] == number
+    for number in (lowest - 1, highest + 1):
+        with pytest.raises(Fault, match=f"`{name}`"):
+            taken(**{name: number})
+
+
+def test_airbytes_server_does_not_hold_a_date_to_the_picker_format() -> None:
+    # It validates by the draft that `$schema` names. In those before 2019-09 `format` is an assertion there, and
+    # date-time would refuse the plain date that the form and the connector accept.
+    assert {PROPERTIES[name]["format"] for name in DATES} == {"date-time"}
+    assert SPEC["$schema"] == "https://json-schema.org/draft/2019-09/schema"
+
+
+def test_examples_and_defaults_are_values_that_the_field_accepts() -> None:
+    Draft201909Validator.check_schema(SPEC)
+    for name, field in PROPERTIES.items():
+        says_it_all = "enum" in field or field["type"] == "boolean" or field.get("airbyte_secret")
+        assert field.get("examples") or says_it_all, name
+        for value in [*field.get("examples", []), *([field["default"]] if "default" in field else [])]:
+            assert Draft201909Validator(field).is_valid(value), (name, value)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_the_help_says_what_an_optional_field_left_empty_means(name: str) -> None:
+    # A source that was created by Airbyte's API shows no default in the form.
+    field = OPTIONAL[name]
+    if "default" not in field:
+        assert "Empty" in field["description"]
+        return
+    default = field["default"]
+    said = "On" if default is True else f"{default:,}" if field["type"] == "integer" else default
+    assert said in field["description"]
+    assert "default" in field["description"].lower()
+
+
+def test_each_field_has_a_place_of_its_own_in_a_card() -> None:
+    groups = [group["id"] for group in SPEC["groups"]]
+    places = [(groups.index(field["group"]), field["order"]) for field in PROPERTIES.values()]
+    assert places == sorted(places)
+    assert len(places) == len(set(places))
+
+
+def test_the_picture_in_the_docs_is_of_this_specification() -> None:
+    assert signature(SPEC) in PICTURE.read_bytes(), "run `make form` and look at the picture"
