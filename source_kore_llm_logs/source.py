@@ -21,14 +21,19 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.components.error_handler import checking
+from source_kore_llm_logs.components.requester import PER_MINUTE
 from source_kore_llm_logs.components.state_migration import state_to_resume
 from source_kore_llm_logs.errors import Fault, HostUnreachable
+from source_kore_llm_logs.reading.planner import SIDE_BY_SIDE
+from source_kore_llm_logs.reading.request_format import SPELLINGS
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime.fault_report import faults_at_the_end
-from source_kore_llm_logs.runtime.scheduling import BotsInTurn
-from source_kore_llm_logs.runtime.sync_report import sync_report
+from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
+from source_kore_llm_logs.runtime.scheduling import ScheduledStream
+from source_kore_llm_logs.runtime.sync_report import current_report, is_sync, sync_report
 
 CHECKED_AT_ONCE = 16
+LEAST_AT_ONCE, MOST_AT_ONCE = 8, 100
+"""Parts that are read at once, over all bots, unless `num_workers` says so. The manifest has one thread more."""
 
 
 class SourceKoreLlmLogs(YamlDeclarativeSource):
@@ -50,27 +55,33 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         self._bare = config is None
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """The manifest's stream; its bots take turns."""
-        return [BotsInTurn(stream) for stream in super().streams(config)]
+        """The manifest's stream. In a sync, its bots are read in parts, as `scheduling` says."""
+        streams = super().streams(config)
+        if not is_sync():
+            return streams
+        report, exact = current_report(), self._exact(config)
+        at_once = exact.get("num_workers") or min(
+            MOST_AT_ONCE, max(LEAST_AT_ONCE, SIDE_BY_SIDE * len(exact["bot_ids"]))
+        )
+        a_second = (exact.get("requests_per_minute") or PER_MINUTE) / 60
+        return [ScheduledStream(stream, report, at_once, a_second) for stream in streams]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Asks every bot for one row, in parallel, with the requests of a sync; lists all that fail and why.
+        """Asks every bot one small question, in parallel; lists all that fail and why.
 
         A host that cannot be reached is told of once, and no further bot is tried.
         """
-        exact = dict(config)
-        ExactConfiguration().transform(exact)
+        exact = self._exact(config)
         last_minute = {
             **exact,
             "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
             "end_date": None,
-            "lookback_minutes": 0,
         }
         with checking():
             (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
         faults = []
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-            for check in [pool.submit(_check, window) for window in stream.generate_partitions()]:
+            for check in [pool.submit(_check, log) for log in stream.generate_partitions()]:
                 try:
                     check.result()
                 except HostUnreachable as fault:
@@ -80,8 +91,14 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
                 except AirbyteTracedException as fault:
                     faults.append(str(fault.message))
         if faults:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=" ".join(faults))
+            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    @staticmethod
+    def _exact(config: Mapping[str, Any]) -> dict[str, Any]:
+        exact = dict(config)
+        ExactConfiguration().transform(exact)
+        return exact
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         if self._bare:
@@ -104,7 +121,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             try:
                 yield from report.backpressure.printing(messages)
             finally:
-                report.summary()
+                report.summary({field: config.get(field) for field in SPELLINGS})
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
@@ -117,7 +134,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
                 )
 
 
-def _check(window: Partition) -> None:
+def _check(log: Partition) -> None:
     """Raises what keeps a bot from being read."""
-    for _ in window.read():
+    for _ in log.read():
         pass

@@ -78,7 +78,7 @@ def read_all(
         planner = Planner(Part(scenario.start, scenario.after))
         planner.side_by_side = side_by_side
         readings[bot.id] = Reading(bot, planner)
-    under_way: dict[str, list[Iterator[Row]]] = defaultdict(list)
+    under_way: dict[str, list[Iterator[Row | None]]] = defaultdict(list)
     while True:
         for bot_id, reading in readings.items():
             while reading.error is None and len(under_way[bot_id]) < side_by_side:
@@ -92,16 +92,17 @@ def read_all(
         bot_id = chance.choice(busy)
         reading, part = readings[bot_id], chance.choice(under_way[bot_id])
         try:
-            row = next(part, None)
+            row = next(part)
+        except StopIteration:
+            under_way[bot_id].remove(part)
+            continue
         except TooManyRequests as endless:
             raise AssertionError(f"more than {MOST_REQUESTS} requests: {server.bots[bot_id].behaviour}") from endless
         except Exception as error:
             reading.error = error
             under_way[bot_id].clear()
             continue
-        if row is None:
-            under_way[bot_id].remove(part)
-        else:
+        if row is not None:
             reading.emitted.append(names[row.id])
 
 

@@ -13,6 +13,7 @@ from source_kore_llm_logs.reading.filters import NOBODY, disagreement, is_told_b
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
+from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import SPELLINGS, RequestFormat, formats_after, limit_named_in
 from source_kore_llm_logs.reading.scopes import Scope, Scopes
 
@@ -57,6 +58,8 @@ class Bot:
         """Rows that were received and are dated ahead of now: they wait for their day."""
         self.counts: Counter[str] = Counter()
         """For the log: requests, passes, received, repeated, splits."""
+        self.seconds_a_page = 0.0
+        """How long the server takes for a page, by the last of them; waits and faults do not count."""
         self.lock = RLock()
         self._fetch = fetch
         self._given: dict[RequestFormat, RowsGiven] = {}
@@ -70,8 +73,8 @@ class Bot:
     def ask(
         self, asking: Asking, skip: int, limit: int, without: str = "", is_question: bool = False, **other: Any
     ) -> Answer:
-        """One request, as it is told. `without` leaves out a filter; `other` replaces keys of the body. A question proves
-        nothing of the format in which the log is read."""
+        """One request, as it is told. `without` leaves out a filter; `other` replaces keys of the body. A question
+        proves nothing of the format in which the log is read."""
         filters = {field: value for field, value in self.filters.items() if field != without}
         scope = replace(asking.scope, channels=None) if without == "channels" else asking.scope
         now = self.now()
@@ -80,6 +83,8 @@ class Bot:
         )
         with self.lock:
             self.counts["requests"] += 1
+            if isinstance(answer, Page):
+                self.seconds_a_page += (answer.seconds - self.seconds_a_page) / min(4, self.counts["requests"])
             if isinstance(answer, Page) and answer.rows and not is_question:
                 self._rows_given(asking.form).gave(limit, asking.span.date_to > now)
                 self.page_size.gave(limit, len(answer.rows), answer.size)
@@ -100,6 +105,21 @@ class Bot:
                     self.page_size.nothing_for(limit, given)
                     continue
             return answer, limit
+
+    def must_answer(self, part: Part) -> None:
+        """Asks for one row of the part, in one format after the other while it is refused.
+
+        Raises what the last refusal, or a fault, stands for.
+        """
+        while True:
+            asking = Asking(self.form, self.scopes.all[0], Span(part.start, part.after))
+            answer = self.ask(asking, 0, 1)
+            if isinstance(answer, Refused):
+                self.refuse(asking, answer, 1)
+            elif isinstance(answer, Page):
+                return
+            else:
+                raise answer.error
 
     def proves_empty(self, asking: Asking, limit: int) -> bool:
         """Whether an empty page at `skip` 0 means that there are no rows. -> end_of_rows.py"""

@@ -28,10 +28,11 @@ class Row:
 
 
 class Page(NamedTuple):
-    """The rows of one answer, in the order in which they came, and the bytes of its decoded body."""
+    """The rows of one answer, in their order; the bytes of its decoded body; how many seconds the server took."""
 
     rows: list[Row]
     size: int
+    seconds: float = 0.0
 
 
 class Refused(NamedTuple):

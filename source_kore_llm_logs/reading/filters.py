@@ -7,8 +7,8 @@ would get rows that were not chosen. Whether a filter took effect is seen from t
   same rows come, the server ignored it.
 - For `channel_user_ids` no column tells, so that is done once for the first page.
 - Rows may also differ because they moved, and be the same because all are chosen. So a value that nobody has is asked
-  for: rows mean that the filter is ignored; none, that it took effect, whatever the column's spelling. A refusal of that
-  value is no proof, but only a server that reads the filter can refuse it.
+  for: rows mean that the filter is ignored; none, that it took effect, whatever the column's spelling. A refusal of
+  that value is no proof, but only a server that reads the filter can refuse it.
 """
 
 from collections.abc import Mapping, Sequence

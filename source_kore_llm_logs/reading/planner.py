@@ -47,7 +47,8 @@ class Planner:
         self.side_by_side = 1
         """How many parts are to be read at once, from 1 to `SIDE_BY_SIDE`."""
         self.shortest = 0
-        """Milliseconds below which no part is cut for its number of pages: requests would be padding for the most part."""
+        """Milliseconds below which no part is cut for its number of pages: requests would be mostly padding."""
+        self.parts_read = 0
         self.reached = window.start
         """All parts before this moment are read."""
         self._longest = min(longest, LONGEST_PART)
@@ -134,6 +135,7 @@ class Planner:
         """A part is settled, and gave so many rows of its own; its pages held so many at most."""
         with self._lock:
             self._under_way.remove(part)
+            self.parts_read += 1
             self._read_ahead[part.start] = part.after
             self._density = rows / part.length
             self._rows_a_page = max(self._rows_a_page, rows_a_page)

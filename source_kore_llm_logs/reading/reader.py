@@ -51,8 +51,9 @@ class PartReader:
         self._received, self._emitted = IdSet(), IdSet()
         self._own = self._largest = self._unsettled = 0
 
-    def rows(self) -> Iterator[Row]:
-        """The part's own rows, each once; when it ends, the part is settled and the planner knows.
+    def rows(self) -> Iterator[Row | None]:
+        """The part's own rows, each once, and None behind those of each page; when it ends, the part is settled and
+        the planner knows.
 
         Raises CannotRead, or what the server's last refusal or fault stands for. Blocks while a request is under way.
         """
@@ -79,7 +80,7 @@ class PartReader:
             self._planner.is_read(part, self._own, self._largest)
             return
 
-    def _widened(self, part: Part, missing: Answers) -> Iterator[Row]:
+    def _widened(self, part: Part, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
         bot = self._bot
         with bot.lock:
@@ -160,7 +161,7 @@ class PartReader:
 
     def _settled(
         self, part: Part, scope: Scope, first: Pass | None = None, pages: Iterator[list[Row]] | None = None
-    ) -> Iterator[Row]:
+    ) -> Iterator[Row | None]:
         """The part's rows in this scope that were not yielded yet; ends when it is settled, in halves if need be."""
         known, equal = IdSet(), Counter[str]()
         before = b""
@@ -174,6 +175,7 @@ class PartReader:
                     if self._is_emitted(row, part):
                         fresh += 1
                         yield row
+                yield None
             last = now
             if now.end is End.AGAIN:
                 continue
@@ -194,7 +196,7 @@ class PartReader:
         assert last is not None
         yield from self._split(part, scope, last)
 
-    def _split(self, part: Part, scope: Scope, last: Pass) -> Iterator[Row]:
+    def _split(self, part: Part, scope: Scope, last: Pass) -> Iterator[Row | None]:
         bot = self._bot
         if not bot.is_verified(last.asking.form):
             bot.verify_bounds(last.asking, self._sample(last))

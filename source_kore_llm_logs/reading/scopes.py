@@ -2,9 +2,9 @@
 
 `isDeveloper: true` may select developers' rows where it should add them, and no `channel` may mean `rtm` only, as it
 does at a sibling API [U]. So a part is asked small questions before it is read: for the rows of everybody but
-developers, and for the documented channels that this bot has not shown. In a window of days, the first is asked with and
-without the documented channels: there may be rows of others. Their rows must be among those that the part
-then gives. Where one is not, the bot is read in as many scopes as it takes.
+developers, and for the documented channels that this bot has not shown. In a window of days, the first is asked with
+and without the documented channels: there may be rows of others. Their rows must be among those that the part then
+gives. Where one is not, the bot is read in as many scopes as it takes.
 
 A question is answered for good once it gave rows and all of them came; or, for channels, once this bot has shown one
 that is not `rtm`. What cannot be known: a channel outside the documented list, where no `channel` means `rtm`. It must
@@ -20,8 +20,8 @@ from source_kore_llm_logs.reading.request_format import RequestFormat
 
 DOCUMENTED_CHANNELS = (
     "msteams", "twitter", "spark", "rtm", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber",
-    "yammer", "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions",
-    "hangoutchat", "mattermost", "rcs",
+    "yammer", "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson",
+    "googleactions", "hangoutchat", "mattermost", "rcs",
 )  # fmt: skip
 """[D], at getAnalytics."""
 DEFAULT_CHANNEL = "rtm"

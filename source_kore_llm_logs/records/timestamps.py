@@ -71,4 +71,11 @@ def moment(iso: str) -> datetime:
 
 def milliseconds(iso: str) -> int:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ` as milliseconds since the epoch."""
-    return round(moment(iso).timestamp() * 1000)
+    whole = datetime.fromisoformat(iso[:19]).replace(tzinfo=timezone.utc)
+    return int(whole.timestamp()) * 1000 + int(iso[20:23])
+
+
+def iso_of(milliseconds: int) -> str:
+    """Milliseconds since the epoch as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
+    whole, part = divmod(milliseconds, 1000)
+    return iso_ms(datetime.fromtimestamp(whole, timezone.utc).replace(microsecond=part * 1000))

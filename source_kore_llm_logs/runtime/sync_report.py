@@ -1,65 +1,50 @@
-"""What a sync did, counted once for the log: a line for each window, and a summary at the end.
-
-The report also carries the sync's `Backpressure`, so that the stream and whoever prints its messages share one.
-"""
+"""What a sync shares and tells: its backpressure, the logs that it reads, and lines about both in the log."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from threading import Lock
+from typing import TYPE_CHECKING, Any
 
+from source_kore_llm_logs.errors import named
 from source_kore_llm_logs.runtime.backpressure import Backpressure
+
+if TYPE_CHECKING:
+    from source_kore_llm_logs.runtime.log_of_bot import LogOfBot
 
 logger = logging.getLogger("airbyte")
 
 
 @dataclass
-class WindowCount:
-    """One window: pages asked for, rows received (the padding's too), rows kept as records."""
-
-    pages: int = 0
-    received: int = 0
-    kept: int = 0
-    undated: int = 0
-
-
-@dataclass
 class SyncReport:
-    """Counts of one sync per bot; shared by all threads."""
+    """One sync; shared by all threads."""
 
     backpressure: Backpressure = field(default_factory=Backpressure)
     repairs: Counter[str] = field(default_factory=Counter)
     """How often something in a row was mended: the words of a log line -> a number, which comes before them."""
-    _total: dict[str, Counter[str]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    logs: list["LogOfBot"] = field(default_factory=list)
+    opens: Callable[[Any], "LogOfBot"] | None = None
+    """Opens the log that a slice stands for; the retriever sets it."""
 
-    def window(self, bot_id: str, start: str, end: str, count: WindowCount) -> None:
-        logger.info(
-            "Bot %s, window %s to %s: %d pages, %d rows received, %d kept.",
-            bot_id, start, end, count.pages, count.received, count.kept,
-        )  # fmt: skip
-        with self._lock:
-            self._total.setdefault(bot_id, Counter()).update(
-                windows=1, pages=count.pages, received=count.received, kept=count.kept, undated=count.undated
-            )
-
-    def summary(self) -> None:
-        for bot_id, total in sorted(self._total.items()):
-            logger.info(
-                "Bot %s, all: %d windows, %d pages, %d rows received, %d kept.",
-                bot_id, total["windows"], total["pages"], total["received"], total["kept"],
-            )  # fmt: skip
+    def summary(self, filters: Mapping[str, Any]) -> None:
+        """Lines at the end: one a bot, and one for each thing that somebody may want to look into."""
+        for log in sorted(self.logs, key=lambda log: log.bot.id):
+            log.tell_end()
         for what, times in sorted(self.repairs.items()):
             logger.warning("%d %s.", times, what)
-        undated = sum(total["undated"] for total in self._total.values())
+        undated = sum(len(log.bot.undated) for log in self.logs)
         if undated:
             logger.warning(
-                "%d rows had no date that can be read; they were kept with `start_date` and `end_date` null.",
-                undated,
+                "%d rows had no date that can be read; they were kept with `start_date` and `end_date` null.", undated
             )
+        ahead = sum(len(log.bot.ahead) for log in self.logs)
+        if ahead:
+            logger.warning("%d rows are dated ahead of now; each is read when its day has come.", ahead)
+        chosen = [named(name) for name, value in filters.items() if value]
+        if chosen and self.logs and not any(log.records or log.has_failed for log in self.logs):
+            logger.warning("No row at all matches the filters: check the spelling in %s.", ", ".join(chosen))
 
 
 _current: ContextVar[SyncReport | None] = ContextVar("sync_report", default=None)
@@ -67,7 +52,7 @@ _current: ContextVar[SyncReport | None] = ContextVar("sync_report", default=None
 
 @contextmanager
 def sync_report() -> Iterator[SyncReport]:
-    """The report that a stream built inside this block writes to."""
+    """The report of a stream that is built inside this block."""
     report = SyncReport()
     token = _current.set(report)
     try:
