@@ -7,6 +7,8 @@ is to hold a few megabytes at most.
 
 LARGEST = 1_000
 DOCUMENTED = 50
+USUAL = (1, 2, 5, 10, 20, DOCUMENTED, 100, 200, 500, LARGEST)
+"""What servers have as their largest `limit`: a page grows along these."""
 BYTES_A_PAGE = 8 * 1024 * 1024
 PAGES_BEFORE_A_LARGER = 20
 """A page may have been too large for one huge row, or at a bad moment: a larger one is tried again after so many."""
@@ -36,7 +38,7 @@ class PageSize:
         self._pages += 1
         largest = min(self.most, self._refused_from - 1)
         if limit == self._limit < largest and (rows == limit or self._pages >= PAGES_BEFORE_A_LARGER):
-            self._limit, self._pages = min(2 * limit, largest), 0
+            self._limit, self._pages = min(next((size for size in USUAL if size > limit), largest), largest), 0
 
     def nothing_for(self, limit: int, known: int) -> None:
         """Nothing is given for this `limit`; a page of `known` rows was."""

@@ -22,7 +22,7 @@ from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import CannotRead, Page, Refused, Row, TooLarge
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import End, Pass
-from source_kore_llm_logs.reading.padding import UNVERIFIED, padded
+from source_kore_llm_logs.reading.padding import LONGEST_PART, UNVERIFIED, VERIFIED, padded
 from source_kore_llm_logs.reading.page_size import DOCUMENTED
 from source_kore_llm_logs.reading.part import DAY, Part
 from source_kore_llm_logs.reading.planner import MOST_PAGES_A_PART, Planned, Planner
@@ -50,6 +50,8 @@ class PartReader:
         self._planned = planned
         self._received, self._emitted = IdSet(), IdSet()
         self._own = self._largest = self._unsettled = 0
+        self._times: tuple[int, ...] = ()
+        """Of the first and the last of the part's own rows."""
 
     def rows(self) -> Iterator[Row | None]:
         """The part's own rows, each once, and None behind those of each page; when it ends, the part is settled and
@@ -77,7 +79,8 @@ class PartReader:
                 missing = self._missing(self._answers_again(part, missing))
             if missing:
                 yield from self._widened(part, missing)
-            self._planner.is_read(part, self._own, self._largest)
+            spread = max(self._times) - min(self._times) if self._times else 0
+            self._planner.is_read(part, self._own, self._largest, spread)
             return
 
     def _widened(self, part: Part, missing: Answers) -> Iterator[Row | None]:
@@ -120,13 +123,19 @@ class PartReader:
                     return None
                 self._planned = Planned(left, planned.pages)
                 continue
-            held += islice(pages, 1)
-            seen = [row for page in held for row in page]
-            if len(held) < 2 or not held[1] or not planner.is_too_long(planned, len(held)):
+            is_long: bool | None = None
+            while is_long is None:
+                more = next(pages, None)
+                if not more:
+                    return first, chain(held, [more or []], pages)
+                held.append(more)
+                seen += more
+                is_long = planner.is_to_be_measured(planned, first.asking.span.length, len(held), seen, first.largest)
+            if not is_long:
                 return first, chain(held, pages)
             was = first.asking.span
             is_verified = bot.verify_bounds(first.asking, seen)
-            planner.shortest = 0 if is_verified else 2 * UNVERIFIED
+            planner.padding = VERIFIED if is_verified else UNVERIFIED
             if self._is_worth_a_cut(planned.part) and self._has_row_at(planner.question(first.largest), first):
                 self._planned = planner.cut(planned.part, seen)
                 continue
@@ -228,6 +237,7 @@ class PartReader:
         elif part.owns(row):
             is_new = self._emitted.add(row.id)
             self._own += is_new
+            self._times = (min(row.time, *self._times), max(row.time, *self._times)) if self._times else (row.time,)
         else:
             is_new = False
             if row.time > bot.now():
@@ -242,10 +252,13 @@ class PartReader:
         different ways: with the dates of the pass, and with those of the vendor's sample; up to now, and beyond."""
         bot, asking = self._bot, first.asking
         is_thorough = self._planner.window.length > DAY
+        is_known = bot.has_given_rows(asking.form)
         with bot.lock:
-            scopes = bot.scopes.questions(is_thorough)
-        if bot.has_given_rows(asking.form):
-            return self._answers(asking._replace(scope=scope) for scope in scopes)
+            scopes = bot.scopes.questions(is_thorough and not is_known)
+        if is_known:
+            return self._answers(
+                asking._replace(scope=scope) for scope in scopes if not self._is_silent(asking._replace(scope=scope))
+            )
         ways = [
             first.in_format(replace(asking.form, until_now=True)),
             first.in_format(replace(first.other_dates[0], until_now=False)),
@@ -254,6 +267,25 @@ class PartReader:
             ways.append(first.in_format(replace(first.other_dates[0], until_now=True)))
             return self._answers(way._replace(scope=scope) for scope in scopes for way in ways)
         return self._answers(way._replace(scope=scope) for scope, way in zip(scopes, ways, strict=False))
+
+    def _is_silent(self, asked: Asking) -> bool:
+        """Whether no row is there for a question, in as long a stretch as can be asked for: its parts need not ask."""
+        bot, part, scope = self._bot, self._planned.part, asked.scope
+        with bot.lock:
+            silent = bot.scopes.silent.get(scope, Part(part.start, part.start))
+        if silent.start <= part.start and part.after <= silent.after:
+            return True
+        if scope.channels is None:
+            return False  # It asks for all users' rows: there will be some.
+        start = max(part.start, silent.after)
+        stretch = Part(start, min(start + LONGEST_PART, self._planner.window.after))
+        if stretch.after <= part.after or any(
+            self._answers([self._pass(stretch, scope).in_format(asked.form)]).values()
+        ):
+            return False
+        with bot.lock:
+            bot.scopes.silent[scope] = Part(min(silent.start, stretch.start), stretch.after)
+        return True
 
     def _answers(self, questions: Iterable[Asking]) -> Answers:
         """The ids that questions give now. One that fails is a line in the log."""

@@ -2,9 +2,8 @@
 
 `isDeveloper: true` may select developers' rows where it should add them, and no `channel` may mean `rtm` only, as it
 does at a sibling API [U]. So a part is asked small questions before it is read: for the rows of everybody but
-developers, and for the documented channels that this bot has not shown. In a window of days, the first is asked with
-and without the documented channels: there may be rows of others. Their rows must be among those that the part then
-gives. Where one is not, the bot is read in as many scopes as it takes.
+developers, and for the documented channels that this bot has not shown. Their rows must be among those that the part
+then gives. Where one is not, the bot is read in as many scopes as it takes.
 
 A question is answered for good once it gave rows and all of them came; or, for channels, once this bot has shown one
 that is not `rtm`. What cannot be known: a channel outside the documented list, where no `channel` means `rtm`. It must
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 
 DOCUMENTED_CHANNELS = (
@@ -50,6 +50,8 @@ class Scopes:
         self._channels = tuple(channels) if channels else None
         self.all = [Scope(self._developer, self._channels)]
         self._shown: set[str] = set()
+        self.silent: dict[Scope, Part] = {}
+        """Stretches in which a scope has given no row."""
         self._developers_are_added = not include_developer
 
     def shown(self, rows: Sequence[Row]) -> None:
@@ -65,9 +67,9 @@ class Scopes:
             return []
         asked = []
         if not self._developers_are_added:
-            asked.append(Scope(False, self._channels or DOCUMENTED_CHANNELS))
+            asked.append(Scope(False, self._channels))
             if is_thorough and self._channels is None:
-                asked.append(Scope(False, None))
+                asked.append(Scope(False, DOCUMENTED_CHANNELS))
         if self._channels is None and self._shown <= {DEFAULT_CHANNEL}:
             others = tuple(name for name in DOCUMENTED_CHANNELS if name.casefold() not in self._shown)
             asked.append(Scope(self._developer, others))
