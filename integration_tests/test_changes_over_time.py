@@ -127,6 +127,6 @@ def test_a_platform_with_a_certificate_of_its_own_is_trusted_by_requests_ca_bund
         monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
         refused = connection(run("check", config=emulator.config(host=url)))
         assert refused["status"] == "FAILED"
-        assert "no secure connection" in refused["message"]
+        assert "No secure connection" in refused["message"]
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert connection(run("check", config=emulator.config(host=url))) == {"status": "SUCCEEDED"}

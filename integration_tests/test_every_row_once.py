@@ -30,7 +30,7 @@ from integration_tests.readings import (
     Options,
     named,
 )
-from source_kore_llm_logs.components.error_handler import KoreBackoff
+from source_kore_llm_logs.components.error_handler import KoreErrorHandler
 
 ODD, PLAIN = "st-odd", "st-plain"
 CHANNELS = ("rtm", "rtm", "msteams", "slack", "developer")
@@ -42,7 +42,7 @@ MOST_REQUESTS = 2500
 
 @pytest.fixture(autouse=True)
 def no_waits_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KoreBackoff, "backoff_time", lambda *_, **__: 0.01)
+    monkeypatch.setattr(KoreErrorHandler, "backoff_time", lambda *_, **__: 0.01)
 
 
 def stamp(moment: datetime) -> str:

@@ -254,4 +254,6 @@ class Bot:
         # Other rows may have come for having moved; the same rows may all be those of the chosen users.
         nobodys: dict[str, Any] = {asking.form.key(field): NOBODY if field == "task_id" else [NOBODY]}
         answer = self.ask(asking, 0, 1, is_question=True, **nobodys)
+        if not isinstance(answer, Page | Refused):
+            raise answer.error
         return isinstance(answer, Page) and bool(answer.rows)

@@ -234,7 +234,9 @@ class Pass:
         answer, _ = self.bot.page(self.asking, at + FAR_BEHIND)
         if isinstance(answer, Page):
             self._is_skip_honoured = not answer.rows
-        if self._is_skip_honoured or (not isinstance(answer, Page) and len(places) < 2 * SAME_PAGES):
+        if self._is_skip_honoured or (
+            not isinstance(answer, Page) and (len(set(ids)) == 1 or len(places) < 2 * SAME_PAGES)
+        ):
             return True
         if ids[0] == self._first:
             raise CannotRead("the API ignores `skip` and gives the same page again and again")

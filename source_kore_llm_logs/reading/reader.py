@@ -52,6 +52,8 @@ class PartReader:
         self._own = self._largest = self._unsettled = 0
         self._times: tuple[int, ...] = ()
         """Of the first and the last of the part's own rows."""
+        self._unanswered: tuple[Asking, ...] = ()
+        """Questions that failed. They are asked once more when the part is read."""
 
     def rows(self) -> Iterator[Row | None]:
         """The part's own rows, each once, and None behind those of each page; when it ends, the part is settled and
@@ -60,7 +62,7 @@ class PartReader:
         Raises CannotRead, or what the server's last refusal or fault stands for. Blocks while a request is under way.
         """
         bot, scope = self._bot, self._bot.scopes.all[0]
-        measured = self._measured(scope)
+        measured, has_adopted = self._measured(scope), False
         while measured is not None:
             first, held = measured
             part = self._planned.part
@@ -68,9 +70,11 @@ class PartReader:
             yield from self._settled(part, scope, first, held)
             for other in bot.scopes.all[1:]:
                 yield from self._settled(part, other)
-            missing = self._missing(wanted)
-            if missing and first.asking.form.dates not in {asked.form.dates for asked in missing}:
-                bot.adopt(next(iter(missing)).form)
+            missing = self._missing({**wanted, **self._answers(self._unanswered)})
+            found_in = {asked.form.dates for asked in missing}
+            if missing and not has_adopted and first.asking.form.dates not in found_in:
+                has_adopted = True
+                bot.adopt(replace(next(iter(missing)).form, until_now=False))
                 measured = self._measured(scope)
                 continue
             if missing:
@@ -259,12 +263,14 @@ class PartReader:
             return self._answers(
                 asking._replace(scope=scope) for scope in scopes if not self._is_silent(asking._replace(scope=scope))
             )
+        other = first.other_dates[0]
+        exact = asking.form if asking.form.tells_the_time else other
         ways = [
-            first.in_format(replace(asking.form, until_now=True)),
-            first.in_format(replace(first.other_dates[0], until_now=False)),
+            first.in_format(replace(exact, until_now=True)),
+            first.in_format(replace(other if exact == asking.form else asking.form, until_now=False)),
         ]
         if is_thorough:  # That there is no row at all would be strange.
-            ways.append(first.in_format(replace(first.other_dates[0], until_now=True)))
+            ways.append(first.in_format(replace(other, until_now=True)))
             return self._answers(way._replace(scope=scope) for scope in scopes for way in ways)
         return self._answers(way._replace(scope=scope) for scope, way in zip(scopes, ways, strict=False))
 
@@ -298,6 +304,7 @@ class PartReader:
                 answers[asked] = [row.id for row in answer.rows]
             else:
                 logger.info("Bot %s: whether the API leaves rows out was not answered: %s", bot.id, answer.words)
+                self._unanswered = (*self._unanswered, asked)
         return answers
 
     def _answers_again(self, part: Part, questions: Iterable[Asking]) -> Answers:
