@@ -68,7 +68,7 @@ integration: .venv/.installed .venv-release/.installed destinations $(FORM) ## R
 	@$(PYTEST) integration_tests
 
 destinations: ## Install what the tests of destinations and PyAirbyte need; they skip, and say so, what could not be installed
-	-@$(MAKE) --no-print-directory --keep-going --jobs=3 .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed
+	-@$(MAKE) --no-print-directory --keep-going --jobs=3 .venv-demo/.installed .venv-lake/.installed .venv-snowflake/.installed .venv-dbt/.installed
 
 spec: .venv/.installed ## Print the connector's specification
 	@$(BIN)/source-kore-llm-logs spec
@@ -80,6 +80,18 @@ form: .venv/.installed $(FORM) ## Draw the picture of the configuration form for
 
 bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with three other ways to copy the logs (ROWS=5000 for a quick look)
 	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
+
+.PHONY: dbt dbt-sql dbt-test
+dbt: .venv-demo/.installed ## Run the dbt package on a DuckDB file and draw report.html: make dbt DATABASE=kore.duckdb
+	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/dbt build --quiet --project-dir dbt --profiles-dir dbt
+	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/python dbt/report report.html
+
+WAREHOUSE ?= duckdb
+dbt-sql: .venv-dbt/.installed ## Print the dbt package as one SQL script: make dbt-sql WAREHOUSE=duckdb|postgres|snowflake|bigquery
+	@.venv-dbt/bin/python dbt/print_sql.py $(WAREHOUSE)
+
+dbt-test: .venv/.installed .venv-demo/.installed .venv-dbt/.installed ## Run the dbt package's tests
+	@$(BIN)/python -m pytest integration_tests/dbt_package
 
 image: ## Build the image on the base that metadata.yaml names (another: BASE_IMAGE=...)
 	@$(IMAGE)/bin/docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
@@ -128,7 +140,7 @@ clean: ## Remove the environments and everything that was made
 	@touch $@
 
 # PyAirbyte and a connector do not fit in one environment. On Python 3.13, which PyAirbyte does not claim, its check is waived.
-.venv-demo/.installed: demo/requirements.txt Makefile
+.venv-demo/.installed: demo/requirements.txt dbt/requirements.txt Makefile
 	@echo "Installing PyAirbyte and DuckDB into .venv-demo (a few minutes the first time)"
 	@$(or $(DEMO_PYTHON),$(PYTHON)) -m venv --clear .venv-demo
 	@.venv-demo/bin/python -m pip install $(PIP_QUIET) $(if $(DEMO_PYTHON),,--ignore-requires-python) -r demo/requirements.txt
@@ -154,6 +166,12 @@ integration_tests/form/node_modules/.installed: integration_tests/form/package.j
 	@echo "Installing dlt and an S3 server into .venv-lake"
 	@$(PYTHON) -m venv --clear .venv-lake
 	@.venv-lake/bin/python -m pip install $(PIP_QUIET) -r $<
+	@touch $@
+
+.venv-dbt/.installed: dbt/requirements-dev.txt dbt/requirements.txt Makefile
+	@echo "Installing dbt and its adapters into .venv-dbt (a few minutes the first time)"
+	@$(PYTHON) -m venv --clear .venv-dbt
+	@.venv-dbt/bin/python -m pip install $(PIP_QUIET) -r $<
 	@touch $@
 
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt Makefile
