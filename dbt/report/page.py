@@ -89,8 +89,8 @@ def _freshness(answers: dict[str, Answer]) -> str:
         "last call": [_moment(value) for value in bots.column("last_call_at")],
         "last arrival": [_moment(value) for value in bots.column("last_arrival_at")],
         "days with calls": [
-            f"{some:,} of {all_:,}"
-            for some, all_ in zip(bots.column("days_with_calls"), bots.column("days_spanned"), strict=True)
+            f"{some:,} of {spanned or 0:,}"
+            for some, spanned in zip(bots.column("days_with_calls"), bots.column("days_spanned"), strict=True)
         ],
         "without price": bots.column("calls_without_price"),
         "without tokens": bots.column("calls_without_tokens"),
