@@ -90,7 +90,7 @@ WAREHOUSE ?= duckdb
 dbt-sql: .venv-dbt/.installed ## Print the dbt package as one SQL script: make dbt-sql WAREHOUSE=duckdb|postgres|snowflake|bigquery
 	@.venv-dbt/bin/python dbt/print_sql.py $(WAREHOUSE)
 
-dbt-test: .venv/.installed .venv-demo/.installed .venv-dbt/.installed ## Run the dbt package's tests
+dbt-test: .venv/.installed .venv-demo/.installed .venv-dbt/.installed .venv-snowflake/.installed ## Run the dbt package's tests
 	@$(BIN)/python -m pytest integration_tests/dbt_package
 
 image: ## Build the image on the base that metadata.yaml names (another: BASE_IMAGE=...)

@@ -37,10 +37,9 @@
 {% macro duckdb__json_text(value, type, key) %}json_extract_string(try_cast({{ value }} as json), '$.{{ key }}'){% endmacro %}
 {% macro bigquery__json_text(value, type, key) %}json_value({{ value }}, '$.{{ key }}'){% endmacro %}
 {% macro snowflake__json_text(value, type, key) %}
-    {%- if 'char' in type or 'text' in type -%} cast(get(try_parse_json({{ value }}), '{{ key }}') as varchar)
-    {%- else -%} cast(get({{ value }}, '{{ key }}') as varchar)
-    {%- endif -%}
-{% endmacro %}
+    {%- set json = 'try_parse_json(' ~ value ~ ')' if 'char' in type or 'text' in type else value -%}
+    {{ json }}:{{ key }}::varchar
+{%- endmacro %}
 
 {# A percentile of the group, between the two nearest ranks; BigQuery has only an estimate of it. #}
 {% macro percentile(column, fraction) %}{{ return(adapter.dispatch('percentile', 'kore_llm_logs')(column, fraction)) }}{% endmacro %}

@@ -20,6 +20,7 @@ class Warehouse:
     target: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    profiles: Path = PACKAGE
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None, check: bool = True) -> str:
         """What dbt printed; a failure of dbt is one of the test."""
@@ -30,7 +31,7 @@ class Warehouse:
                 str(environment(".venv-dbt") / "dbt"),
                 *("--quiet", "--no-use-colors", "--log-path", str(self.folder / "logs")),
                 *arguments,
-                *("--project-dir", str(PACKAGE), "--profiles-dir", str(PACKAGE)),
+                *("--project-dir", str(PACKAGE), "--profiles-dir", str(self.profiles)),
                 *("--target", self.target, "--target-path", str(self.folder / "target")),
                 *("--vars", json.dumps(variables or {})),
             ],

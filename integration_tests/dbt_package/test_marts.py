@@ -14,7 +14,7 @@ from integration_tests.command import catalog_of, read
 from integration_tests.dbt_package import airbyte_tables
 from integration_tests.dbt_package.package import Warehouse
 from integration_tests.destinations.pyairbyte import pyairbyte
-from integration_tests.destinations.servers import environment, postgres_server
+from integration_tests.destinations.servers import environment, postgres_server, snowflake_server
 from integration_tests.kore_emulator import Emulator, generate_rows
 
 pytestmark = pytest.mark.timeout(900)
@@ -152,3 +152,31 @@ def test_on_a_table_of_dlt_that_took_the_payloads_apart(emulator: Emulator, tmp_
     assert sum(row["scans"] for row in found["llm_guardrail_outcomes"]) > 0
     assert sum(row["passed"] for row in found["llm_guardrail_outcomes"]) > 0
     assert [row["calls"] for row in found["llm_syncs"]] == [len(records)]
+
+
+SNOWFLAKE_PROFILE = """
+kore_llm_logs:
+  target: snowflake
+  outputs:
+    snowflake: {{type: snowflake, account: fakesnow, user: kore, password: kore, role: kore, warehouse: kore,
+      database: WAREHOUSE, schema: KORE, host: 127.0.0.1, port: {port}, protocol: http, threads: 1}}
+"""
+
+
+def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destination(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    """But for incremental runs and dbt's unit tests: the stand-in (fakesnow) has no temporary tables."""
+    records = read(emulator.config()).records
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    script = Path(__file__).with_name("snowflake_table.py")
+    with snowflake_server(tmp_path) as port:
+        command = [str(environment(".venv-dbt") / "python"), str(script), str(port), "WAREHOUSE", "KORE"]
+        subprocess.run(command, input=lines, text=True, check=True, capture_output=True, timeout=300)
+        (tmp_path / "profiles.yml").write_text(SNOWFLAKE_PROFILE.format(port=port))
+        warehouse = Warehouse("snowflake", tmp_path, profiles=tmp_path)
+        warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+        assert_marts_say(warehouse, log_of(emulator))
+        found = warehouse.tables(llm_guardrail_outcomes="", llm_syncs="")
+    assert sum(row["passed"] for row in found["llm_guardrail_outcomes"]) > 0
+    assert [(row["sync"], row["calls"]) for row in found["llm_syncs"]] == [("41", len(records))]

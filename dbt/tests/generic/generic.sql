@@ -25,7 +25,7 @@ select * from (
         (select coalesce(sum({{ column }}), 0) from {{ model }}) as found,
         (select coalesce(sum({{ column }}), 0) from {{ to }}) as expected
 ) as sums
-where found <> expected
+where abs(found - expected) > 0.000001
 {% endtest %}
 
 {# The charges are the cost of the calls that have a day. #}
