@@ -82,6 +82,7 @@ bench: .venv/.installed .venv-bench/.installed ## Compare speed and memory with 
 	@$(BIN)/python -m benchmarks.run_benchmarks $(if $(ROWS),--rows $(ROWS) --repetitions 1)
 
 .PHONY: dbt dbt-sql dbt-test
+DATABASE ?= kore.duckdb
 dbt: .venv-demo/.installed ## Run the dbt package on a DuckDB file and draw report.html: make dbt DATABASE=kore.duckdb
 	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/dbt build --quiet --project-dir dbt --profiles-dir dbt
 	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/python dbt/report report.html

@@ -63,7 +63,9 @@
     {%- set airbyte = columns.get('_airbyte_extracted_at') or columns.get('_airbyte_emitted_at') -%}
     {%- if airbyte -%} {{ utc_timestamp(airbyte.sql, airbyte.type) }}
     {%- elif '_dlt_load_id' in columns -%}
-        {{ dbt.dateadd('second', 'cast(cast(' ~ columns['_dlt_load_id'].sql ~ ' as numeric) as ' ~ dbt.type_int() ~ ')', "cast('1970-01-01' as " ~ dbt.type_timestamp() ~ ')') }}
+        {%- set seconds = 'cast(cast(' ~ columns['_dlt_load_id'].sql ~ ' as numeric) as ' ~ dbt.type_int() ~ ')' -%}
+        {%- set epoch = "cast('1970-01-01' as " ~ dbt.type_timestamp() ~ ')' %}
+        cast({{ dbt.dateadd('second', seconds, epoch) }} as {{ dbt.type_timestamp() }})
     {%- else -%} cast(null as {{ dbt.type_timestamp() }})
     {%- endif -%}
 {%- endmacro %}

@@ -105,13 +105,13 @@ select
     list.{{ price }}_usd_per_million as list_{{ price }}_usd_per_million,
     {% endfor -%}
     {% for price, cost in (('chosen', 'cost_usd'), ('list', 'list_cost_usd')) -%}
-    cast((
+    cast(cast(
         (calls.request_tokens - parts.cache_read - parts.cache_write) * {{ price }}.input_usd_per_million
         + parts.cache_read * {{ price }}.cache_read_usd_per_million
         + parts.cache_write * {{ price }}.cache_write_usd_per_million
         + (calls.response_tokens - parts.reasoning) * {{ price }}.output_usd_per_million
         + parts.reasoning * {{ price }}.reasoning_usd_per_million
-    ) / 1000000 as {{ type_usd() }}) as {{ cost }}{{ ',' if not loop.last }}
+    as {{ type_usd() }}) / 1000000 as {{ type_usd() }}) as {{ cost }}{{ ',' if not loop.last }}
     {% endfor %}
 from calls
 inner join parts on calls.id = parts.id

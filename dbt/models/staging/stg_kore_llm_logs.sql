@@ -21,7 +21,8 @@ with source_rows as (
     from {{ table }}
     {%- if var('kore_llm_introspect') and is_incremental() and is_dated %}
     where {{ arrival }} >= (
-        select {{ dbt.dateadd('hour', -1 * var('kore_llm_lookback_hours'), 'max(arrived_at)') }} from {{ this }}
+        select cast({{ dbt.dateadd('hour', -1 * var('kore_llm_lookback_hours'), 'max(arrived_at)') }} as {{ dbt.type_timestamp() }})
+        from {{ this }}
     ) or not exists (select 1 from {{ this }} where arrived_at is not null)
     {%- endif %}
 ),

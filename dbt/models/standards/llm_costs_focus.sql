@@ -33,7 +33,7 @@ charges as (
     group by day, bot_id, account, provider, model, price_source, meter, unit_price, list_unit_price
 )
 
-{% set cost = 'cast(tokens * unit_price / 1000000 as ' ~ type_usd() ~ ')' %}
+{% set cost = 'cast(cast(tokens * unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')' %}
 {% set columns = {
     'BilledCost': cost,
     'BillingAccountId': 'account',
@@ -53,7 +53,7 @@ charges as (
     'ContractedUnitPrice': 'unit_price',
     'EffectiveCost': cost,
     'InvoiceIssuerName': 'provider',
-    'ListCost': 'cast(tokens * list_unit_price / 1000000 as ' ~ type_usd() ~ ')',
+    'ListCost': 'cast(cast(tokens * list_unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')',
     'ListUnitPrice': 'list_unit_price',
     'PricingCategory': "'Standard'",
     'PricingQuantity': 'cast(tokens as ' ~ dbt.type_numeric() ~ ') / 1000000',
