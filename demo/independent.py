@@ -7,6 +7,7 @@ payloads that the emulator writes, no others.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +41,12 @@ def _folded(name: str) -> str:
     return re.sub(r"[ ._@]", "-", name.split("/")[-1].strip().lower())
 
 
+def _of_stream(text: str) -> dict[str, Any]:
+    """What the chunks of a stream say, the last word of each key."""
+    chunks = (json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: {"))
+    return {key: value for chunk in chunks for key, value in chunk.items() if value}
+
+
 @dataclass(frozen=True)
 class Call:
     """One row of the API. A count of tokens is None where nobody counted them."""
@@ -58,6 +65,8 @@ class Call:
     @property
     def _response(self) -> Mapping[str, Any]:
         response = self.payloads.get("Response Payload")
+        if isinstance(response, str):
+            return _of_stream(response)
         return response if isinstance(response, dict) else {}
 
     @property
@@ -96,6 +105,10 @@ class Call:
         details = self._usage.get("prompt_tokens_details") or {}
         names = ("cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens")
         return int(details.get("cached_tokens") or self._counted(*names) or 0)
+
+    @property
+    def cache_write_tokens(self) -> int:
+        return self._counted("cache_creation_input_tokens", "cacheWriteInputTokens") or 0
 
     @property
     def reasoning_tokens(self) -> int:
@@ -137,11 +150,13 @@ class Call:
         def rate(kind: str, otherwise: str) -> Decimal:
             return Decimal(str(price.get(f"{kind}_usd_per_million") or price[f"{otherwise}_usd_per_million"]))
 
-        cached = self.cached_tokens if self.cached_tokens <= asked else 0
+        fits = self.cached_tokens + self.cache_write_tokens <= asked
+        cached, written = (self.cached_tokens, self.cache_write_tokens) if fits else (0, 0)
         reasoned = self.reasoning_tokens if self.reasoning_tokens <= answered else 0
         return (
-            (asked - cached) * rate("input", "input")
+            (asked - cached - written) * rate("input", "input")
             + cached * rate("cache_read", "input")
+            + written * rate("cache_write", "input")
             + (answered - reasoned) * rate("output", "output")
             + reasoned * rate("reasoning", "output")
         ) / 1_000_000
