@@ -8,11 +8,11 @@ SCRIPTS := .ci/run .ci/environment .ci/audit $(IMAGE)/build.sh $(IMAGE)/bin/dock
 # Each file of tests stays with one process: its tests share servers and folders.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 # What needs an environment of its own has a target of its own.
-ROOMS := destinations image package
+ROOMS := destinations dbt_package image package
 INTEGRATION := integration_tests $(ROOMS:%=--ignore=integration_tests/%) -m "not image_tests and not pyairbyte"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types workflows unit integration fuzz destinations package-test image image-test qa audit \
+.PHONY: help demo test lint types workflows unit integration fuzz destinations dbt dbt-sql dbt-test package-test image image-test qa audit \
 	bench form spec build version lock clean
 
 help: ## List the targets
@@ -49,6 +49,18 @@ fuzz: .venv/.installed ## Read thousands of made-up servers, looking for one of 
 
 destinations: $(patsubst %,%/.installed,.venv .venv-demo .venv-lake .venv-snowflake) ## Sync into databases and onto S3
 	@$(PYTEST) integration_tests/destinations integration_tests/test_snippets.py -m "not image_tests"
+
+DATABASE ?= kore.duckdb
+dbt: .venv-demo/.installed ## Run the dbt package on a DuckDB file and draw report.html: make dbt DATABASE=kore.duckdb
+	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/dbt build --quiet --project-dir dbt --profiles-dir dbt
+	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/python dbt/report report.html
+
+WAREHOUSE ?= duckdb
+dbt-sql: .venv-dbt/.installed ## Print it as one SQL script: make dbt-sql WAREHOUSE=duckdb|postgres|snowflake|bigquery
+	@.venv-dbt/bin/python dbt/print_sql.py $(WAREHOUSE)
+
+dbt-test: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-snowflake) ## Run the dbt package's tests
+	@$(PYTEST) integration_tests/dbt_package
 
 package-test: .venv/.installed .venv-release/.installed ## Build the package; install it on every Python that is here
 	@$(PYTEST) integration_tests/package
@@ -98,11 +110,12 @@ clean: ## Remove the environments and everything that was made
 	@$(POETRY) export --quiet --with dev --output .tools/locked.txt
 	@.ci/environment .venv .tools/locked.txt --require-hashes --no-deps
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable . && touch $@
-.venv-demo/.installed: demo/requirements.txt
+.venv-demo/.installed: demo/requirements.txt dbt/requirements.txt
 # PyAirbyte, which does not fit into one environment with a connector, claims no newer Python.
 .venv-demo/.installed: export NEWEST = 3.12
 .venv-bench/.installed: benchmarks/requirements.txt
 .venv-release/.installed: .ci/release-requirements.txt
+.venv-dbt/.installed: dbt/requirements-dev.txt
 .venv-qa/.installed: integration_tests/airbyte_qa_requirements.txt
 .venv-lake/.installed: integration_tests/destinations/lake-requirements.txt
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt

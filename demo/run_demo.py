@@ -1,4 +1,4 @@
-"""The connector's main job in one go: two syncs of an emulated Kore.ai into DuckDB, and what the table then says."""
+"""The connector's main job in one go: two syncs of an emulated Kore.ai into DuckDB, and what dbt makes of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import comparison
 import duckdb
-import report
+import terminal
+import transformation
 from emulator_process import REPOSITORY, Emulator, running_emulator
 from rich.console import Console
 from rich.table import Table
@@ -52,18 +53,29 @@ def main() -> int:
         database.execute("SET TimeZone = 'UTC'")
         equal = _compare(console, emulator, database)
         database.close()
-    console.rule("What the table says")
+        rows = {bot_id: emulator.get(f"rows/{bot_id}") for bot_id in emulator.get("rows")}
+    console.rule("Running the dbt package: from rows to answers")
+    equal &= _transform(console, rows)
     _print_syncs(console, syncs)
-    with duckdb.connect(str(DATABASE)) as database:
-        answers = report.ask(database)
-    report.print_tables(console, answers)
-    report.write_page(PAGE, answers)
+    answers = transformation.answers(DATABASE, BUILD)
+    terminal.print_tables(console, answers)
+    transformation.write_page(PAGE, answers)
     console.print(f"Database: {DATABASE.relative_to(REPOSITORY)}")
-    console.print(
-        f"Queries:  {report.QUERIES.relative_to(REPOSITORY)}  (the same for Snowflake and BigQuery beside it)"
-    )
+    console.print("Models:   dbt/models  (for Snowflake, BigQuery and PostgreSQL too)")
     console.print(f"Charts:   {PAGE.relative_to(REPOSITORY)}  (open it in a browser)")
     return 0 if equal else 1
+
+
+def _transform(console: Console, rows: dict[str, list[dict[str, Any]]]) -> bool:
+    console.print(transformation.build(DATABASE, BUILD))
+    wrong = transformation.differences(DATABASE, rows)
+    if not wrong:
+        console.print("[bold green]Tokens, failures and cost are those worked out from the API's rows in plain Python.")
+        return True
+    console.print("[bold red]The marts differ from what the API's rows say:")
+    for line in wrong:
+        console.print(line)
+    return False
 
 
 def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
@@ -88,6 +100,8 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
     console.rule("First sync: everything since the start date")
     first = _sync("first sync", source, cache, emulator)
     console.print()  # PyAirbyte's last line has no end.
+    # A pause between two syncs is how the mart llm_syncs tells them apart.
+    time.sleep(transformation.SYNC_GAP_SECONDS)
     console.rule("The bots make more calls")
     for bot_id, count in emulator.add_rows(NEW_ROWS_PER_BOT).items():
         console.print(f"{bot_id}: {count} new rows")

@@ -1,0 +1,21 @@
+"""The marts as one page of charts: python dbt/report [PAGE] [--target duckdb|postgres|snowflake|bigquery]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from marts import ask
+from page import write_page
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(prog="report", description=__doc__)
+    arguments.add_argument("page", nargs="?", type=Path, default=Path("report.html"))
+    arguments.add_argument("--target", help="as in profiles.yml")
+    given = arguments.parse_args()
+    try:
+        write_page(given.page, ask(*(("--target", given.target) if given.target else ())))
+    except RuntimeError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{given.page}\n")

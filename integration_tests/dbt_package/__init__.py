@@ -1,0 +1,1 @@
+"""The dbt package run on tables that PyAirbyte, Airbyte's destinations and dlt write."""

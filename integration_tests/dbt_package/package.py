@@ -1,0 +1,58 @@
+"""Runs dbt, in the environment it needs, on this repository's package."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from integration_tests.destinations.servers import REPOSITORY, environment
+
+PACKAGE = REPOSITORY / "dbt"
+OFFLINE = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the stream's table is: a target of the package's profiles.yml and the environment that it reads."""
+
+    target: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    profiles: Path = PACKAGE
+
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None, check: bool = True) -> str:
+        """What dbt printed; a failure of dbt is one of the test."""
+        # DBT_STATIC_ANALYSIS and the like of the developer's shell would change what runs.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+        done = subprocess.run(
+            [
+                str(environment(".venv-dbt") / "dbt"),
+                *("--quiet", "--no-use-colors", "--log-path", str(self.folder / "logs")),
+                *arguments,
+                *("--project-dir", str(PACKAGE), "--profiles-dir", str(self.profiles)),
+                *("--target", self.target, "--target-path", str(self.folder / "target")),
+                *("--vars", json.dumps(variables or {})),
+            ],
+            env={**inherited, **OFFLINE, **self.settings},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        else:
+            assert done.returncode != 0
+        return done.stdout
+
+    def tables(self, **tables: str) -> dict[str, list[dict[str, Any]]]:
+        """Tables by name; the value is what follows the name in the query."""
+        printed = self.dbt("run-operation", "print_tables", "--args", json.dumps({"tables": tables}))
+        answer = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
+        return {
+            name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+            for name, table in answer.items()
+        }

@@ -1,0 +1,235 @@
+"""The package beside its numbers: freshness, documentation, the SQL script, the page, and what a user gets wrong."""
+
+import json
+import re
+import subprocess
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import sqlglot
+import yaml
+
+from dbt.refresh_prices import lines
+from integration_tests.dbt_package.package import PACKAGE, Warehouse
+from integration_tests.destinations.servers import REPOSITORY, environment
+
+pytestmark = pytest.mark.timeout(900)
+NOW = datetime.now(timezone.utc).replace(tzinfo=None)
+CALL = {
+    "bot_id": "st-1",
+    "status": "Success",
+    "model_name": "GPT-4o",
+    "response_model": "gpt-4o-2024-08-06",
+    "end_date": f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S}",
+    "request_tokens": 1000,
+    "response_tokens": 500,
+    "total_tokens": 1500,
+    "_airbyte_extracted_at": f"{NOW:%Y-%m-%d %H:%M:%S}",
+}
+# Every column that Airbyte writes: the printed script takes them for granted.
+TEXT = """id bot_id session_id user_id task_id channel_name feature_name prompt_name integration provider model_name
+    description status error_type error_message request_model response_model response_id finish_reason"""
+NUMBERS = """status_code time_taken_ms request_tokens response_tokens total_tokens cached_tokens cache_write_tokens
+    reasoning_tokens temperature top_p max_tokens frequency_penalty presence_penalty"""
+MOMENTS = ("start_date", "end_date", "_airbyte_extracted_at")
+DOCUMENTS = ("request_payload", "response_payload", "additional_columns", "_airbyte_meta")
+
+
+def warehouse_of(folder: Path, *calls: dict[str, Any]) -> Warehouse:
+    """A DuckDB file with a table that has every column, and these calls."""
+    kinds = dict.fromkeys(TEXT.split(), "VARCHAR") | dict.fromkeys(NUMBERS.split(), "DOUBLE")
+    kinds |= dict.fromkeys(MOMENTS, "TIMESTAMP") | dict.fromkeys(DOCUMENTS, "JSON")
+    with duckdb.connect(str(folder / "logs.duckdb")) as database:
+        database.execute(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
+        for call in calls:
+            marks = ", ".join("?" for _ in call)
+            database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
+    return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb")})
+
+
+def printed(warehouse: str, **settings: str) -> str:
+    command = [str(environment(".venv-dbt") / "python"), str(PACKAGE / "print_sql.py"), warehouse]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("warehouse", ["bigquery", "snowflake", "postgres"])
+def test_the_script_for_a_warehouse_is_of_its_dialect_and_has_every_model(warehouse: str) -> None:
+    statements = sqlglot.parse(printed(warehouse), read=warehouse, error_level=sqlglot.ErrorLevel.RAISE)
+    created = {statement.this.sql() for statement in statements if isinstance(statement, sqlglot.exp.Create)}
+    models = {path.stem for path in (PACKAGE / "models").rglob("*.sql")}
+    assert {re.sub(r"[\"`]", "", name).split(" ")[0].rsplit(".", 1)[-1] for name in created} == {
+        *models,
+        "llm_public_prices",
+    }
+
+
+def test_the_script_run_twice_gives_what_dbt_gives(tmp_path: Path) -> None:
+    guardrail = {"bot_id": "st-1", "request_payload": '{"scanner": "regex"}', "response_payload": '{"is_valid": true}'}
+    calls = [{**CALL, "id": "1"}, {**CALL, "id": "2", "cached_tokens": 600}, {**guardrail, "id": "3"}]
+    warehouse = warehouse_of(tmp_path, *calls, {**CALL, "id": "1"})
+    script = printed("duckdb", KORE_DUCKDB=str(tmp_path / "logs.duckdb"))
+    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
+        database.execute(script)
+        database.execute(script)
+        query = "SELECT model, calls, priced_calls, CAST(cost_usd AS DOUBLE) FROM llm_usage_by_model ORDER BY model"
+        by_script = database.execute(query).fetchall()
+        scans = database.execute("SELECT scanner, scans, passed FROM llm_guardrail_outcomes").fetchall()
+        for kind, name in database.execute(
+            "SELECT table_type, table_name FROM information_schema.tables WHERE table_name <> 'llm_usage_logs'"
+        ).fetchall():
+            database.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")
+    assert by_script == [("(none)", 1, 0, None), ("GPT-4o", 2, 2, pytest.approx(0.0075 + 0.00675))]
+    assert scans == [("regex", 1, 1)]
+    warehouse.dbt("build", "--exclude-resource-type", "test", "unit_test")
+    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
+        assert database.execute(query).fetchall() == by_script
+
+
+def test_an_empty_table_gives_empty_marts_and_a_page(tmp_path: Path) -> None:
+    warehouse = warehouse_of(tmp_path)
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    found = warehouse.tables(llm_calls="", llm_usage_by_day="", llm_completeness="", llm_growth_by_week="")
+    assert set(map(len, found.values())) == {0}
+
+
+def test_the_page_shows_each_mart_and_loads_nothing(tmp_path: Path) -> None:
+    warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"}, {"id": "2", "bot_id": "st-2"})
+    budgets = {"kore_llm_budgets": [{"budget": "all", "period": "day", "budget_usd": 0.001}]}
+    warehouse.dbt("build", "--exclude-resource-type", "test", "unit_test", variables=budgets)
+    command = [str(environment(".venv-dbt") / "python"), str(PACKAGE / "report"), str(tmp_path / "page.html")]
+    subprocess.run(command, env=warehouse.settings, check=True, capture_output=True, timeout=300)
+    page = (tmp_path / "page.html").read_text()
+    shown = set(re.findall(r"<footer>(\w+)</footer>", page))
+    assert shown == {
+        "llm_completeness", "llm_syncs", "llm_usage_by_day", "llm_usage_by_model", "llm_usage_by_feature",
+        "llm_usage_by_channel", "llm_budgets", "llm_guardrail_outcomes", "llm_usage_by_user", "llm_usage_by_prompt",
+        "llm_growth_by_week",
+    }  # fmt: skip
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+    assert "<b>$0.01</b> for 1 calls that have a price and tokens" in page
+    assert "<b>1</b> calls without a cost" in page
+
+
+@pytest.mark.parametrize(("age", "status"), [(1, "pass"), (30, "warn"), (100, "error")])
+def test_freshness_is_the_age_of_the_newest_call(tmp_path: Path, age: int, status: str) -> None:
+    ended = f"{NOW - timedelta(hours=age):%Y-%m-%d %H:%M:%S}"
+    warehouse = warehouse_of(tmp_path, {**CALL, "id": "1", "end_date": ended})
+    warehouse.dbt("source", "freshness", check=status != "error")
+    (found,) = json.loads((tmp_path / "target" / "sources.json").read_text())["results"]
+    assert found["status"] == status
+
+
+def test_the_documentation_builds_and_every_model_has_a_description(tmp_path: Path) -> None:
+    warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"})
+    warehouse.dbt("run", "--full-refresh", "-s", "stg_kore_llm_logs")
+    warehouse.dbt("docs", "generate")
+    assert json.loads((tmp_path / "target" / "catalog.json").read_text())["nodes"]
+    nodes = json.loads((tmp_path / "target" / "manifest.json").read_text())["nodes"].values()
+    assert [
+        node["name"] for node in nodes if node["resource_type"] in ("model", "seed") and not node["description"]
+    ] == []
+    names = {node["name"] for node in nodes if node["resource_type"] == "model"}
+    listed = (PACKAGE / "README.md").read_text()
+    assert {name for name in names if name not in listed} == {"int_kore_llm_prices"} | {
+        f"llm_usage_by_{name}" for name in ("model", "feature", "channel")
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"kore_llm_own_prices": [{"model": "x", "input": 1}]}, "kore_llm_own_prices: unknown key `input`"),
+        ({"kore_llm_own_prices": [{"model": "x", "input_usd_per_million": 1}]}, "`output_usd_per_million` is missing"),
+        (
+            {"kore_llm_own_prices": 2 * [{"model": "x", "input_usd_per_million": 1, "output_usd_per_million": 1}]},
+            "two prices for x from the same day",
+        ),
+        (
+            {"kore_llm_budgets": [{"budget": "b", "period": "year", "budget_usd": 1}]},
+            "`period` is day, week or month, not year",
+        ),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
+    warehouse = warehouse_of(tmp_path)
+    told = warehouse.dbt("compile", variables=variables, check=False)
+    assert sentence in " ".join(told.split())
+
+
+def test_a_table_that_is_not_the_stream_is_told(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
+        database.execute("CREATE TABLE other (name VARCHAR)")
+    warehouse = Warehouse("duckdb", tmp_path, {"KORE_DUCKDB": str(tmp_path / "logs.duckdb")})
+    told = warehouse.dbt("compile", variables={"kore_llm_logs_table": "other"}, check=False)
+    assert "Is this the table of the stream llm_usage_logs?" in " ".join(told.split())
+
+
+def test_the_price_map_is_reduced_to_priced_models_that_answer_in_text() -> None:
+    priced = {"mode": "chat", "litellm_provider": "p", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6}
+    tiers = {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 1.2e-5}
+    found = lines({
+        "Model.A": {**priced, **tiers, "cache_read_input_token_cost": 1.25e-7},
+        "azure/model-a": {**priced, "input_cost_per_token": 9},
+        "gemini/model-b": {**priced, "output_cost_per_reasoning_token": 1e-5},
+        "vertex_ai/model_b": {**priced, "input_cost_per_token": 9},
+        "bedrock/us-east-1/model-c": priced,
+        "somewhere/model-d": priced,
+        "pictures": {**priced, "mode": "image_generation"},
+        "free": {**priced, "input_cost_per_token": 0},
+    })  # fmt: skip
+    assert [tuple(line.values()) for line in found] == [
+        ("Model.A", "p", 0, "2", "0.125", "", "8", ""),
+        ("Model.A", "p", 200000, "4", "0.125", "", "12", ""),
+        ("model-b", "p", 0, "2", "", "", "8", "10"),
+    ]
+
+
+def test_the_commands_of_the_readme_lead_from_a_table_to_a_page(tmp_path: Path) -> None:
+    """But for the installation: `dbt` and `python` are those that it would install."""
+    warehouse_of(tmp_path, {**CALL, "id": "1"}).settings.clear()
+    (tmp_path / "logs.duckdb").rename(tmp_path / "kore.duckdb")
+    (tmp_path / "dbt").symlink_to(PACKAGE)
+    readme = (REPOSITORY / "README.md").read_text()
+    (commands,) = (block for block in re.findall(r"```sh\n(.*?)```", readme, re.S) if "dbt build" in block)
+    install, *rest = commands.strip().splitlines()
+    assert install.startswith("pip install -r dbt/requirements.txt")
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(rest)],
+        cwd=tmp_path,
+        env={"PATH": f"{environment('.venv-dbt')}:/usr/bin:/bin", "DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "gpt-4o" in (tmp_path / "report.html").read_text().lower()
+
+
+def test_a_project_of_its_own_uses_the_package_with_its_own_prices(tmp_path: Path) -> None:
+    warehouse_of(tmp_path, {**CALL, "id": "1"})
+    package = yaml.safe_load(re.findall(r"```yaml\n(packages:.*?)```", (PACKAGE / "README.md").read_text(), re.S)[0])
+    assert package["packages"][0]["subdirectory"] == PACKAGE.name
+    settings = yaml.safe_load(re.findall(r"```yaml\n(vars:.*?)```", (PACKAGE / "README.md").read_text(), re.S)[0])
+    settings["vars"] |= {"kore_llm_logs_database": "logs", "kore_llm_logs_schema": "main"}
+    project = {"name": "theirs", "version": "1.0", "profile": "kore_llm_logs", **settings}
+    (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(project))
+    (tmp_path / "packages.yml").write_text(yaml.safe_dump({"packages": [{"local": str(PACKAGE)}]}))
+    dbt = environment(".venv-dbt") / "dbt"
+    command = f"{dbt} deps && {dbt} build --exclude-resource-type unit_test"
+    told = {"KORE_DUCKDB": "logs.duckdb", "KORE_SCHEMA": "marts", "DBT_PROFILES_DIR": str(PACKAGE)}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env={**told, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
+        found = database.execute("SELECT price_source, CAST(cost_usd AS DOUBLE) FROM marts.llm_calls").fetchall()
+        budgets = database.execute("SELECT DISTINCT budget FROM marts.llm_budgets").fetchall()
+    # 1,000 tokens at 1.80 and 500 at 7 for a million, since 2026-07-01; before, at 2 and 8.
+    assert found == [("own", pytest.approx(0.0053 if NOW.date() >= date(2026, 7, 1) else 0.006))]
+    assert budgets == [("all",)]
