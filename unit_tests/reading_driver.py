@@ -107,13 +107,17 @@ def read_all(
 
 
 def is_beyond_the_questions(server: SimulatedServer, bot_id: str) -> bool:
-    """Whether a bot showed nothing but to the questions of an hourly sync, which are few, and two things hid its rows."""
+    """Whether two things hid all rows of a bot from an hourly sync, whose questions are few."""
     does = server.bots[bot_id].behaviour
     hidden = [
-        "milliseconds" in does.invalid_forms | does.refused_forms, does.future_to == "empty", does.developer == "selects",
-        does.no_channel == "rtm", does.above_limit == "empty", does.above_ceiling == "empty",
+        "milliseconds" in does.invalid_forms | does.refused_forms,
+        does.future_to == "empty",
+        does.developer == "selects",
+        does.no_channel == "rtm",
+        does.above_limit == "empty",
+        does.above_ceiling == "empty",
         all(row.channel not in DOCUMENTED_CHANNELS for row in server.rows(bot_id)),
-    ]  # fmt: skip
+    ]
     answers = [request.answer for request in server.requests_of(bot_id)]
     return sum(hidden) > 1 and not any(isinstance(answer, Page) and answer.rows for answer in answers)
 

@@ -1,4 +1,4 @@
-"""Every row, once, or an error: the reader against servers that do whatever the API's documentation does not rule out."""
+"""Every row, once, or an error: the reader against servers that do whatever the documentation does not rule out."""
 
 import os
 
