@@ -18,7 +18,7 @@ EXAMPLES = {"fuzz": 200_000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 5_000
     print_blob=True, report_multiple_bugs=False,
 )  # fmt: skip
 @given(
-    servers(longest_call=15 * MINUTE), st.integers(1, 4), st.sampled_from([None, None, 1, 2, 7, 50]), st.integers(0, 99)
+    servers(longest_call=14 * MINUTE), st.integers(1, 4), st.sampled_from([None, None, 1, 2, 7, 50]), st.integers(0, 99)
 )
 def test_no_row_is_lost_in_silence_and_none_comes_twice(
     scenario: Scenario, side_by_side: int, page_size: int | None, seed: int

@@ -66,6 +66,7 @@ def _insert(store: LogStore, query: Query, reading: Reading) -> bool:
     starts_at = at if reading.filter_by == "start" else at - duration
     clone = deepcopy(middle.row)
     clone["Session ID"] = f"session-{uuid.uuid4()}"
+    clone["Description"] = f"slipped in {uuid.uuid4()}"
     response = clone.get("Payload Details", {}).get("Response Payload")
     if isinstance(response, dict) and "id" in response:
         response["id"] = f"inserted-{uuid.uuid4()}"

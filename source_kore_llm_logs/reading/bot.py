@@ -14,7 +14,13 @@ from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
 from source_kore_llm_logs.reading.part import Part
-from source_kore_llm_logs.reading.request_format import SPELLINGS, RequestFormat, formats_after, limit_named_in
+from source_kore_llm_logs.reading.request_format import (
+    SPELLINGS,
+    RequestFormat,
+    formats_after,
+    limit_named_in,
+    speaks_of_a_format,
+)
 from source_kore_llm_logs.reading.scopes import Scope, Scopes
 
 logger = logging.getLogger("airbyte")
@@ -60,6 +66,10 @@ class Bot:
         """For the log: requests, passes, received, repeated, splits."""
         self.seconds_a_page = 0.0
         """How long the server takes for a page, by the last of them; waits and faults do not count."""
+        self.longest_call = 0
+        """In milliseconds, of all that this bot has shown."""
+        self.caps_pages = False
+        """Whether a page has left out a row that was there, with room for it in `limit`."""
         self.lock = RLock()
         self._fetch = fetch
         self._given: dict[RequestFormat, RowsGiven] = {}
@@ -106,6 +116,13 @@ class Bot:
                     continue
             return answer, limit
 
+    def shown(self, rows: Sequence[Row]) -> None:
+        """Learns from rows that were received without a question."""
+        with self.lock:
+            self.scopes.shown(rows)
+            calls = (row.end - row.start for row in rows if row.start is not None and row.end is not None)
+            self.longest_call = max(self.longest_call, *calls, 0)
+
     def must_answer(self, part: Part) -> None:
         """Asks for one row of the part, in one format after the other while it is refused.
 
@@ -139,15 +156,15 @@ class Bot:
     def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
         """Goes to the next format, or to a smaller page. Raises the refusal itself if all were refused."""
         with self.lock:
-            named = limit_named_in(refusal.words)
             if self.form != asking.form:
                 return
             in_future = asking.span.date_to > self.now()
-            if limit > DOCUMENTED and not (in_future and "future" in refusal.words.lower()):
-                if named and named < limit:
-                    self.page_size.nothing_for(named + 1, named)
-                else:
-                    self.page_size.nothing_for(limit, DOCUMENTED)
+            named = limit_named_in(refusal.words)
+            if named and named < limit:
+                self.page_size.nothing_for(named + 1, named)
+                return
+            if limit > DOCUMENTED and not speaks_of_a_format(refusal.words):
+                self.page_size.nothing_for(limit, DOCUMENTED)
                 return
             self._refused.add(asking.form)
             for form in formats_after(asking.form, refusal.words, in_future, self.filters):

@@ -6,7 +6,8 @@ short page proves nothing, and an empty one only where this bot has been seen to
 - Each page after the first is asked for from the last row of the one before, which must come again. A page that brings
   it alone is followed by the empty page behind it: together they are the end. The one shows that `skip` is still
   honoured and that no row moved to an earlier place; the other that no row is behind, which a server that caps its
-  pages by bytes may have left out.
+  pages by bytes may have left out. Where that was seen, the last row is asked for once more after the page behind it:
+  rows may have moved between the two.
 - If that row does not come and the page is empty, the server does not page so deep, or rows were deleted: the part is
   split.
 - At `skip` 0 there is no row to ask for. An empty page there is believed only if this bot has given rows for such a

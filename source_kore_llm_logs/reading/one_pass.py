@@ -46,7 +46,7 @@ class Pass:
         self.bot, self.part, self.scope, self.most_pages = bot, part, scope, most_pages
         self.is_last_resort = is_last_resort
         self.end = End.SEEN
-        self.pages = self.received = self.largest = 0
+        self.pages = self.received = self.positions = self.largest = 0
         self.moved = False
         """Whether rows came twice, or the last row of a page did not come again where it should."""
         self.equal: Counter[str] = Counter()
@@ -64,7 +64,7 @@ class Pass:
         """How the part's span is asked for in this format."""
         bot = self.bot
         is_verified = bot.is_verified(form)
-        span = padded(self.part, is_verified)
+        span = padded(self.part, is_verified, bot.longest_call)
         if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
             span = span._replace(date_to=max(span.date_from, min(span.date_to, bot.now())))
         return Asking(form, self.scope, span)
@@ -92,6 +92,7 @@ class Pass:
             self.moved |= last is not None and not is_behind and not came_again
             new = rows[1:] if came_again else rows
             self.pages += 1
+            self.positions = at + len(rows)
             self.largest = max(self.largest, len(rows))
             fresh = self._take(new, rows)
             yield fresh
@@ -121,8 +122,15 @@ class Pass:
                 self.end = End.AGAIN
                 return
             rows = answer.rows
+            self.bot.caps_pages |= is_behind and bool(rows)
+            if is_behind and self.bot.caps_pages and not self._is_still_at(skip - 1, last):
+                self.moved = True  # Between the two requests: the row behind may be another.
         if last is not None and (in_doubt or not is_behind):
             self.end = End.CEILING
+
+    def _is_still_at(self, skip: int, row: Row) -> bool:
+        answer, _ = self.bot.page(self.asking, skip)
+        return isinstance(answer, Page) and bool(answer.rows) and answer.rows[0].id == row.id
 
     def _page(self, skip: int, is_behind: bool) -> tuple[Answer, int]:
         """The page behind the rows received, or from the last of them, which must then not be all that fits."""
@@ -210,8 +218,7 @@ class Pass:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
         self.received += len(new)
         fresh = []
-        with self.bot.lock:
-            self.bot.scopes.shown(page)
+        self.bot.shown(page)
         for row in new:
             self._sequence.update(row.id.encode())
             if self.seen.add(row.id):

@@ -31,6 +31,8 @@ from source_kore_llm_logs.reading.part import DAY, HOUR, MINUTE, SECOND, Part
 CALL = 15 * MINUTE
 UNVERIFIED = DAY + 14 * HOUR + CALL
 VERIFIED = CALL
+LONGEST_CALL = HOUR
+"""Calls should not last so long. If a bot shows some, requests for it reach back by as much more."""
 LONGEST_PART = 85 * DAY
 FROM_THE_MINUTE, TO_THE_MINUTE = 2 * SECOND, 58 * SECOND
 """A call is fit to be asked around if it lies between these seconds of one minute: a bound that is cut to the second
@@ -48,10 +50,11 @@ class Span(NamedTuple):
         return self.date_to - self.date_from
 
 
-def padded(part: Part, is_verified: bool) -> Span:
-    """The span of a request that must hold every row of the part."""
-    padding = VERIFIED if is_verified else UNVERIFIED
-    return Span(part.start - padding, part.after + padding)
+def padded(part: Part, is_verified: bool, longest_call: int = 0) -> Span:
+    """The span of a request that must hold every row of the part. `longest_call`: in milliseconds, as far as known."""
+    if is_verified:
+        return Span(part.start - VERIFIED - min(longest_call, LONGEST_CALL), part.after + VERIFIED)
+    return Span(part.start - UNVERIFIED, part.after + UNVERIFIED)
 
 
 def minute_around(row: Row) -> Span | None:

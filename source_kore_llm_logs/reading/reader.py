@@ -38,6 +38,8 @@ MOST_UNSETTLED = 2
 """So many pieces of one part may be split because rows kept moving in them; then the reader raises."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
 """Of a part whose request cannot be made shorter."""
+UNSEEN = ""
+"""Stands for a row that is there, as one row is too many, of a bot that has given none."""
 SHORTER = 0.95
 """A split is worth it if the request of a half spans at most so much of the whole's."""
 
@@ -80,12 +82,23 @@ class PartReader:
             if missing:
                 # They may have arrived since, or be gone: the part is read, and asked, again.
                 yield from self._settled(part, scope)
-                missing = self._missing(self._answers_again(part, missing))
+                missing = self._still_missing(part, missing)
             if missing:
                 yield from self._widened(part, missing)
-            spread = max(self._times) - min(self._times) if self._times else 0
-            self._planner.is_read(part, self._own, self._largest, spread)
+            self._is_read(part)
             return
+
+    def _is_read(self, part: Part) -> None:
+        """Tells the planner. Where the bot gave no row at all, nothing says that the newest would be shown."""
+        bot, planner = self._bot, self._planner
+        until = bot.now() - UNVERIFIED
+        if part.after > until and not bot.has_given_rows(bot.form):
+            left = planner.end_early(part, until)
+            if left is None:
+                return
+            part = left
+        spread = max(self._times) - min(self._times) if self._times else 0
+        planner.is_read(part, self._own, self._largest, spread)
 
     def _widened(self, part: Part, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
@@ -98,8 +111,8 @@ class PartReader:
         )  # fmt: skip
         for scope in bot.scopes.all:
             yield from self._settled(part, scope)
-        again = self._answers_again(part, missing)
-        if any(not set(ids).isdisjoint(again.get(asked, ())) for asked, ids in self._missing(missing).items()):
+        before = {row_id for ids in missing.values() for row_id in ids}
+        if any(not before.isdisjoint(ids) for ids in self._still_missing(part, missing).values()):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
 
     # Length
@@ -203,7 +216,7 @@ class PartReader:
             equal |= now.equal
             if not now.moved and (number == 0 or not fresh):
                 return
-            if number and not fresh and (now.received <= len(known) + equal.total() or now.sequence == before):
+            if number and not fresh and (now.positions <= len(known) + equal.total() or now.sequence == before):
                 return
             before = now.sequence
         assert last is not None
@@ -302,19 +315,25 @@ class PartReader:
                 answer = bot.ask(asked, 0, 1, is_question=True)
             if isinstance(answer, Page):
                 answers[asked] = [row.id for row in answer.rows]
+            elif isinstance(answer, TooLarge) and not bot.has_given_rows(bot.form):
+                answers[asked] = [UNSEEN]
             else:
                 logger.info("Bot %s: whether the API leaves rows out was not answered: %s", bot.id, answer.words)
                 self._unanswered = (*self._unanswered, asked)
         return answers
 
-    def _answers_again(self, part: Part, questions: Iterable[Asking]) -> Answers:
-        """The same questions, with the padding that is right by now."""
-        return self._answers(self._pass(part, asked.scope).in_format(asked.form) for asked in questions)
+    def _still_missing(self, part: Part, missing: Answers) -> Answers:
+        """What is missing when asked again, with the padding that is right by now. A question that fails now has been
+        answered before, and that stands."""
+        still: Answers = {}
+        for asked, ids in missing.items():
+            still |= self._answers([self._pass(part, asked.scope).in_format(asked.form)]) or {asked: ids}
+        return self._missing(still)
 
     def _missing(self, wanted: Answers) -> Answers:
         missing = {}
         for asked, ids in wanted.items():
-            absent = [row_id for row_id in ids if row_id not in self._received]
+            absent = [row_id for row_id in ids if row_id == UNSEEN or row_id not in self._received]
             if absent:
                 missing[asked] = absent
             elif ids:

@@ -81,10 +81,15 @@ def limit_named_in(words: str) -> int | None:
     return int(said[1]) if said else None
 
 
+def speaks_of_a_format(words: str) -> bool:
+    """Whether the vendor's words in a refusal are about how something is written, or about the future."""
+    return bool(re.search("string|integer|number|format|yyyy|future", words, re.I))
+
+
 def formats_after(
     refused: RequestFormat, words: str, in_future: bool, chosen: Mapping[str, Any]
 ) -> Iterator[RequestFormat]:
-    """All formats, those with the fewest changes from the first first; what the vendor's words hint at before the rest.
+    """All formats, the fewest changes from the first format first; what the vendor's words hint at before the rest.
 
     `in_future`: the refused request's `dateTo` lay ahead of now. `chosen`: the filters of the configuration.
     """
@@ -111,6 +116,6 @@ def formats_after(
         changed = [f.name for f in fields(candidate) if getattr(candidate, f.name) != getattr(FIRST, f.name)]
         order = [(list(choices).index(name), choices[name].index(getattr(candidate, name))) for name in changed]
         hinted = sum(hints[name] for name in changed)
-        ranked.append((len(changed) - hinted, -hinted, order, candidate))
+        ranked.append((len(changed) - hinted, len(changed), order, candidate))
     ranked.sort(key=lambda item: item[:3])
     return (candidate for *_, candidate in ranked)
