@@ -11,7 +11,7 @@ from source_kore_llm_logs.reading.end_of_rows import RowsGiven
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge
 from source_kore_llm_logs.reading.filters import NOBODY, disagreement, is_told_by_a_column
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around
+from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around, padded
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import (
@@ -80,6 +80,14 @@ class Bot:
         self._ignored: set[str] = set()
         """Spellings of filters that the server ignored."""
 
+    def asking(self, part: Part, scope: Scope, form: RequestFormat) -> Asking:
+        """How a part is asked for in this format, with the padding that is right by now."""
+        is_verified = self.is_verified(form)
+        span = padded(part, is_verified, self.longest_call)
+        if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
+            span = span._replace(date_to=max(span.date_from, min(span.date_to, self.now())))
+        return Asking(form, scope, span)
+
     def ask(
         self, asking: Asking, skip: int, limit: int, without: str = "", is_question: bool = False, **other: Any
     ) -> Answer:
@@ -96,7 +104,7 @@ class Bot:
             if isinstance(answer, Page):
                 self.seconds_a_page += (answer.seconds - self.seconds_a_page) / min(4, self.counts["requests"])
             if isinstance(answer, Page) and answer.rows and not is_question:
-                self._rows_given(asking.form).gave(limit, asking.span.date_to > now)
+                self._rows_given(asking.form).gave(limit, skip, asking.span.date_to > now)
                 self.page_size.gave(limit, len(answer.rows), answer.size)
         return answer
 
@@ -144,6 +152,11 @@ class Bot:
         with self.lock:
             return self._rows_given(asking.form).proves_empty(limit, in_future)
 
+    def deepest(self, form: RequestFormat) -> int:
+        """The largest `skip` + `limit` for which this bot has given rows."""
+        with self.lock:
+            return self._rows_given(form).deepest
+
     def has_given_rows(self, form: RequestFormat) -> bool:
         """Whether this bot has given rows for requests in this format."""
         return bool(self._rows_given(form).limit)
@@ -168,7 +181,7 @@ class Bot:
                 return
             self._refused.add(asking.form)
             for form in formats_after(asking.form, refusal.words, in_future, self.filters):
-                if form not in self._refused:
+                if form not in self._refused and self._ignored.isdisjoint(map(form.key, self.filters)):
                     self._tell("refused a request (%s); now asking with %s.", refusal.words, form)
                     self.form = form
                     return
@@ -248,11 +261,12 @@ class Bot:
         with self.lock:
             key = asking.form.key(field)
             self._ignored.add(key)
-            other = next((spelling for spelling in SPELLINGS[field] if spelling not in self._ignored), None)
-            if other is not None:
-                self.form = asking.form.respelled(field, other)
-                self._tell("ignores the filter `%s`; now asking with `%s`.", key, other)
-                return False
+            for other in SPELLINGS[field]:
+                form = asking.form.respelled(field, other)
+                if other not in self._ignored and form not in self._refused:
+                    self.form = form
+                    self._tell("ignores the filter `%s`; now asking with `%s`.", key, other)
+                    return False
         raise CannotRead(
             f"the API ignores the filter `{field}`, and gives rows that were not chosen. Remove `{field}` from the "
             "configuration, and filter the rows in your warehouse"

@@ -23,11 +23,14 @@ class RowsGiven:
 
     limit: int = 0
     """The largest `limit`."""
+    deepest: int = 0
+    """The largest `skip` + `limit`."""
     in_future: bool = False
     """Whether a request whose `dateTo` lay ahead of now was among them."""
 
-    def gave(self, limit: int, in_future: bool) -> None:
+    def gave(self, limit: int, skip: int, in_future: bool) -> None:
         self.limit = max(self.limit, limit)
+        self.deepest = max(self.deepest, skip + limit)
         self.in_future |= in_future
 
     def proves_empty(self, limit: int, in_future: bool) -> bool:

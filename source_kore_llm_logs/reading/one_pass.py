@@ -9,7 +9,7 @@ from hashlib import blake2b
 from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import UNVERIFIED, padded
+from source_kore_llm_logs.reading.padding import UNVERIFIED
 from source_kore_llm_logs.reading.page_size import DOCUMENTED as DOCUMENTED_LIMIT
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
@@ -17,6 +17,8 @@ from source_kore_llm_logs.reading.scopes import Scope
 
 SAME_PAGES = 3
 """A page that comes at so many values of `skip` gives rise to doubt that `skip` is honoured."""
+MANY_PAGES = 12
+"""A page of different rows that comes at so many leaves no doubt."""
 FAR_BEHIND = 1_000_000
 """Rows. No part has so many."""
 MOST_FORMATS_ADOPTED = 4
@@ -46,7 +48,7 @@ class Pass:
         self.bot, self.part, self.scope, self.most_pages = bot, part, scope, most_pages
         self.is_last_resort = is_last_resort
         self.end = End.SEEN
-        self.pages = self.received = self.positions = self.largest = 0
+        self.pages = self.received = self.positions = self.largest = self.bytes = 0
         self.moved = False
         """Whether rows came twice, or the last row of a page did not come again where it should."""
         self.equal: Counter[str] = Counter()
@@ -62,12 +64,7 @@ class Pass:
 
     def in_format(self, form: RequestFormat) -> Asking:
         """How the part's span is asked for in this format."""
-        bot = self.bot
-        is_verified = bot.is_verified(form)
-        span = padded(self.part, is_verified, bot.longest_call)
-        if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
-            span = span._replace(date_to=max(span.date_from, min(span.date_to, bot.now())))
-        return Asking(form, self.scope, span)
+        return self.bot.asking(self.part, self.scope, form)
 
     @property
     def complete_until(self) -> int:
@@ -122,6 +119,7 @@ class Pass:
                 self.end = End.AGAIN
                 return
             rows = answer.rows
+            self.bytes += answer.size
             self.bot.caps_pages |= is_behind and bool(rows)
             if is_behind and self.bot.caps_pages and not self._is_still_at(skip - 1, last):
                 self.moved = True  # Between the two requests: the row behind may be another.
@@ -135,15 +133,24 @@ class Pass:
     def _page(self, skip: int, is_behind: bool) -> tuple[Answer, int]:
         """The page behind the rows received, or from the last of them, which must then not be all that fits."""
         at, least = (skip, 1) if is_behind else (skip - 1, 2)
-        answer, limit = self.bot.page(self.asking, at, least)
-        while (
-            self.is_last_resort
-            and limit > least
-            and (isinstance(answer, Refused) or (isinstance(answer, Page) and not answer.rows and not is_behind))
-        ):
+        answer, limit = self._near(at, least) if self._near_ceiling else self.bot.page(self.asking, at, least)
+        room = self.bot.deepest(self.asking.form) - at
+        if self._meets_a_ceiling(answer, is_behind) and least <= room < limit:
+            limit = room
+            answer = self.bot.ask(self.asking, at, limit)
+        while self.is_last_resort and limit > least and self._meets_a_ceiling(answer, is_behind):
             limit = self._near_ceiling = max(least, limit // 2)
             answer = self.bot.ask(self.asking, at, limit)
         return answer, limit
+
+    def _near(self, at: int, least: int) -> tuple[Answer, int]:
+        limit = max(least, self._near_ceiling)
+        return self.bot.ask(self.asking, at, limit), limit
+
+    @staticmethod
+    def _meets_a_ceiling(answer: Answer, is_behind: bool) -> bool:
+        """Whether an answer may be that of a server that pages no deeper than a certain `skip` + `limit`."""
+        return isinstance(answer, Refused) or (isinstance(answer, Page) and not answer.rows and not is_behind)
 
     def _first_page(self) -> list[Row]:
         """Page one. It decides in which format and span the pass goes on."""
@@ -155,6 +162,7 @@ class Pass:
             elif not isinstance(answer, Page):
                 raise answer.error
             elif answer.rows:
+                self.bytes += answer.size
                 if self.bot.checks_filters(self.asking, answer.rows, 0, limit):
                     self._first = answer.rows[0].id
                     return answer.rows
@@ -175,9 +183,17 @@ class Pass:
         if bot.proves_empty(self.asking, limit):
             return None
         is_ahead = self.asking.span.date_to > bot.now()
-        present = replace(form, until_now=form.until_now or is_ahead)
-        if (limit > DOCUMENTED_LIMIT or present != form) and self.gives(present):
-            return form if present != form and self.gives(form) else present
+        present = probe = replace(form, until_now=form.until_now or is_ahead)
+        if form.tells_the_zone and not bot.has_given_rows(form):
+            probe = replace(present, dates="seconds")  # As the known client writes them.
+        if limit > DOCUMENTED_LIMIT or present != form or probe != present:
+            gives = self.gives(probe)
+            if gives is None and probe != present:
+                probe = present
+                gives = self.gives(present)
+            if gives:
+                others = (form, present, replace(probe, until_now=False))
+                return next((other for other in others if other != probe and self.gives(other)), probe)
         if bot.has_given_rows(form):
             return None
         for found in self.other_dates:
@@ -236,15 +252,14 @@ class Pass:
         ids = [row.id for row in rows]
         places = self._came_at.setdefault(blake2b("".join(ids).encode(), digest_size=16).digest(), set())
         places.add(at)
-        if len(places) < SAME_PAGES or self._is_skip_honoured:
-            return True
-        answer, _ = self.bot.page(self.asking, at + FAR_BEHIND)
-        if isinstance(answer, Page):
-            self._is_skip_honoured = not answer.rows
-        if self._is_skip_honoured or (
-            not isinstance(answer, Page) and (len(set(ids)) == 1 or len(places) < 2 * SAME_PAGES)
-        ):
-            return True
+        is_alike = len(set(ids)) == 1
+        if is_alike or len(places) < MANY_PAGES:
+            if len(places) < SAME_PAGES or self._is_skip_honoured:
+                return True
+            answer, _ = self.bot.page(self.asking, at + FAR_BEHIND)
+            self._is_skip_honoured = isinstance(answer, Page) and not answer.rows
+            if self._is_skip_honoured or not isinstance(answer, Page):
+                return True
         if ids[0] == self._first:
             raise CannotRead("the API ignores `skip` and gives the same page again and again")
         return False

@@ -9,7 +9,7 @@ LARGEST = 1_000
 DOCUMENTED = 50
 USUAL = (1, 2, 5, 10, 20, DOCUMENTED, 100, 200, 500, LARGEST)
 """What servers have as their largest `limit`: a page grows along these."""
-BYTES_A_PAGE = 8 * 1024 * 1024
+BYTES_A_PAGE = 4 * 1024 * 1024
 PAGES_BEFORE_A_LARGER = 20
 """A page may have been too large for one huge row, or at a bad moment: a larger one is tried again after so many."""
 

@@ -19,6 +19,8 @@ from source_kore_llm_logs.reading.padding import LONGEST_PART, UNVERIFIED
 from source_kore_llm_logs.reading.part import Part
 
 PAGES_A_PART = 110
+PAGES_SIDE_BY_SIDE = 80
+"""Of a part, where several are read at once and none of them is checkpointed yet."""
 MOST_PAGES_A_PART = 180
 """A pass that goes on for more pages is given up, and its part is split."""
 MOST_PAGES_HELD = 8
@@ -90,14 +92,17 @@ class Planner:
                 self._staggered += 1
             return Planned(part, expected)
 
+    def is_unmeasured(self, planned: Planned) -> bool:
+        """Whether the length of this part is not known to be right."""
+        with self._lock:
+            return planned.part == self._unmeasured
+
     def is_to_be_measured(
         self, planned: Planned, length: int, pages: int, rows: Sequence[Row], rows_a_page: int
     ) -> bool | None:
         """Whether so many pages, which held these rows, and with more to come, are reason to ask if the part is too
         long. None: not yet. `length` is that of the request, with its padding."""
         with self._lock:
-            if planned.part != self._unmeasured:
-                return False
             if pages >= MOST_PAGES_HELD:
                 return True
             density = density_of(rows)
@@ -184,7 +189,8 @@ class Planner:
         share = 1.0 if self.side_by_side == 1 else min(1.0, (self._staggered + 1) / SIDE_BY_SIDE)
         new_rows_a_page = max(1, self._rows_a_page - 1)  # Each page begins with the last row of the one before.
         padding = density * 2 * self.padding
-        pages = round(PAGES_A_PART * share + padding / new_rows_a_page)
+        most = PAGES_A_PART if self.side_by_side == 1 else PAGES_SIDE_BY_SIDE
+        pages = round(most * share + padding / new_rows_a_page)
         rows = max(new_rows_a_page, (pages - ROOM_IN_LAST_PAGE) * new_rows_a_page - padding)
         return max(1, self.shortest, int(rows / density))
 

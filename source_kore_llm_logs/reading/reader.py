@@ -13,33 +13,29 @@ A row is yielded when it is first received, and once. Only a part that is settle
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from typing import TypeAlias
 
-from source_kore_llm_logs.reading.bot import Asking, Bot
-from source_kore_llm_logs.reading.fetch import CannotRead, Page, Refused, Row, TooLarge
+from source_kore_llm_logs.reading.bot import Bot
+from source_kore_llm_logs.reading.fetch import CannotRead, Page, Row
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import End, Pass
-from source_kore_llm_logs.reading.padding import LONGEST_PART, UNVERIFIED, VERIFIED, padded
-from source_kore_llm_logs.reading.page_size import DOCUMENTED
-from source_kore_llm_logs.reading.part import DAY, Part
+from source_kore_llm_logs.reading.padding import UNVERIFIED, VERIFIED, padded
+from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.planner import MOST_PAGES_A_PART, Planned, Planner
+from source_kore_llm_logs.reading.questions import Answers, Questions
 from source_kore_llm_logs.reading.scopes import Scope
 
 logger = logging.getLogger("airbyte")
-
-Answers: TypeAlias = dict[Asking, list[str]]
-"""Questions and the ids of the rows that they gave."""
 
 MOST_PASSES = 5
 MOST_UNSETTLED = 2
 """So many pieces of one part may be split because rows kept moving in them; then the reader raises."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
 """Of a part whose request cannot be made shorter."""
-UNSEEN = ""
-"""Stands for a row that is there, as one row is too many, of a bot that has given none."""
+MOST_BYTES_HELD = 4 * 1024 * 1024
+"""Of the pages that are kept until the length of a part is known; more are dropped, and asked for again."""
 SHORTER = 0.95
 """A split is worth it if the request of a half spans at most so much of the whole's."""
 
@@ -54,8 +50,7 @@ class PartReader:
         self._own = self._largest = self._unsettled = 0
         self._times: tuple[int, ...] = ()
         """Of the first and the last of the part's own rows."""
-        self._unanswered: tuple[Asking, ...] = ()
-        """Questions that failed. They are asked once more when the part is read."""
+        self._questions = Questions(bot, planner.window, self._received)
 
     def rows(self) -> Iterator[Row | None]:
         """The part's own rows, each once, and None behind those of each page; when it ends, the part is settled and
@@ -68,11 +63,11 @@ class PartReader:
         while measured is not None:
             first, held = measured
             part = self._planned.part
-            wanted = self._questions(first)
+            wanted = self._questions.ask(first)
             yield from self._settled(part, scope, first, held)
             for other in bot.scopes.all[1:]:
                 yield from self._settled(part, other)
-            missing = self._missing({**wanted, **self._answers(self._unanswered)})
+            missing = self._questions.missing(part, wanted)
             found_in = {asked.form.dates for asked in missing}
             if missing and not has_adopted and first.asking.form.dates not in found_in:
                 has_adopted = True
@@ -82,7 +77,7 @@ class PartReader:
             if missing:
                 # They may have arrived since, or be gone: the part is read, and asked, again.
                 yield from self._settled(part, scope)
-                missing = self._still_missing(part, missing)
+                missing = self._questions.still_missing(part, missing)
             if missing:
                 yield from self._widened(part, missing)
             self._is_read(part)
@@ -111,8 +106,12 @@ class PartReader:
         )  # fmt: skip
         for scope in bot.scopes.all:
             yield from self._settled(part, scope)
-        before = {row_id for ids in missing.values() for row_id in ids}
-        if any(not before.isdisjoint(ids) for ids in self._still_missing(part, missing).values()):
+        before = {row_id for rows in missing.values() for row_id in rows}
+        if any(
+            row_id in before and (time is None or part.start <= time < part.after)
+            for rows in self._questions.still_missing(part, missing).values()
+            for row_id, time in rows.items()
+        ):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
 
     # Length
@@ -125,7 +124,7 @@ class PartReader:
             first = self._pass(planned.part, scope)
             pages = iter(first)
             held = list(islice(pages, 1))
-            seen = [row for page in held for row in page]
+            seen = [row.without_record for page in held for row in page]
             if first.complete_until < planned.part.after and not bot.verify_bounds(first.asking, seen):
                 ahead = replace(first.asking.form, until_now=False)
                 if seen and first.gives(ahead):
@@ -140,24 +139,29 @@ class PartReader:
                     return None
                 self._planned = Planned(left, planned.pages)
                 continue
-            is_long: bool | None = None
-            while is_long is None:
-                more = next(pages, None)
-                if not more:
-                    return first, chain(held, [more or []], pages)
-                held.append(more)
-                seen += more
-                is_long = planner.is_to_be_measured(planned, first.asking.span.length, len(held), seen, first.largest)
-            if not is_long:
+            if not planner.is_unmeasured(planned):
                 return first, chain(held, pages)
-            was = first.asking.span
-            is_verified = bot.verify_bounds(first.asking, seen)
-            planner.padding = VERIFIED if is_verified else UNVERIFIED
-            if self._is_worth_a_cut(planned.part) and self._has_row_at(planner.question(first.largest), first):
-                self._planned = planner.cut(planned.part, seen)
-                continue
-            planner.measured(planned.part, seen)
-            if is_verified and padded(planned.part, True).length < SHORTER * was.length:
+            is_long: bool | None = None
+            is_dropped = False
+            while is_long is None:
+                if first.bytes > MOST_BYTES_HELD:  # They are not counted by the sync's backpressure any more.
+                    held, is_dropped = [], True
+                more = next(pages, None)
+                held.append(more or [])
+                if not more:
+                    break
+                seen += [row.without_record for row in more]
+                is_long = planner.is_to_be_measured(planned, first.asking.span.length, first.pages, seen, first.largest)
+            was, is_verified = first.asking.span, bot.is_verified(first.asking.form)
+            if is_long:
+                is_verified = bot.verify_bounds(first.asking, seen)
+                planner.padding = VERIFIED if is_verified else UNVERIFIED
+                if self._is_worth_a_cut(planned.part) and self._has_row_at(planner.question(first.largest), first):
+                    self._planned = planner.cut(planned.part, seen)
+                    continue
+            if is_long or is_dropped:
+                planner.measured(planned.part, seen)
+            if is_dropped or (is_long and is_verified and padded(planned.part, True).length < SHORTER * was.length):
                 continue
             return first, chain(held, pages)
 
@@ -261,82 +265,3 @@ class PartReader:
                 with bot.lock:
                     bot.ahead.add(row.id)
         return is_new
-
-    # Questions
-
-    def _questions(self, first: Pass) -> Answers:
-        """What the part's questions give now, in the format of the pass. If nothing is known of that, the questions go
-        different ways: with the dates of the pass, and with those of the vendor's sample; up to now, and beyond."""
-        bot, asking = self._bot, first.asking
-        is_thorough = self._planner.window.length > DAY
-        is_known = bot.has_given_rows(asking.form)
-        with bot.lock:
-            scopes = bot.scopes.questions(is_thorough and not is_known)
-        if is_known:
-            return self._answers(
-                asking._replace(scope=scope) for scope in scopes if not self._is_silent(asking._replace(scope=scope))
-            )
-        other = first.other_dates[0]
-        exact = asking.form if asking.form.tells_the_time else other
-        ways = [
-            first.in_format(replace(exact, until_now=True)),
-            first.in_format(replace(other if exact == asking.form else asking.form, until_now=False)),
-        ]
-        if is_thorough:  # That there is no row at all would be strange.
-            ways.append(first.in_format(replace(other, until_now=True)))
-            return self._answers(way._replace(scope=scope) for scope in scopes for way in ways)
-        return self._answers(way._replace(scope=scope) for scope, way in zip(scopes, ways, strict=False))
-
-    def _is_silent(self, asked: Asking) -> bool:
-        """Whether no row is there for a question, in as long a stretch as can be asked for: its parts need not ask."""
-        bot, part, scope = self._bot, self._planned.part, asked.scope
-        with bot.lock:
-            silent = bot.scopes.silent.get(scope, Part(part.start, part.start))
-        if silent.start <= part.start and part.after <= silent.after:
-            return True
-        if scope.channels is None:
-            return False  # It asks for all users' rows: there will be some.
-        start = max(part.start, silent.after)
-        stretch = Part(start, min(start + LONGEST_PART, self._planner.window.after))
-        if stretch.after <= part.after or any(
-            self._answers([self._pass(stretch, scope).in_format(asked.form)]).values()
-        ):
-            return False
-        with bot.lock:
-            bot.scopes.silent[scope] = Part(min(silent.start, stretch.start), stretch.after)
-        return True
-
-    def _answers(self, questions: Iterable[Asking]) -> Answers:
-        """The ids that questions give now. One that fails is a line in the log."""
-        bot, answers = self._bot, {}
-        for asked in questions:
-            answer = bot.ask(asked, 0, min(DOCUMENTED, bot.page_size.most), is_question=True)
-            if isinstance(answer, Refused | TooLarge):
-                answer = bot.ask(asked, 0, 1, is_question=True)
-            if isinstance(answer, Page):
-                answers[asked] = [row.id for row in answer.rows]
-            elif isinstance(answer, TooLarge) and not bot.has_given_rows(bot.form):
-                answers[asked] = [UNSEEN]
-            else:
-                logger.info("Bot %s: whether the API leaves rows out was not answered: %s", bot.id, answer.words)
-                self._unanswered = (*self._unanswered, asked)
-        return answers
-
-    def _still_missing(self, part: Part, missing: Answers) -> Answers:
-        """What is missing when asked again, with the padding that is right by now. A question that fails now has been
-        answered before, and that stands."""
-        still: Answers = {}
-        for asked, ids in missing.items():
-            still |= self._answers([self._pass(part, asked.scope).in_format(asked.form)]) or {asked: ids}
-        return self._missing(still)
-
-    def _missing(self, wanted: Answers) -> Answers:
-        missing = {}
-        for asked, ids in wanted.items():
-            absent = [row_id for row_id in ids if row_id == UNSEEN or row_id not in self._received]
-            if absent:
-                missing[asked] = absent
-            elif ids:
-                with self._bot.lock:
-                    self._bot.scopes.came(asked.scope)
-        return missing

@@ -5,9 +5,9 @@ does at a sibling API [U]. So a part is asked small questions before it is read:
 developers, and for the documented channels that this bot has not shown. Their rows must be among those that the part
 then gives. Where one is not, the bot is read in as many scopes as it takes.
 
-A question is answered for good once it gave rows and all of them came; or, for channels, once this bot has shown one
-that is not `rtm`. What cannot be known: a channel outside the documented list, where no `channel` means `rtm`. It must
-be named in the configuration.
+The question for users is answered for good once it gave rows and all of them came; that for channels, for a stretch in
+which none of them gives a row. What cannot be known: a channel outside the documented list, where no `channel` means
+`rtm`. It must be named in the configuration.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ DOCUMENTED_CHANNELS = (
     "googleactions", "hangoutchat", "mattermost", "rcs",
 )  # fmt: skip
 """[D], at getAnalytics."""
-DEFAULT_CHANNEL = "rtm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,8 @@ class Scopes:
         self._developer = include_developer
         self._channels = tuple(channels) if channels else None
         self.all = [Scope(self._developer, self._channels)]
+        self.documented: tuple[str, ...] = DOCUMENTED_CHANNELS
+        """The documented channels that this bot's server takes."""
         self._shown: set[str] = set()
         self.silent: dict[Scope, Part] = {}
         """Stretches in which a scope has given no row."""
@@ -69,11 +70,18 @@ class Scopes:
         if not self._developers_are_added:
             asked.append(Scope(False, self._channels))
             if is_thorough and self._channels is None:
-                asked.append(Scope(False, DOCUMENTED_CHANNELS))
-        if self._channels is None and self._shown <= {DEFAULT_CHANNEL}:
-            others = tuple(name for name in DOCUMENTED_CHANNELS if name.casefold() not in self._shown)
+                asked.append(Scope(False, self.documented))
+        others = tuple(name for name in self.documented if name.casefold() not in self._shown)
+        if self._channels is None and others:
             asked.append(Scope(self._developer, others))
         return asked
+
+    def silence(self, scope: Scope) -> Part | None:
+        """The stretch in which the channels of this scope, and maybe more, have given no row."""
+        for known, stretch in self.silent.items():
+            if known.developer == scope.developer and set(scope.channels or ()) <= set(known.channels or ()):
+                return stretch
+        return None
 
     def came(self, question: Scope) -> None:
         """A question gave rows, and all of them were among those of the part."""
@@ -83,5 +91,5 @@ class Scopes:
     def widen(self) -> None:
         """Rows of a question did not come: reads this bot in every scope that may be needed."""
         developers = (True, False) if self._developer else (False,)
-        channels = (self._channels,) if self._channels else (None, DOCUMENTED_CHANNELS)
+        channels = (self._channels,) if self._channels else (None, self.documented)
         self.all = [Scope(developer, chosen) for developer in developers for chosen in channels]

@@ -18,7 +18,7 @@ from source_kore_llm_logs.runtime.sync_report import SyncReport
 logger = logging.getLogger("airbyte")
 
 SECONDS_BETWEEN_LINES = 60.0
-QUICK_PAGE_SECONDS = 0.05
+QUICK_PAGE_SECONDS = 0.2
 """Pages that come faster are worked off by one thread as fast as by several."""
 
 
