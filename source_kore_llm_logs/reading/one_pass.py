@@ -67,7 +67,7 @@ class Pass:
         span = padded(self.part, is_verified, bot.longest_call)
         if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
             span = span._replace(date_to=max(span.date_from, min(span.date_to, bot.now())))
-        return Asking(form, self.scope, span)
+        return Asking(form, self.scope, form.written(span))
 
     @property
     def complete_until(self) -> int:

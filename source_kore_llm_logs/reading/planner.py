@@ -1,7 +1,7 @@
 """How a bot's window is cut into parts: by pages, not by days.
 
 A part is read, settled and checkpointed as one. It holds about a hundred pages: that is what a killed sync reads again,
-and how deep `skip` goes. A sparse bot's eighty-five days are one part and one page; a busy bot's hour is one part.
+and how deep `skip` goes. A sparse bot's eighty-four days are one part and one page; a busy bot's hour is one part.
 
 - A part gets its length from the density of the rows that this bot gave last, so that its last page comes nearly full.
 - Where nothing is known, the first pages tell how many there may be. Where those are many, one question tells whether
