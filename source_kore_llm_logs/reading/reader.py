@@ -271,7 +271,7 @@ class PartReader:
         is_thorough = self._planner.window.length > DAY
         is_known = bot.has_given_rows(asking.form)
         with bot.lock:
-            scopes = bot.scopes.questions(is_thorough and not is_known)
+            scopes = bot.scopes.questions()
         if is_known:
             return self._answers(
                 asking._replace(scope=scope) for scope in scopes if not self._is_silent(asking._replace(scope=scope))

@@ -61,18 +61,21 @@ class Scopes:
             if isinstance(channel, str):
                 self._shown.add(channel.strip().casefold())
 
-    def questions(self, is_thorough: bool = False) -> list[Scope]:
-        """What a part that is about to be read is to be asked for: up to two scopes, or three."""
+    def questions(self) -> list[Scope]:
+        """What a part that is about to be read is to be asked for: up to three scopes, the most telling first.
+
+        The third finds rows that two things hide at once: they are no developer's, and not of the channel `rtm`.
+        """
         if len(self.all) > 1:
             return []
         asked = []
         if not self._developers_are_added:
             asked.append(Scope(False, self._channels))
-            if is_thorough and self._channels is None:
-                asked.append(Scope(False, DOCUMENTED_CHANNELS))
         if self._channels is None and self._shown <= {DEFAULT_CHANNEL}:
             others = tuple(name for name in DOCUMENTED_CHANNELS if name.casefold() not in self._shown)
             asked.append(Scope(self._developer, others))
+            if not self._developers_are_added:
+                asked.append(Scope(False, others))
         return asked
 
     def came(self, question: Scope) -> None:
