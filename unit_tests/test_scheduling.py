@@ -91,10 +91,9 @@ class FakeStream:
 
 
 class FakeCursor:
-    state: dict[str, Any] = {}
-
     def __init__(self) -> None:
         self.emitted = 0
+        self.state = dict[str, Any]()
 
     def ensure_at_least_one_state_emitted(self) -> None:
         self.emitted += 1
