@@ -27,6 +27,7 @@ class RowsGiven:
     """Whether a request whose `dateTo` lay ahead of now was among them."""
 
     def gave(self, limit: int, in_future: bool) -> None:
+        """A request with this `limit` gave a row; `in_future`: its `dateTo` lay ahead of now."""
         self.limit = max(self.limit, limit)
         self.in_future |= in_future
 

@@ -16,7 +16,8 @@ any zone, is cut at whole minutes. So both bounds were cut to the same instant, 
 first been moved on, or the last been excluded, the call would be outside. A cut to the second is covered by the quarter
 of an hour. A time that is sent with its zone (`Z`) is taken to be read in it. One that is sent without could be read in
 another zone, and still give the call if the bounds take in the whole day. That is ruled out by two more rows of this
-bot, one before and one after the call, less than a day apart, that must not come.
+bot, one before and one after the call, less than a day apart, that must not come; for no zone is less than an hour away
+from UTC, so a cut to the hour or finer does not give the call.
 
 Dates without a time are rounded outwards to whole days before they are sent: the server's own cut comes on top.
 

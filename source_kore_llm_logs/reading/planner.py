@@ -44,7 +44,8 @@ class Planned:
 class Planner:
     """Cuts one bot's window into parts, in order, and keeps what was read of it. Thread-safe; blocks on nothing.
 
-    `longest`: milliseconds, at most `LONGEST_PART`.
+    `longest`: milliseconds of a part; more than `LONGEST_PART` is cut to that. A part that is not under way raises
+    ValueError where a method takes one.
     """
 
     def __init__(self, window: Part, longest: int = LONGEST_PART):
@@ -105,7 +106,7 @@ class Planner:
             return True if expected > 2 * MOST_PAGES_HELD else None
 
     def question(self, rows_a_page: int) -> int:
-        """The `skip` at which a part should have ended, when pages hold so many rows."""
+        """The `skip` at which a part should have ended, when pages hold so many rows; remembers the largest page."""
         with self._lock:
             self._rows_a_page = max(self._rows_a_page, rows_a_page)
             return PAGES_A_PART * self._rows_a_page

@@ -49,6 +49,7 @@ class Scopes:
         self._developer = include_developer
         self._channels = tuple(channels) if channels else None
         self.all = [Scope(self._developer, self._channels)]
+        """Each part is read once in each of these."""
         self._shown: set[str] = set()
         self.silent: dict[Scope, Part] = {}
         """Stretches in which a scope has given no row."""
