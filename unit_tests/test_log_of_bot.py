@@ -14,7 +14,7 @@ from source_kore_llm_logs.runtime import log_of_bot
 from source_kore_llm_logs.runtime.log_of_bot import QUICK_PAGE_SECONDS, LogOfBot
 from source_kore_llm_logs.runtime.sync_report import SyncReport
 from unit_tests.simulated_answer import SimulatedError
-from unit_tests.simulated_behaviour import DAY, MILLISECONDS, SECOND, SECONDS
+from unit_tests.simulated_behaviour import DAY, SECOND
 from unit_tests.simulated_server import Scenario
 from unit_tests.small_scenario import NOON, bot_of, row, rows, scenario
 
@@ -141,9 +141,20 @@ def test_the_end_tells_what_was_read(caplog: pytest.LogCaptureFixture) -> None:
     assert "6 rows received, 0 repeated, 6 records; bounds padded by a day and more." in line.getMessage()
 
 
-def test_the_end_tells_what_was_not_read(caplog: pytest.LogCaptureFixture) -> None:
-    log = log_of(scenario(rows(6), refused_forms=frozenset([MILLISECONDS, SECONDS]), down=True))
-    log.tell_end()
+@pytest.mark.parametrize(
+    ("has_failed", "level", "words"),
+    [
+        (True, logging.WARNING, "not read from there to 2024-05-16T00:00:00.000Z"),
+        (False, logging.INFO, "what is newer is asked for again by the next sync"),
+    ],
+)
+def test_the_end_tells_what_was_not_read(
+    has_failed: bool, level: int, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = log_of(scenario([]))
+    log.has_failed = has_failed
+    with caplog.at_level(logging.INFO, "airbyte"):
+        log.tell_end()
     (line,) = caplog.records
-    assert line.levelno == logging.WARNING
-    assert "not read from there to 2024-05-16T00:00:00.000Z" in line.getMessage()
+    assert line.levelno == level
+    assert words in line.getMessage()

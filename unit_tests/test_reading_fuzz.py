@@ -23,7 +23,10 @@ LONGEST_CALL = 14 * MINUTE
     report_multiple_bugs=False,
 )
 @given(
-    servers(longest_call=LONGEST_CALL), st.integers(1, 4), st.sampled_from([None, None, 1, 2, 7, 50]), st.integers(0, 99)
+    servers(longest_call=LONGEST_CALL),
+    st.integers(1, 4),
+    st.sampled_from([None, None, 1, 2, 7, 50]),
+    st.integers(0, 99),
 )
 def test_no_row_is_lost_in_silence_and_none_comes_twice(
     scenario: Scenario, side_by_side: int, page_size: int | None, seed: int
