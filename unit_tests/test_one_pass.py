@@ -86,6 +86,14 @@ def test_an_order_that_changes_among_ties_is_noticed() -> None:
     assert one.moved
 
 
+def test_rows_that_come_twice_are_noticed_though_the_last_of_the_page_keeps_its_place() -> None:
+    """After page one row 1 moves to the end, and another takes its place, which is never seen."""
+    moved = [row(1, vanishes=1), row(1, NOON + 9 * MINUTE, appears=1), row(7, NOON + MINUTE + 1, appears=1)]
+    one, given, _ = passed(scenario([row(0), *moved, row(2), row(3), row(4)]), page_size=4)
+    assert given == "0 1 2 3 4"
+    assert one.moved
+
+
 # Equal rows
 
 
@@ -119,6 +127,18 @@ def test_near_a_ceiling_of_skip_and_limit_smaller_pages_are_asked_for_at_the_las
     assert passed(told, page_size=8)[0].end is End.CEILING
     one, given, _ = passed(told, page_size=8, is_last_resort=True)
     assert (one.end, given) == (End.SEEN, TEN)
+
+
+def test_where_two_rows_are_too_large_together_they_come_one_by_one() -> None:
+    one, given, _ = passed(scenario(rows(10), too_large_rows=1))
+    assert (one.end, given) == (End.SEEN, TEN)
+
+
+def test_a_page_that_was_too_large_and_then_empty_is_no_end() -> None:
+    """Something made it too large: perhaps rows that have moved meanwhile."""
+    one, _, server = passed(scenario(rows(3), timeouts=frozenset([1, 2])), page_size=4)
+    assert skips(server) == [0, 2, 2, 3]
+    assert one.end is End.CEILING
 
 
 def test_pages_are_bounded() -> None:
