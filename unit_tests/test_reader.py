@@ -71,6 +71,10 @@ def test_more_than_a_page_of_equal_rows_is_one_record_and_hides_no_other(page_si
     assert_complete(scenario(log), page_size=page_size)
 
 
+def test_equal_rows_that_come_one_a_page_are_settled_by_the_same_pass_twice() -> None:
+    assert_complete(scenario([row(0), *(row(1) for _ in range(12)), row(2)], page_rows=1))
+
+
 def test_a_part_of_which_all_rows_were_deleted_ends() -> None:
     assert_complete(scenario([row(number, vanishes=1) for number in range(5)]), page_size=3)
     assert_complete(scenario([row(number, vanishes=2) for number in range(5)]), page_size=3)
@@ -83,6 +87,7 @@ def test_a_question_whose_rows_were_all_deleted_meanwhile_is_no_missing_row(capl
         reading, _ = reading_of(scenario(log, no_channel="rtm"))
     assert reading.error is None
     assert {"st/0", "st/1", "st/2"} <= set(reading.emitted)
+    assert "reading it in" not in caplog.text
 
 
 def test_rows_that_never_rest_are_told_and_not_checkpointed() -> None:
