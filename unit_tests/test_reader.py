@@ -80,9 +80,12 @@ def test_a_part_of_which_all_rows_were_deleted_ends() -> None:
     assert_complete(scenario([row(number, vanishes=2) for number in range(5)]), page_size=3)
 
 
-def test_a_question_whose_rows_were_all_deleted_meanwhile_is_no_missing_row(caplog: pytest.LogCaptureFixture) -> None:
-    """The second request is a question; what it shows is gone before the part could be read."""
-    log = [*rows(3), row(5, channel="msteams", vanishes=3)]
+@pytest.mark.parametrize("vanishes", range(4, 10))
+def test_a_question_whose_rows_were_all_deleted_meanwhile_is_no_missing_row(
+    vanishes: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fourth request is a question; what it shows is gone before it is asked again."""
+    log = [*rows(3), row(5, channel="msteams", vanishes=vanishes)]
     with caplog.at_level(logging.WARNING, "airbyte"):
         reading, _ = reading_of(scenario(log, no_channel="rtm"))
     assert reading.error is None
@@ -281,6 +284,14 @@ def test_a_question_that_fails_is_told_and_does_not_fail_the_bot(caplog: pytest.
     assert reading.error is None
     assert len(reading.emitted) == 3
     assert "whether the API leaves rows out was not answered" in caplog.text
+
+
+def test_questions_that_fail_are_asked_again_before_the_part_is_settled() -> None:
+    """The fourth and the fifth request ask for channels other than `rtm`."""
+    log = [*rows(3), row(5, channel="msteams")]
+    reading, _ = reading_of(scenario(log, no_channel="rtm", faults=frozenset([3, 4])))
+    assert reading.error is None
+    assert sorted(reading.emitted) == ["st/0", "st/1", "st/2", "st/5"]
 
 
 def test_a_sparse_year_takes_few_requests() -> None:
