@@ -52,7 +52,10 @@ class LogRetriever(Retriever):
         self._redact = self.config.get("payload_content") == "redacted"
 
     def log_of_bot(self, stream_slice: StreamSlice) -> LogOfBot:
-        """The log that the slice stands for: the whole of a bot's window, both ends of which belong to it."""
+        """The log that the slice stands for: the whole of a bot's window, both ends of which belong to it.
+
+        The report knows of it from here on. No request is sent yet. Thread-safe.
+        """
         bot_id = stream_slice.partition["bot_id"]
         start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         bot = Bot(
@@ -71,7 +74,7 @@ class LogRetriever(Retriever):
     ) -> Iterable[StreamData]:
         """The records of a bot's window, part after part. Of a check, nothing: it asks whether the bot answers.
 
-        Raises Fault, which names the bot.
+        Blocks while requests are under way. Raises Fault, which names the bot.
         """
         assert stream_slice is not None
         log = self.log_of_bot(stream_slice)
@@ -85,6 +88,7 @@ class LogRetriever(Retriever):
                     yield row.record
 
     def _fetch(self, stream_slice: StreamSlice, body: Body) -> Answer:
+        """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered."""
         backpressure = self._report.backpressure
         backpressure.wait()
         try:

@@ -25,7 +25,9 @@ from source_kore_llm_logs.reading.scopes import Scope, Scopes
 
 logger = logging.getLogger("airbyte")
 MOST_CALLS_ASKED_AROUND = 3
+"""For each way to write dates; then the padding stays as it is."""
 MOST_PAGES_OF_A_MINUTE = 3
+"""A call that is not found in so many pages of its minute verifies nothing."""
 
 
 class Asking(NamedTuple):
@@ -86,13 +88,17 @@ class Bot:
         span = padded(part, is_verified, self.longest_call)
         if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
             span = span._replace(date_to=max(span.date_from, min(span.date_to, self.now())))
-        return Asking(form, scope, span)
+        return Asking(form, scope, form.written(span))
 
     def ask(
         self, asking: Asking, skip: int, limit: int, without: str = "", is_question: bool = False, **other: Any
     ) -> Answer:
-        """One request, as it is told. `without` leaves out a filter; `other` replaces keys of the body. A question
-        proves nothing of the format in which the log is read."""
+        """One request with this `skip` and `limit`, and its answer, whatever it is.
+
+        `without` names a filter of the configuration to leave out; `other` replaces keys of the body. The rows of a
+        question prove nothing of the format in which the log is read. Blocks until it is answered; raises what `fetch`
+        raises.
+        """
         filters = {field: value for field, value in self.filters.items() if field != without}
         scope = replace(asking.scope, channels=None) if without == "channels" else asking.scope
         now = self.now()
@@ -109,7 +115,10 @@ class Bot:
         return answer
 
     def page(self, asking: Asking, skip: int, least: int = 1) -> tuple[Answer, int]:
-        """The page at `skip`, with the largest `limit` (from `least`) that gives rows; and that `limit`."""
+        """The page at `skip`, asked for with the largest `limit` (from `least`) that gives rows; and that `limit`.
+
+        Blocks while requests are under way; raises what `fetch` raises.
+        """
         while True:
             with self.lock:
                 limit, given = max(least, self.page_size.limit), self._rows_given(asking.form).limit
@@ -132,7 +141,7 @@ class Bot:
             self.longest_call = max(self.longest_call, *calls, 0)
 
     def must_answer(self, part: Part) -> None:
-        """Asks for one row of the part, in one format after the other while it is refused.
+        """Asks for one row of the part, in one format after the other while it is refused. Blocks until it is answered.
 
         Raises what the last refusal, or a fault, stands for.
         """
@@ -167,7 +176,10 @@ class Bot:
     # Formats
 
     def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
-        """Goes to the next format, or to a smaller page. Raises the refusal itself if all were refused."""
+        """Goes to the next format, or to a smaller page, unless another thread did so meanwhile.
+
+        Raises what the refusal stands for if all formats were refused.
+        """
         with self.lock:
             if self.form != asking.form:
                 return
@@ -206,7 +218,7 @@ class Bot:
     def verify_bounds(self, asking: Asking, rows: Sequence[Row]) -> bool:
         """Whether bounds are verified; asks, if these rows show a call to ask around and it is worth another question.
 
-        Raises nothing for an answer that is no page: the padding stays.
+        Blocks while it asks. Raises nothing for an answer that is no page: the padding stays.
         """
         form = asking.form
         if self.is_verified(form) or not form.tells_the_time:
@@ -245,7 +257,8 @@ class Bot:
     def checks_filters(self, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
         """Whether these rows of a page can be kept. False: the format has changed, and the pass begins again.
 
-        Raises CannotRead, which names the filter, if the server ignores it in each of its spellings.
+        Blocks while it asks whether a filter took effect. Raises CannotRead, which names the filter, if the server
+        ignores it in each of its spellings; and what a fault or a refusal of that question stands for.
         """
         with self.lock:
             doubted = {field: self.filters[field] for field in self._filters_in_doubt}

@@ -29,6 +29,7 @@ class RowsGiven:
     """Whether a request whose `dateTo` lay ahead of now was among them."""
 
     def gave(self, limit: int, skip: int, in_future: bool) -> None:
+        """A request with this `limit` at this `skip` gave a row; `in_future`: its `dateTo` lay ahead of now."""
         self.limit = max(self.limit, limit)
         self.deepest = max(self.deepest, skip + limit)
         self.in_future |= in_future

@@ -28,6 +28,7 @@ NOBODY = "nobody-1f0c6a52-not-a-user"
 
 
 def is_told_by_a_column(field: str) -> bool:
+    """Whether rows show if this filter, as the configuration names it, took effect."""
     return field in COLUMNS
 
 

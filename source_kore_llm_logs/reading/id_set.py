@@ -10,7 +10,7 @@ FEWEST_SLOTS = 1024
 
 
 class IdSet:
-    """A set of ids (32 hex digits) that only grows."""
+    """A set of ids (32 hex digits) that only grows. Not thread-safe. Raises ValueError at an id that is no hex."""
 
     def __init__(self) -> None:
         self._slots = array("Q", bytes(8 * FEWEST_SLOTS))
@@ -24,7 +24,7 @@ class IdSet:
         return self._slots[_place(self._slots, key)] == key
 
     def add(self, record_id: str) -> bool:
-        """Whether the id is new."""
+        """Adds the id; returns whether it is new."""
         key = _key(record_id)
         place = _place(self._slots, key)
         if self._slots[place] == key:

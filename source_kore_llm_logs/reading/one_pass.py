@@ -40,7 +40,8 @@ class Pass:
     """One reading of a part's span in one scope and request format. Iterating asks for the pages and yields, for each,
     the rows that this pass had not received before; afterwards `end` says how it ended.
 
-    Raises CannotRead, or what the server's last refusal or fault stands for, if there is no other way to ask.
+    Blocks while a request is under way. Raises CannotRead, or what the server's last refusal or fault stands for, if
+    there is no other way to ask. One thread iterates it, and once.
     """
 
     def __init__(self, bot: Bot, part: Part, scope: Scope, most_pages: int, is_last_resort: bool = False):

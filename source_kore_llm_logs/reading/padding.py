@@ -16,10 +16,13 @@ any zone, is cut at whole minutes. So both bounds were cut to the same instant, 
 first been moved on, or the last been excluded, the call would be outside. A cut to the second is covered by the quarter
 of an hour. A time that is sent with its zone (`Z`) is taken to be read in it. One that is sent without could be read in
 another zone, and still give the call if the bounds take in the whole day. That is ruled out by two more rows of this
-bot, one before and one after the call, less than a day apart, that must not come.
+bot, one before and one after the call, less than a day apart, that must not come; for no zone is less than an hour away
+from UTC, so a cut to the hour or finer does not give the call.
 
-A request never spans more than 90 calendar days, in any zone: 85 days and both paddings are less than 89 times 24
-hours, and so many hours touch at most 90 days.
+Dates without a time are rounded outwards to whole days before they are sent: the server's own cut comes on top.
+
+A request never spans more than 90 calendar days, in any zone: 84 days and both paddings are less than 88 times 24
+hours, so with both ends rounded outwards they touch at most 90 days, the last of them whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +36,7 @@ UNVERIFIED = DAY + 14 * HOUR + CALL
 VERIFIED = CALL
 LONGEST_CALL = HOUR
 """Calls should not last so long. If a bot shows some, requests for it reach back by as much more."""
-LONGEST_PART = 85 * DAY
+LONGEST_PART = 84 * DAY
 FROM_THE_MINUTE, TO_THE_MINUTE = 2 * SECOND, 58 * SECOND
 """A call is fit to be asked around if it lies between these seconds of one minute: a bound that is cut to the second
 and excluded does not hide it."""

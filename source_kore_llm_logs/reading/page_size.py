@@ -32,7 +32,7 @@ class PageSize:
         return max(1, min(self._limit, fits))
 
     def gave(self, limit: int, rows: int, size: int) -> None:
-        """A page of so many rows and bytes was given for this `limit`."""
+        """A page of so many rows (at least one) and bytes was given for this `limit`."""
         mean = size / rows
         self._bytes_a_row = mean if not self._bytes_a_row else self._bytes_a_row + (mean - self._bytes_a_row) / 4
         self._pages += 1

@@ -1,7 +1,7 @@
 """How a bot's window is cut into parts: by pages, not by days.
 
 A part is read, settled and checkpointed as one. It holds about a hundred pages: that is what a killed sync reads again,
-and how deep `skip` goes. A sparse bot's eighty-five days are one part and one page; a busy bot's hour is one part.
+and how deep `skip` goes. A sparse bot's eighty-four days are one part and one page; a busy bot's hour is one part.
 
 - A part gets its length from the density of the rows that this bot gave last, so that its last page comes nearly full.
 - Where nothing is known, the first pages tell how many there may be. Where those are many, one question tells whether
@@ -46,7 +46,8 @@ class Planned:
 class Planner:
     """Cuts one bot's window into parts, in order, and keeps what was read of it. Thread-safe; blocks on nothing.
 
-    `longest`: milliseconds, at most `LONGEST_PART`.
+    `longest`: milliseconds of a part; more than `LONGEST_PART` is cut to that. A part that is not under way raises
+    ValueError where a method takes one.
     """
 
     def __init__(self, window: Part, longest: int = LONGEST_PART):
@@ -110,7 +111,7 @@ class Planner:
             return True if expected > 2 * MOST_PAGES_HELD else None
 
     def question(self, rows_a_page: int) -> int:
-        """The `skip` at which a part should have ended, when pages hold so many rows."""
+        """The `skip` at which a part should have ended, when pages hold so many rows; remembers the largest page."""
         with self._lock:
             self._rows_a_page = max(self._rows_a_page, rows_a_page)
             return PAGES_A_PART * self._rows_a_page

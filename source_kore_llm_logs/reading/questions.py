@@ -36,7 +36,7 @@ class Questions:
         is_thorough = self._window.length > DAY
         is_known = bot.has_given_rows(asking.form)
         with bot.lock:
-            scopes = bot.scopes.questions(is_thorough and not is_known)
+            scopes = bot.scopes.questions(is_thorough)
         if is_known:
             return self._answers(
                 part, [asking._replace(scope=scope) for scope in scopes if not self._is_silent(part, scope, asking)]

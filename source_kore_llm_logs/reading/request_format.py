@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any, Literal
 
 from source_kore_llm_logs.reading.padding import Span
+from source_kore_llm_logs.reading.part import DAY
 
 Dates = Literal["milliseconds", "day", "seconds"]
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +52,13 @@ class RequestFormat:
             "limit": limit if self.integers else str(limit),
             "skip": skip if self.integers else str(skip),
         }
+
+    def written(self, span: Span) -> Span:
+        """The span as this format can write it: whole days are rounded outwards, but never to a day that is to come."""
+        if self.tells_the_time:
+            return span
+        date_to = span.date_to if self.until_now else span.date_to + DAY - 1
+        return Span(span.date_from - span.date_from % DAY, date_to - date_to % DAY)
 
     def date(self, moment: int) -> str:
         """Milliseconds since the epoch, as this format writes them; always in UTC."""

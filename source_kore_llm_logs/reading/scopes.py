@@ -50,6 +50,7 @@ class Scopes:
         self.all = [Scope(self._developer, self._channels)]
         self.documented: tuple[str, ...] = DOCUMENTED_CHANNELS
         """The documented channels that this bot's server takes."""
+        """Each part is read once in each of these."""
         self._shown: set[str] = set()
         self.silent: dict[Scope, Part] = {}
         """Stretches in which a scope has given no row."""
@@ -63,17 +64,21 @@ class Scopes:
                 self._shown.add(channel.strip().casefold())
 
     def questions(self, is_thorough: bool = False) -> list[Scope]:
-        """What a part that is about to be read is to be asked for: up to two scopes, or three."""
+        """What a part that is about to be read is to be asked for: up to two scopes, the most telling first; or three.
+
+        The second finds rows that two things hide at once: they are no developer's, and not of the channel `rtm`.
+        """
         if len(self.all) > 1:
             return []
         asked = []
         if not self._developers_are_added:
             asked.append(Scope(False, self._channels))
-            if is_thorough and self._channels is None:
-                asked.append(Scope(False, self.documented))
         others = tuple(name for name in self.documented if name.casefold() not in self._shown)
         if self._channels is None and others:
-            asked.append(Scope(self._developer, others))
+            if not self._developers_are_added:
+                asked.append(Scope(False, others))
+            if self._developers_are_added or is_thorough:
+                asked.append(Scope(self._developer, others))
         return asked
 
     def silence(self, scope: Scope) -> Part | None:

@@ -40,8 +40,9 @@ class Checkpoints:
     def tell(self, bot_id: str, reached: int) -> Iterator[AirbyteMessage]:
         """Yields one STATE message: this bot is read up to the moment `reached`, in milliseconds since the epoch.
 
-        The lock is held until the consumer asks for what follows, which is when it has queued the message: states go
-        out in the order in which they were made. A bot's cursor never goes back.
+        Yields nothing if that was told before. The lock is held until the consumer asks for what follows, which is when
+        it has queued the message: states go out in the order in which they were made, and another thread blocks
+        meanwhile. A bot's cursor never goes back.
         """
         with self._lock:
             cursor = max(iso_of(reached - 1), self._reached.get(bot_id, ""))

@@ -42,19 +42,22 @@ class LogOfBot:
 
     @property
     def records(self) -> int:
+        """How many were handed on so far, page by page."""
         return self._records
 
     def parts_at_once(self, requests_a_second: float) -> int:
-        """How many parts to read side by side, so that the permitted rate is used at this server's speed."""
+        """How many parts to read side by side, 1 to `SIDE_BY_SIDE`, so that the permitted rate is used at this server's
+        speed."""
         seconds = self.bot.seconds_a_page
         if seconds < QUICK_PAGE_SECONDS:
             return 1
         return min(SIDE_BY_SIDE, int(seconds * requests_a_second) + 2)
 
     def rows(self, planned: Planned) -> Iterator[Row | None]:
-        """The rows of one part, each once, and None behind those of each page. Ends early if another part has failed.
+        """The rows of one part, each once, and None behind those of each page. Ends early if another part has failed;
+        the planner then does not know the part as read.
 
-        Raises Fault, which names the bot; then no further part is begun.
+        Blocks while a request is under way. Raises Fault, which names the bot; then no further part is begun.
         """
         records = 0
         try:

@@ -32,7 +32,7 @@ class PartPartition(Partition):
         self._stream, self._slice, self._log, self._planned = stream, stream_slice, log, planned
 
     def read(self) -> Iterable[Record]:
-        """Blocks while requests are under way. Raises Fault."""
+        """Yields them; one thread iterates. Blocks while requests are under way. Raises Fault, which names the bot."""
         return self._read()  # type: ignore[return-value]  # The CDK passes messages on as they are.
 
     def _read(self) -> Iterator[Record | AirbyteMessage]:
@@ -87,7 +87,11 @@ class CursorOfParts(Cursor):
 
 
 class ScheduledStream(AbstractStream):
-    """The stream as the manifest makes it, its bots' windows read in parts. `workers`: parts at once, over all bots."""
+    """The stream as the manifest makes it, its bots' windows read in parts.
+
+    `workers`: parts at once, over all bots. `requests_a_second`: the permitted rate of one bot. One thread asks for
+    partitions; any thread may read one.
+    """
 
     def __init__(self, stream: AbstractStream, report: SyncReport, workers: int, requests_a_second: float):
         self._stream = stream
@@ -98,7 +102,8 @@ class ScheduledStream(AbstractStream):
         self._changed = Condition()
 
     def generate_partitions(self) -> Iterable[Partition]:
-        """The parts, each when there is a worker for it. Blocks until there is one, or until all bots are read."""
+        """The parts, each when there is a worker for it. Blocks until there is one; ends when all bots are read or have
+        failed."""
         opens: Callable[[StreamSlice], LogOfBot] | None = self.report.opens
         assert opens is not None
         for partition in self._stream.generate_partitions():
