@@ -139,6 +139,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "the token was rejected as one that was used before": lambda: answered(401, b"possibly a replay"),
     "The clock of this machine is … that of Kore.ai": lambda: answered(
         401, b"jwt expired", Date="Mon, 01 Jan 2024 00:00:00 GMT"
     ),
@@ -158,6 +159,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "rate limit reached (…), waiting": lambda: synced(
         0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02)
     ),
+    "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
     "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
