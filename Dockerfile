@@ -27,10 +27,10 @@ COPY --from=build /connector /connector
 COPY --from=build /code/connector /connector
 ENV PATH=/connector/bin:$PATH PYTHONUNBUFFERED=1 AIRBYTE_ENTRYPOINT=/connector/bin/source-kore-llm-logs
 LABEL io.airbyte.name=airbyte/source-kore-llm-logs \
-    io.airbyte.version=0.1.0 \
+    io.airbyte.version=0.2.0 \
     org.opencontainers.image.title=source-kore-llm-logs \
     org.opencontainers.image.description="Airbyte source connector: Kore.ai LLM usage logs, completely and once." \
-    org.opencontainers.image.version=0.1.0 \
+    org.opencontainers.image.version=0.2.0 \
     org.opencontainers.image.licenses=MIT
 # The one place that is written to: a read-only root file system needs nothing more.
 VOLUME /tmp

@@ -103,7 +103,7 @@ clean: ## Remove the environments and everything that was made
 	rm -rf .venv .venv-* .tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What each environment holds; `.venv` what poetry.lock says, checked by hash.
+# What each environment holds: the first file lists it, and includes the others. `.venv` holds what poetry.lock says.
 .tools/.installed: .ci/tools-requirements.txt
 	@.ci/environment .tools $^ && touch $@
 .venv/.installed: .tools/.installed pyproject.toml poetry.lock
@@ -120,4 +120,4 @@ clean: ## Remove the environments and everything that was made
 .venv-lake/.installed: integration_tests/destinations/lake-requirements.txt
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt
 .venv-%/.installed:
-	@.ci/environment .venv-$* $^ && touch $@
+	@.ci/environment .venv-$* $(firstword $^) && touch $@

@@ -19,7 +19,7 @@ from benchmarks.even_log import EvenLog
 from integration_tests.kore_emulator import Emulator, Reading
 
 DAYS = 80
-"""All rows lie in one request's 90 days, so that a script needs no windows."""
+"""All rows lie in one request's 90 days, so that a script needs one span only."""
 
 
 TRANSFERS = ("length", "chunked", "gzip")

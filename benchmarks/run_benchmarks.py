@@ -97,9 +97,8 @@ CONTESTANTS: dict[str, Contestant] = {
     "plain script": plain,
     "declarative": declarative,
     "dlt": dlt,
-    "connector": connector(page_size=1000),
-    "connector, redacted": connector(page_size=1000, payload_content="redacted"),
-    "connector, its own page size": connector(),
+    "connector": connector(),
+    "connector, redacted": connector(payload_content="redacted"),
 }
 
 

@@ -207,11 +207,13 @@ def _days_ago(days: int) -> str:
     return (datetime.now(timezone.utc) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_the_log_has_a_line_for_each_window_a_summary_and_no_payload(emulator: Emulator) -> None:
+def test_the_log_says_at_the_end_how_each_bot_was_read_and_shows_no_payload(emulator: Emulator) -> None:
     outcome = read(emulator.config())
-    lines = [line for line in outcome.log.splitlines() if line.startswith("Bot ")]
-    assert sum(", window " in line for line in lines) == 3 * len(BOTS)
-    assert sum(", all: 3 windows" in line for line in lines) == len(BOTS)
+    for bot in BOTS:
+        (line,) = [line for line in outcome.log.splitlines() if line.startswith(f"Bot {bot}: ") and "settled" in line]
+        requests = sum(seen.bot_id == bot for seen in emulator.requests)
+        assert f" parts, {requests} requests, " in line
+        assert f" 0 repeated, {len(emulator.rows(bot))} records; bounds " in line
     for row in emulator.rows(BOTS[0])[:50]:
         payload = json.dumps(row["Payload Details"].get("Request Payload"), ensure_ascii=False)
         assert payload not in outcome.log

@@ -135,7 +135,7 @@ def test_an_unreachable_host_is_told_once_however_many_bots_there_are() -> None:
 
 
 def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another() -> None:
-    """The first bot's old windows are full and its limit is used up; the second has as many windows, and few rows."""
+    """The first bot's old parts are full and its limit is used up; the second has as many parts, and few rows."""
     full = [
         row
         for n in range(8)

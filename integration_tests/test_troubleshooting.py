@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Response, request
 
 from integration_tests.command import CATALOG, STREAM, Outcome, arguments, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
@@ -37,11 +38,39 @@ def checked(reading: Reading | None = None, **changes: Any) -> str:
         return told(outcome)
 
 
-def synced(code: int, rows: list[dict[str, Any]], reading: Reading, **changes: Any) -> str:
-    with Emulator({BOT: rows}, reading) as emulator:
+def synced(
+    code: int,
+    rows: list[dict[str, Any]],
+    reading: Reading | None = None,
+    server: type[Emulator] = Emulator,
+    **changes: Any,
+) -> str:
+    with server({BOT: rows}, reading or Reading()) as emulator:
         outcome = read(emulator.config(**changes))
         assert outcome.code == code
         return told(outcome)
+
+
+class WithoutTheFirstOfMany(Emulator):
+    """In a page of which more than 50 rows were asked for, the first is missing."""
+
+    def answer(self, bot_id: str) -> Response:
+        response = super().answer(bot_id)
+        if int(request.get_json()["limit"]) > 50:
+            response.set_data(json.dumps(json.loads(response.get_data())[1:]))
+        return response
+
+
+class OnlyWithDevelopers(Emulator):
+    """It refuses to give the rows of users only."""
+
+    def answer(self, bot_id: str) -> Response:
+        return super().answer(bot_id) if request.get_json()["isDeveloper"] else Response("refused", 412)
+
+
+def dated(moment: datetime) -> list[dict[str, Any]]:
+    """One row that began and ended then."""
+    return [{**ROWS[0], "start Date": moment.isoformat(), "End Date": moment.isoformat()}]
 
 
 def answered(status: int, body: bytes = b"", **names: str) -> str:
@@ -110,6 +139,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "the token was rejected as one that was used before": lambda: answered(401, b"possibly a replay"),
     "The clock of this machine is … that of Kore.ai": lambda: answered(
         401, b"jwt expired", Date="Mon, 01 Jan 2024 00:00:00 GMT"
     ),
@@ -124,11 +154,12 @@ SEEN: dict[str, Callable[[], str]] = {
     "a JSON object or a cipher text instead of an array of rows": lambda: checked(
         Reading(faults_script=["object_200"])
     ),
-    "the API refused the request with status 412: …": lambda: checked(Reading(max_span_days=0)),
+    "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
     "requests are used up, waiting": with_the_own_limit_used_up,
     "rate limit reached (…), waiting": lambda: synced(
         0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02)
     ),
+    "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
     "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
@@ -136,10 +167,34 @@ SEEN: dict[str, Callable[[], str]] = {
     "cannot be read to the end": lambda: synced(
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
     ),
+    "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip_held_at=0, max_page=10)),
+    "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
+    "the API gives some rows only for a small request": lambda: synced(1, ROWS, server=WithoutTheFirstOfMany),
+    "whether the API leaves rows out was not answered": lambda: synced(0, ROWS, server=OnlyWithDevelopers),
+    "rows after … are left to a later sync": lambda: synced(
+        0, ROWS, Reading(future_date_to="refuse", precision="day", date_form="date")
+    ),
+    "not read from there to …": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
+    "the API ignores the filter `…`; now asking with …": lambda: synced(
+        0, ROWS, Reading(user_key="userId"), user_ids=[ROWS[0]["User ID"]]
+    ),
+    "the API ignores the filter `…`, and gives rows": lambda: synced(
+        1, ROWS, Reading(filters_ignored=["taskId"]), task_id=ROWS[0]["task Id"]
+    ),
+    "No row at all matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
+    "the API refused a request (…); now asking with …": lambda: synced(0, ROWS, Reading(limit_type="integer")),
+    "the API gives nothing for requests with …; now asking with …": lambda: synced(
+        0, ROWS, Reading(date_form="date", date_form_mode="empty")
+    ),
+    "rows are dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3))),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
-    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, Reading(), start_date="2025-01-01"),
-    "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES, Reading()),
+    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
+    "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
+    "dates were of year 1 or 9999": lambda: synced(
+        0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filter_by="start")
+    ),
+    "texts held U+0000": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
 }  # fmt: skip
 
 

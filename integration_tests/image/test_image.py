@@ -146,7 +146,7 @@ def test_a_read_of_usual_rows_fits_into_the_memory_that_the_metadata_asks_for(im
     seen = subprocess.run(line, capture_output=True, text=True, check=False)
     if seen.stdout.strip() != str(size * 2**20):
         pytest.skip(f"this machine does not cap a container's memory: {(seen.stdout + seen.stderr).strip()}")
-    # 24 windows are in work at once, each with a whole page.
+    # Up to 16 parts are read at once, each with a whole page.
     with even_emulator(rows=40_000, bots=4, payload_bytes=2500, days=720) as config:
         outcome = finished(container(image, tmp_path, "read", *capped, config=config, catalog=CATALOG))
     assert outcome.code == 0

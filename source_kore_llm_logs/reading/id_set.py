@@ -1,7 +1,8 @@
-"""Which rows of a window were met: millions of ids in a few bytes each.
+"""Which rows of a part were met: its ids in a few bytes each.
 
-A window of a busy bot holds a million rows, and a Python set of their ids would hold 150 MB. Here an id takes 12 to
-24 bytes. Of its 128 bits 64 are kept: that two of a million rows share them has a chance of one in forty million.
+A busy bot's part holds a hundred thousand rows, several sets of their ids are kept, and dozens of parts are read at
+once. A Python set takes some 150 bytes an id; here it takes 12 to 24. Of its 128 bits 64 are kept: that two of a
+million rows share them has a chance of one in forty million.
 """
 
 from array import array
