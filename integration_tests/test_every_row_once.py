@@ -153,9 +153,7 @@ def play(options: Options, outcome: str, *, is_live: bool, seed: int = 0, **sett
         assert synced.failure is None, synced.failure
         # What lies in the future may not be asked for: where bounds are days, the last day's rows wait, and the cursor.
         hides_today = options.get("future_date_to") == "refuse" or options.get("date_form") == "date"
-        assert (synced.cursor(ODD) or "") >= stamp(
-            after - timedelta(days=3) if is_live and hides_today else after - MS
-        )
+        assert (synced.cursor(ODD) or "") >= stamp(after - timedelta(days=3) if is_live and hides_today else after - MS)
     if outcome == "MUST_FAIL":
         assert synced.failure is not None
     if synced.failure is not None:

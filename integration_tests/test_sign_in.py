@@ -187,8 +187,9 @@ def test_a_config_as_people_and_programs_give_it_is_read() -> None:
             }
         )  # fmt: skip
         assert (outcome.code, len(outcome.ids)) == (0, len(ROWS))
-        assert {str(seen.body["limit"]) for seen in emulator.requests} == {"100"}
-        assert not any("channel" in seen.body or "taskId" in seen.body for seen in emulator.requests)
+        pages = [seen.body for seen in emulator.requests if seen.body["limit"] != "50"]  # The others are questions.
+        assert {str(body["limit"]) for body in pages} == {"100"}
+        assert not any("channel" in body or "taskId" in body for body in pages)
 
 
 def state_at(cursor: Any) -> list[dict[str, Any]]:
@@ -249,7 +250,7 @@ def test_a_bot_that_is_no_longer_configured_stays_in_the_state_and_harms_nothing
 
 def test_what_kore_ai_may_no_longer_have_is_told_once_a_sync() -> None:
     with Emulator({BOT: ROWS, "st-beta": []}) as emulator:
-        outcome = read(emulator.config(start_date="2024-01-01", window_days=90))
+        outcome = read(emulator.config(start_date="2024-01-01", window_days=90, requests_per_minute=10_000))
     assert outcome.code == 0
     assert outcome.log.count("365 days") == 1
     assert "Calls since 2024-01-01 are asked for" in outcome.log

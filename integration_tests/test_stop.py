@@ -60,16 +60,16 @@ def test_a_read_that_is_told_to_end_does_so_at_a_whole_line_and_the_next_goes_on
 
 def test_a_read_that_waits_for_the_rate_limit_ends_too(tmp_path: Path) -> None:
     with emulator(Reading()) as running:
-        config = running.config(requests_per_minute=4, window_days=30, num_workers=2)
+        config = running.config(requests_per_minute=6, window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
 
         def stop(pid: int) -> None:
-            while len(running.requests) < 4:
+            while len(running.requests) < 6:
                 time.sleep(0.1)
             os.kill(pid, signal.SIGTERM)
 
         outcome, _ = stopped(line, stop, after="RECORD")
-        assert len(running.requests) == 4
+        assert len(running.requests) == 6
         assert outcome.code == -signal.SIGTERM
 
 
