@@ -173,8 +173,6 @@ class Bot:
     def _rows_given(self, form: RequestFormat) -> RowsGiven:
         return self._given.setdefault(form, RowsGiven())
 
-    # Formats
-
     def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
         """Goes to the next format, or to a smaller page, unless another thread did so meanwhile.
 
@@ -208,8 +206,6 @@ class Bot:
 
     def _tell(self, words: str, *values: object) -> None:
         logger.info(f"Bot %s: the API {words}", self.id, *values)
-
-    # Bounds
 
     def is_verified(self, form: RequestFormat) -> bool:
         """Whether the least padding is enough for requests in this format. -> padding.py"""
@@ -251,8 +247,6 @@ class Bot:
                 return found
             skip += len(answer.rows)
         return False
-
-    # Filters
 
     def checks_filters(self, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
         """Whether these rows of a page can be kept. False: the format has changed, and the pass begins again.
