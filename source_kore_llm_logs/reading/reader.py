@@ -13,7 +13,7 @@ A row is yielded when it is first received, and once. Only a part that is settle
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -43,7 +43,9 @@ SHORTER = 0.95
 class PartReader:
     """Reads one planned part of a bot. One thread reads one part; several may read parts of the same bot."""
 
-    def __init__(self, bot: Bot, planner: Planner, planned: Planned):
+    def __init__(self, bot: Bot, planner: Planner, planned: Planned, parts_at_once: Callable[[], int] | None = None):
+        """`parts_at_once`: how many parts are worth reading side by side, once pages have shown the server's speed."""
+        self._parts_at_once = parts_at_once
         self._bot, self._planner = bot, planner
         self._planned = planned
         self._received, self._emitted = IdSet(), IdSet()
@@ -156,6 +158,8 @@ class PartReader:
             if is_long:
                 is_verified = bot.verify_bounds(first.asking, seen)
                 planner.padding = VERIFIED if is_verified else UNVERIFIED
+                if self._parts_at_once is not None:
+                    planner.side_by_side = self._parts_at_once()
                 if self._is_worth_a_cut(planned.part) and self._has_row_at(planner.question(first.largest), first):
                     self._planned = planner.cut(planned.part, seen)
                     continue

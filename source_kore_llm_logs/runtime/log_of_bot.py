@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from functools import partial
 from threading import Lock
 
 from airbyte_cdk.models import FailureType
@@ -29,6 +30,8 @@ class LogOfBot:
         self.bot, self.planner = bot, planner
         self.under_way = 0
         """Parts; whoever starts and ends them counts them."""
+        self.requests_a_second = 1.0
+        """The rate that is permitted for this bot."""
         self.has_failed = False
         self._began = self._told = time.monotonic()
         self._records = 0
@@ -61,7 +64,8 @@ class LogOfBot:
         """
         records = 0
         try:
-            for row in PartReader(self.bot, self.planner, planned).rows():
+            at_once = partial(self.parts_at_once, self.requests_a_second)
+            for row in PartReader(self.bot, self.planner, planned, at_once).rows():
                 if row is not None:
                     records += 1
                 elif self.has_failed:

@@ -109,7 +109,9 @@ class ScheduledStream(AbstractStream):
         for partition in self._stream.generate_partitions():
             stream_slice = partition.to_slice()
             assert isinstance(stream_slice, StreamSlice)
-            self._logs.append((stream_slice, opens(stream_slice)))
+            log = opens(stream_slice)
+            log.requests_a_second = self._requests_a_second
+            self._logs.append((stream_slice, log))
         while (part := self._next()) is not None:
             yield part
 
