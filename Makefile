@@ -5,8 +5,8 @@ BIN := .venv/bin
 POETRY := .tools/bin/poetry
 IMAGE := integration_tests/image
 SCRIPTS := .ci/run .ci/environment .ci/audit $(IMAGE)/build.sh $(IMAGE)/bin/docker
-# Each file of tests stays with one process: its tests share servers and folders.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# Each file of tests stays with one process: its tests share servers and folders. They wait more than they compute.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
 # What needs an environment of its own has a target of its own.
 ROOMS := destinations dbt_package image package
 INTEGRATION := integration_tests $(ROOMS:%=--ignore=integration_tests/%) -m "not image_tests and not pyairbyte"

@@ -1,6 +1,7 @@
 """What the CDK's standard tests and the image's tests need: an image, and configs that lead to the emulator."""
 
 import json
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -70,3 +71,10 @@ def configs(request: pytest.FixtureRequest) -> Iterator[None]:
         path.unlink()
     if not any(secrets.iterdir()):
         secrets.rmdir()
+
+
+@pytest.fixture(autouse=True)
+def _log_is_seen() -> None:
+    """Commands that run in this process turn the logger away from the root, where `caplog` listens."""
+    logging.getLogger("airbyte").propagate = True
+    logging.getLogger("airbyte").disabled = False

@@ -80,7 +80,7 @@ def rows_at_the_edges(first: datetime, after: datetime, seed: int) -> list[dict[
     ends += [first + chance.random() * (after - first)] * 8
     burst = first + chance.uniform(0.3, 0.7) * (after - first)
     ends += [burst + n * timedelta(seconds=20) for n in range(200)]
-    rows = [row(n, end, chance.choice([0.5, 3, 60, 3000])) for n, end in enumerate(ends)]
+    rows = [row(n, end, chance.choice([0.5, 3, 60, 800])) for n, end in enumerate(ends)]
     starts = [first + MS, after - 2 * MS, *(first + chance.random() * (after - first) for _ in range(10))]
     return rows + [row(len(ends) + n, None, start=start) for n, start in enumerate(starts)]
 

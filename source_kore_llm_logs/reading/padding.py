@@ -56,7 +56,8 @@ class Span(NamedTuple):
 def padded(part: Part, is_verified: bool, longest_call: int = 0) -> Span:
     """The span of a request that must hold every row of the part. `longest_call`: in milliseconds, as far as known."""
     if is_verified:
-        return Span(part.start - VERIFIED - min(longest_call, LONGEST_CALL), part.after + VERIFIED)
+        more = min(longest_call, LONGEST_CALL) if longest_call >= CALL else 0
+        return Span(part.start - VERIFIED - more, part.after + VERIFIED)
     return Span(part.start - UNVERIFIED, part.after + UNVERIFIED)
 
 
