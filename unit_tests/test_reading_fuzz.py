@@ -18,6 +18,7 @@ LONGEST_CALL = 14 * MINUTE
 @settings(
     max_examples=int(os.environ.get("EXAMPLES", EXAMPLES)),
     deadline=None,
+    derandomize=os.environ.get("HYPOTHESIS_PROFILE") != "fuzz",
     suppress_health_check=list(HealthCheck),
     print_blob=True,
     report_multiple_bugs=False,

@@ -70,10 +70,12 @@ class PartReader:
             for other in bot.scopes.all[1:]:
                 yield from self._settled(part, other)
             missing = self._questions.missing(part, wanted)
-            found_in = {asked.form.dates for asked in missing}
-            if missing and not has_adopted and first.asking.form.dates not in found_in:
+            form = first.asking.form
+            if missing and not has_adopted and not bot.has_given_rows(form):
+                # First it is taken for a matter of the format, then of the scope.
                 has_adopted = True
-                bot.adopt(replace(next(iter(missing)).form, until_now=False))
+                found = next((asked.form for asked in missing if asked.form.dates == form.dates), None)
+                bot.adopt(found or replace(next(iter(missing)).form, until_now=False))
                 measured = self._measured(scope)
                 continue
             if missing:
