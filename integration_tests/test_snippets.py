@@ -25,7 +25,9 @@ from source_kore_llm_logs.records.record import to_record
 BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=100), NOW - timedelta(minutes=90), 120, seed=5)
-NEW_ROWS = generate_rows(BOT, NOW - timedelta(minutes=50), NOW - timedelta(minutes=5), 20, seed=6)
+NEW_ROWS = generate_rows(
+    BOT, NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6
+)  # The suite may take half an hour.
 IMAGE = "airbyte/source-kore-llm-logs:dev"
 PYAIRBYTE = ROOT / ".venv-demo/bin/python"
 COMMANDS = {
