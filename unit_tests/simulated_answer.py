@@ -108,7 +108,8 @@ def answer(
     bounds = _bounds(does, body, now)
     if isinstance(bounds, (Page, Refused)):
         return bounds
-    return _page(does, _ordered(does, _found(does, present, body, *bounds), number, chance), limit, skip, chance)
+    order = random.Random(1_000_003 * skip + limit) if does.ties == "paged" else chance
+    return _page(does, _ordered(does, _found(does, present, body, *bounds), number, order), limit, skip, chance)
 
 
 def _known_keys(does: Behaviour) -> set[str]:
@@ -128,7 +129,9 @@ def _bounds(does: Behaviour, body: Body, now: int) -> tuple[int, int] | Page | R
     local = {MILLISECONDS: 0, SECONDS: does.local_zone, DATES: does.local_zone if does.dates_in_local_zone else 0}
     low, high = low - local[low_form] * MINUTE, high - local[high_form] * MINUTE
     if high > now and does.future_to != "served":
-        return _refused("dateTo") if does.future_to == "refused" else Page([], 2)
+        if does.future_to != "now":
+            return _refused("dateTo") if does.future_to == "refused" else Page([], 2)
+        high = now
     too_long = high - low > 90 * DAY if does.days_counted == "hours" else days_touched(low, high) > 90
     if too_long and does.above_90_days == "refused":
         return _refused("time frame exceeds 90 days")
@@ -153,6 +156,16 @@ def filed(does: Behaviour, row: LogRow) -> int:
     return next((when for when in (first, second) if when is not None), row.entry)
 
 
+UNKNOWN_CHANNEL = "rcs"
+"""Of the documented channels, the one that a server which knows its channels does not know."""
+
+
+def _heeded(does: Behaviour, channels: Sequence[str]) -> Sequence[str]:
+    if does.channel_list == "first":
+        return channels[:1]
+    return [] if UNKNOWN_CHANNEL in channels else channels
+
+
 def selector(does: Behaviour, body: Body) -> Callable[[LogRow], bool]:
     """Tells whether a row is among those that the body asks for, whatever its time."""
     developers = body.get("isDeveloper") is True
@@ -161,7 +174,10 @@ def selector(does: Behaviour, body: Body) -> Callable[[LogRow], bool]:
         if key not in does.ignored_filters:
             for spelled in SPELLINGS[does.spelling].get(key, (key,)):
                 if chosen := body.get(spelled):
-                    filters.append((column, [chosen] if isinstance(chosen, str) else chosen))
+                    chosen = [chosen] if isinstance(chosen, str) else chosen
+                    if key == "channel" and does.channel_list != "any":
+                        chosen = _heeded(does, chosen)
+                    filters.append((column, chosen))
     only_rtm = does.no_channel == "rtm" and ("channel" in does.ignored_filters or not body.get("channel"))
 
     def selected(row: LogRow) -> bool:
@@ -195,7 +211,7 @@ ORDERS: Mapping[str, Callable[[Behaviour, LogRow], int]] = {
 
 
 def _ordered(does: Behaviour, entries: list[Entry], number: int, chance: random.Random) -> list[Entry]:
-    if does.order == "random" or does.ties == "shuffled":
+    if does.order == "random" or does.ties in ("shuffled", "paged"):
         chance.shuffle(entries)
     elif does.descending != (does.ties == "turned" and number % 2 == 1):
         entries.reverse()
@@ -204,7 +220,9 @@ def _ordered(does: Behaviour, entries: list[Entry], number: int, chance: random.
 
 def _page(does: Behaviour, entries: Sequence[Entry], limit: int, skip: int, chance: random.Random) -> Answer:
     beyond = does.skip_ceiling is not None and skip > does.skip_ceiling
-    if beyond or (does.depth_ceiling is not None and skip + limit > does.depth_ceiling):
+    if does.above_ceiling == "cut":
+        entries = entries[: does.depth_ceiling]
+    elif beyond or (does.depth_ceiling is not None and skip + limit > does.depth_ceiling):
         return _failed(does.above_ceiling, "Result window is too large")
     if does.largest_limit is not None and limit > does.largest_limit:
         if does.above_limit != "cut":

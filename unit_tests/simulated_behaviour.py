@@ -39,7 +39,7 @@ class Behaviour(ShowsWhatDiffers):
     # How deep pages go.
     skip_ceiling: int | None = None  # the largest skip that is answered
     depth_ceiling: int | None = None  # the largest skip + limit that is answered
-    above_ceiling: str = "refused"  # refused | empty | unavailable | too large
+    above_ceiling: str = "refused"  # refused | empty | unavailable | too large | cut (for skip + limit)
     skip: str = "honoured"  # honoured | ignored | held, at most `skip_held_at`
     skip_held_at: int = 0
     # How large a page is.
@@ -64,18 +64,19 @@ class Behaviour(ShowsWhatDiffers):
     to_inclusive: bool = True
     above_90_days: str = "served"  # served | refused | cut start | cut end
     days_counted: str = "hours"  # hours (more than 90 x 24) | calendar (more than 90 dates touched)
-    future_to: str = "served"  # served | refused | empty
+    future_to: str = "served"  # served | refused | empty | now (taken for now)
     # Which rows are found, and in which order.
     filed_under: str = "start"  # start | end | entry
     hidden_end: bool = False  # a row without end is filed under an end that it does not show
     developer: str = "adds"  # adds | selects | ignored: what isDeveloper true does
     no_channel: str = "all"  # all | rtm
+    channel_list: str = "any"  # any | first (only the first name counts) | known (no rows if it holds an unknown name)
     ignored_filters: frozenset[str] = frozenset()  # of channel, featureName, taskId, userIds, channelUserIds
     spelling: str = "sample"  # sample (userIds, channelUserIds) | table (userId, channelUIds) | both
     unknown_keys: str = "ignored"  # ignored | refused
     order: str = "filed"  # filed | start | end | entry | written | time taken | arbitrary | random (at each request)
     descending: bool = False
-    ties: str = "stable"  # stable | turned (at every other request) | shuffled (at each request)
+    ties: str = "stable"  # stable | turned (at every other request) | shuffled (at each) | paged (by skip and limit)
     # What happens meanwhile.
     live_rows: int = 0  # new rows before each request
     live_total: int = 0  # no more than this in all

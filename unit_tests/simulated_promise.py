@@ -48,10 +48,10 @@ def truth(server: SimulatedServer, bot_id: str, start: int, after: int, choice: 
     """The rows of `[start, after)` by their own time. Call it when the sync has ended.
 
     A row must be emitted that was there at each of the bot's requests and that some value of `isDeveloper` with some
-    list of documented channels, or with none, finds. One that came or went meanwhile, or that has no date, may be.
+    documented channels, one or all or none, finds. One that came or went meanwhile, or that has no date, may be.
     """
     does, requests = server.bots[bot_id].behaviour, len(server.requests_of(bot_id))
-    channels = [choice.channels] if choice.channels else [(), DOCUMENTED_CHANNELS]
+    channels = [choice.channels] if choice.channels else [(), *zip(DOCUMENTED_CHANNELS), DOCUMENTED_CHANNELS]
     developer = [True, False] if choice.include_developer_usage else [False]
     finds = [selector(does, {"isDeveloper": asked, "channel": names}) for asked in developer for names in channels]
     must, may = set(), set()
@@ -104,13 +104,14 @@ def outside(bot: SimulatedBot) -> Iterator[str]:
     ceiling = does.skip_ceiling is not None or does.depth_ceiling is not None
     if not does.usable_forms and does.invalid_forms:
         yield "some form of dates is read as invalid, and the others are refused: an empty log looks the same"
-    if does.above_limit == "empty" and does.largest_limit is not None and does.largest_limit < DOCUMENTED_LIMIT:
-        yield "the documented limit is answered with no row"
-    if ceiling and does.above_ceiling == "empty":
-        if does.depth_ceiling is not None and does.depth_ceiling < DOCUMENTED_LIMIT:
-            yield "the documented limit is answered with no row"
-        if 1 in (does.page_rows, does.largest_limit) or does.page_rows_vary or does.page_bytes is not None:
-            yield "pages of one row up to a ceiling that answers with no row: a log that ends there looks the same"
+    if MILLISECONDS not in does.usable_forms and does.future_to == "empty":
+        if does.date_to_is_end_of_day and (does.usable_forms == {DATES} or does.local_zone < 0):
+            yield "no row is given unless dateTo is yesterday"
+    if does.above_ceiling == "cut" and ceiling:
+        yield "fewer rows than make the reader ask are all that a request finds"
+    one_row = 1 in (does.page_rows, does.largest_limit) or does.page_rows_vary or does.page_bytes is not None
+    if ceiling and does.above_ceiling == "empty" and one_row:
+        yield "pages of one row up to a ceiling that answers with no row: a log that ends there looks the same"
     if does.page_bytes is not None and does.above_bytes == "empty" and _largest(log) > does.page_bytes - 2:
         yield "no row is answered where the next one is larger than a page"
     if _has_equal_rows(log) and (does.order == "random" or does.ties != "stable"):
@@ -196,7 +197,8 @@ def assert_emitted(
 ) -> None:
     """The sync of `[start, after)` emitted what it had to, each row once, and raised `error` only where it may.
 
-    `reached` is the end of what was checkpointed, `[start, reached)`: a sync that raised owes the rows up to there.
+    `reached` is the end of what was checkpointed, `[start, reached)`: a sync owes the rows up to there, for the next
+    begins there.
     """
     bot = server.bots[bot_id]
     counts = Counter(emitted)
@@ -209,7 +211,7 @@ def assert_emitted(
         return
     if error is not None and expected is Promise.COMPLETE:
         raise AssertionError(f"raised where every row can be read: {bot.behaviour}") from error
-    owed = after if error is None else start if reached is None else reached
+    owed = reached if reached is not None else after if error is None else start
     lost = sorted(truth(server, bot_id, start, owed, choice).must - counts.keys())
     if lost:
         rows = [row for row in server.rows(bot_id) if row_id(bot_id, row) in lost]

@@ -68,17 +68,17 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     "cut": some(cut=one(SECOND, MINUTE, 5 * MINUTE, HOUR, DAY), cut_zone=one(*ZONES), cut_to_up=st.booleans()),
     "bounds": some(from_inclusive=st.booleans(), to_inclusive=st.booleans()),
     "days": some(above_90_days=one("refused", "cut start", "cut end"), days_counted=one("hours", "calendar")),
-    "future": some(future_to=one("refused", "empty")),
+    "future": some(future_to=one("refused", "empty", "now")),
     "filed": some(filed_under=one("end", "entry"), hidden_end=st.booleans()),
     "developer": some(developer=one("selects", "ignored")),
-    "channels": some(no_channel=st.just("rtm")),
+    "channels": some(no_channel=one("rtm", "rtm", "all"), channel_list=one("any", "first", "known")),
     "ignored filters": some(ignored_filters=st.sets(one(*FILTERS), min_size=1).map(frozenset)),
     "spelling": some(spelling=one("table", "both"), unknown_keys=one("ignored", "refused")),
     "order": some(
         order=one("filed", "end", "start", "entry", "written", "time taken", "arbitrary", "random"),
         descending=st.booleans(),
     ),
-    "ties": some(ties=one("turned", "shuffled"), order=one("filed", "end", "entry"), descending=st.booleans()),
+    "ties": some(ties=one("turned", "shuffled", "paged"), order=one("filed", "end", "entry"), descending=st.booleans()),
     "live": some(
         live_rows=st.integers(1, 3), live_total=st.integers(1, 40), live_into=one("tail", "span"), descending=one(True)
     ),

@@ -114,14 +114,15 @@ class Bot:
                 self.page_size.gave(limit, len(answer.rows), answer.size)
         return answer
 
-    def page(self, asking: Asking, skip: int, least: int = 1) -> tuple[Answer, int]:
-        """The page at `skip`, asked for with the largest `limit` (from `least`) that gives rows; and that `limit`.
+    def page(self, asking: Asking, skip: int, least: int = 1, most: int | None = None) -> tuple[Answer, int]:
+        """The page at `skip`, asked for with the largest `limit` (`least` to `most`) that gives rows; and that `limit`.
 
         Blocks while requests are under way; raises what `fetch` raises.
         """
         while True:
             with self.lock:
-                limit, given = max(least, self.page_size.limit), self._rows_given(asking.form).limit
+                limit = max(least, min(self.page_size.limit, most or self.page_size.most))
+                given = self._rows_given(asking.form).limit
             answer = self.ask(asking, skip, limit)
             with self.lock:
                 if isinstance(answer, TooLarge):
@@ -155,12 +156,6 @@ class Bot:
             else:
                 raise answer.error
 
-    def proves_empty(self, asking: Asking, limit: int) -> bool:
-        """Whether an empty page at `skip` 0 means that there are no rows. -> end_of_rows.py"""
-        in_future = asking.span.date_to > self.now()
-        with self.lock:
-            return self._rows_given(asking.form).proves_empty(limit, in_future)
-
     def deepest(self, form: RequestFormat) -> int:
         """The largest `skip` + `limit` for which this bot has given rows."""
         with self.lock:
@@ -169,6 +164,10 @@ class Bot:
     def has_given_rows(self, form: RequestFormat) -> bool:
         """Whether this bot has given rows for requests in this format."""
         return bool(self._rows_given(form).limit)
+
+    def has_given_rows_ahead(self, form: RequestFormat) -> bool:
+        """Whether it has given rows where `dateTo` lay ahead of now."""
+        return self._rows_given(form).in_future
 
     def _rows_given(self, form: RequestFormat) -> RowsGiven:
         return self._given.setdefault(form, RowsGiven())
@@ -213,6 +212,7 @@ class Bot:
 
     def verify_bounds(self, asking: Asking, rows: Sequence[Row]) -> bool:
         """Whether bounds are verified; asks, if these rows show a call to ask around and it is worth another question.
+        The same question shows whether lists of channels are heeded.
 
         Blocks while it asks. Raises nothing for an answer that is no page: the padding stays.
         """
@@ -224,9 +224,13 @@ class Bot:
                 if self._asked_around[form.dates] >= MOST_CALLS_ASKED_AROUND:
                     break
                 self._asked_around[form.dates] += 1
-            if self._comes_back(call, asking):
+            with self.lock:
+                trial = self.scopes.trial_of_a_list()
+            is_heeded = trial is not None and self._comes_back(call, asking._replace(scope=trial))
+            if is_heeded or self._comes_back(call, asking):
                 with self.lock:
                     self._verified.add(form.dates)
+                    self.scopes.heeds_lists = is_heeded or self.scopes.heeds_lists
                 return True
         return False
 

@@ -10,11 +10,28 @@ short page proves nothing, and an empty one only where this bot has been seen to
   rows may have moved between the two.
 - If that row does not come and the page is empty, the server does not page so deep, or rows were deleted: the part is
   split.
-- At `skip` 0 there is no row to ask for. An empty page there is believed only if this bot has given rows for such a
-  `limit`, such a depth, and such dates. Else it is asked again, as documented.
+- A server may find no more than so many rows in all, and end there as a log does. So a pass of many rows that stops far
+  from the end of the span in the direction in which rows came, in no order, or at a round number, asks for rows where
+  such a server would have hidden them. One that is new means that the part is to be split; so does a round number of
+  rows in no order, of which none can be asked for.
+- At `skip` 0 there is no row to ask for. So an empty page there is asked again for one row: the `limit` may have been
+  too large for the server, or for its rows. Where this bot has given no rows for such dates, they are written in the
+  other ways, too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.padding import Span
+
+MANY_ROWS = 500
+"""A server that finds no more rows than these in all is of no use to anybody."""
+ROUND = 50
+FAR = 3
+"""So many times the mean distance between rows."""
+FEW_ROWS = 25
+"""Of a pass without an order, how many to ask for."""
 
 
 @dataclass
@@ -34,6 +51,38 @@ class RowsGiven:
         self.deepest = max(self.deepest, skip + limit)
         self.in_future |= in_future
 
-    def proves_empty(self, limit: int, in_future: bool) -> bool:
-        """Whether an empty page at `skip` 0 means that there are no rows."""
-        return limit <= self.limit and (self.in_future or not in_future)
+
+class OrderOfRows:
+    """The order in which the rows of a pass came, by their start or by their end. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._last: list[int] = []
+        self._rises, self._falls = [True, True], [True, True]
+
+    def came(self, rows: Iterable[Row]) -> None:
+        """Rows of the next page, in their order."""
+        for row in rows:
+            times = [time for time in (row.start, row.end) if time is not None] * 2
+            for by, (before, time) in enumerate(zip(self._last, times[-2:], strict=False)):
+                self._rises[by] &= before <= time
+                self._falls[by] &= time <= before
+            self._last = times[-2:] or self._last
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rows came by their start or by their end, forwards or backwards."""
+        return any(self._rises) or any(self._falls)
+
+    def where_hidden(self, span: Span, rows: int, now: int) -> Span | None:
+        """Where rows of this span would be that come after so many; None if there is no reason to think of any."""
+        if rows < MANY_ROWS or not self._last:
+            return None
+        apart, until = span.length // rows, min(span.date_to, now)
+        for last, rises, falls in zip(self._last, self._rises, self._falls, strict=True):
+            if rises or falls:
+                left = until - last if rises else last - span.date_from
+                if left <= FAR * apart and rows % ROUND:
+                    return None
+                return Span(min(last, span.date_to), span.date_to) if rises else Span(span.date_from, last)
+        last = self._last[-1]
+        return Span(last - FEW_ROWS // 2 * apart, last + FEW_ROWS // 2 * apart)

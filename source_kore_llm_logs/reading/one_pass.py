@@ -7,10 +7,9 @@ from enum import Enum
 from hashlib import blake2b
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
+from source_kore_llm_logs.reading.end_of_rows import ROUND, OrderOfRows
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import UNVERIFIED
-from source_kore_llm_logs.reading.page_size import DOCUMENTED as DOCUMENTED_LIMIT
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 from source_kore_llm_logs.reading.scopes import Scope
@@ -22,6 +21,8 @@ MANY_PAGES = 12
 FAR_BEHIND = 1_000_000
 """Rows. No part has so many."""
 MOST_FORMATS_ADOPTED = 4
+MOST_PAGES_ASKED = 10
+"""To find out whether rows are hidden; known rows may come first, where bounds are cut to the day."""
 MOST_STALE_PAGES = 60
 """Pages in a row that may bring nothing new to a pass: equal rows come so, and rows that keep moving."""
 
@@ -44,10 +45,19 @@ class Pass:
     there is no other way to ask. One thread iterates it, and once.
     """
 
-    def __init__(self, bot: Bot, part: Part, scope: Scope, most_pages: int, is_last_resort: bool = False):
-        """`is_last_resort`: the part cannot be split; near a ceiling, smaller and smaller pages are asked for."""
+    def __init__(
+        self,
+        bot: Bot,
+        part: Part,
+        scope: Scope,
+        most_pages: int,
+        limit: int | None = None,
+        is_last_resort: bool = False,
+    ):
+        """`limit`: of its requests, where the bot's own is not smaller. `is_last_resort`: the part cannot be split;
+        near a ceiling, smaller and smaller pages are asked for."""
         self.bot, self.part, self.scope, self.most_pages = bot, part, scope, most_pages
-        self.is_last_resort = is_last_resort
+        self.limit, self.is_last_resort = limit, is_last_resort
         self.end = End.SEEN
         self.pages = self.received = self.positions = self.largest = self.bytes = 0
         self.moved = False
@@ -55,6 +65,7 @@ class Pass:
         self.equal: Counter[str] = Counter()
         """Ids that one page held more than once, and how often besides: rows that are equal in every column."""
         self.seen = IdSet()
+        self._order = OrderOfRows()
         self._sequence = blake2b(digest_size=16)
         self._first = ""
         self._is_skip_honoured = False
@@ -66,14 +77,6 @@ class Pass:
     def in_format(self, form: RequestFormat) -> Asking:
         """How the part's span is asked for in this format."""
         return self.bot.asking(self.part, self.scope, form)
-
-    @property
-    def complete_until(self) -> int:
-        """Before this moment, no row of the part is outside of the request. -> padding.py"""
-        form, span = self.asking.form, self.asking.span
-        if form.until_now and not self.bot.is_verified(form):
-            return min(self.part.after, span.date_to - UNVERIFIED)
-        return self.part.after
 
     @property
     def sequence(self) -> bytes:
@@ -124,8 +127,26 @@ class Pass:
             self.bot.caps_pages |= is_behind and bool(rows)
             if is_behind and self.bot.caps_pages and not self._is_still_at(skip - 1, last):
                 self.moved = True  # Between the two requests: the row behind may be another.
-        if last is not None and (in_doubt or not is_behind):
+        if last is not None and (in_doubt or not is_behind or self._are_rows_hidden()):
             self.end = End.CEILING
+
+    def _are_rows_hidden(self) -> bool:
+        """Whether the part has rows that the pass did not bring to light. -> end_of_rows.py"""
+        span = self._order.where_hidden(self.asking.span, self.positions, self.bot.now())
+        if span is None:
+            return False
+        if not self._order.is_known and self.positions % ROUND == 0 and not self.is_last_resort:
+            return True
+        asking, skip = self.asking._replace(span=self.asking.form.written(span)), 0
+        for _ in range(MOST_PAGES_ASKED):
+            answer, limit = self.bot.page(asking, skip)
+            rows = answer.rows if isinstance(answer, Page) else []
+            if any(self.part.owns(row) and row.id not in self.seen for row in rows):
+                return True
+            if len(rows) < min(limit, self.largest):
+                break
+            skip += len(rows)
+        return False
 
     def _is_still_at(self, skip: int, row: Row) -> bool:
         answer, _ = self.bot.page(self.asking, skip)
@@ -134,7 +155,9 @@ class Pass:
     def _page(self, skip: int, is_behind: bool) -> tuple[Answer, int]:
         """The page behind the rows received, or from the last of them, which must then not be all that fits."""
         at, least = (skip, 1) if is_behind else (skip - 1, 2)
-        answer, limit = self._near(at, least) if self._near_ceiling else self.bot.page(self.asking, at, least)
+        answer, limit = (
+            self._near(at, least) if self._near_ceiling else self.bot.page(self.asking, at, least, self.limit)
+        )
         room = self.bot.deepest(self.asking.form) - at
         if self._meets_a_ceiling(answer, is_behind) and least <= room < limit:
             limit = room
@@ -157,7 +180,7 @@ class Pass:
         """Page one. It decides in which format and span the pass goes on."""
         adopted = 0
         while True:
-            answer, limit = self.bot.page(self.asking, 0)
+            answer, limit = self.bot.page(self.asking, 0, most=self.limit)
             if isinstance(answer, Refused):
                 self.bot.refuse(self.asking, answer, limit)
             elif not isinstance(answer, Page):
@@ -168,34 +191,37 @@ class Pass:
                     self._first = answer.rows[0].id
                     return answer.rows
             else:
-                form = self._asked_as_documented(limit)
+                form = self._where_rows_are(limit)
                 if form is None or adopted == MOST_FORMATS_ADOPTED:
                     return []
-                adopted += 1
+                adopted += form != self.asking.form
                 self.bot.adopt(form)
             self.asking = self.in_format(self.bot.form)
 
-    def _asked_as_documented(self, limit: int) -> RequestFormat | None:
-        """The format in which there are rows, if an empty page at `skip` 0 was not to be believed; None if it is.
+    def _where_rows_are(self, limit: int) -> RequestFormat | None:
+        """The format in which one row is given, where this pass was given none for `limit`; None if there is none.
 
-        Raises what a fault stands for: it is no confirmation.
+        Where it is the format of this pass, `limit` was at fault, and a smaller one is asked for from now on. Raises
+        what a fault stands for: it is no confirmation.
         """
         bot, form = self.bot, self.asking.form
-        if bot.proves_empty(self.asking, limit):
-            return None
-        is_ahead = self.asking.span.date_to > bot.now()
+        has_given = bot.has_given_rows(form)
+        is_ahead = self.asking.span.date_to > bot.now() and not bot.has_given_rows_ahead(form)
         present = probe = replace(form, until_now=form.until_now or is_ahead)
-        if form.tells_the_zone and not bot.has_given_rows(form):
+        if form.tells_the_zone and not has_given:
             probe = replace(present, dates="seconds")  # As the known client writes them.
-        if limit > DOCUMENTED_LIMIT or present != form or probe != present:
+        if limit > 1 or probe != form:
             gives = self.gives(probe)
             if gives is None and probe != present:
                 probe = present
                 gives = self.gives(present)
             if gives:
                 others = (form, present, replace(probe, until_now=False))
-                return next((other for other in others if other != probe and self.gives(other)), probe)
-        if bot.has_given_rows(form):
+                found = next((other for other in others if other != probe and self.gives(other)), probe)
+                if found == form:
+                    bot.page_size.nothing_for(limit, limit // 2)
+                return found
+        if has_given:
             return None
         for found in self.other_dates:
             gives = self.gives(found)
@@ -216,12 +242,9 @@ class Pass:
         return [replace(form, dates=dates) for dates in ("day", "seconds") if dates != form.dates]
 
     def gives(self, form: RequestFormat) -> bool | None:
-        """Whether there are rows for a small request in this format; None if it is refused. Raises what a fault is."""
-        limit = min(DOCUMENTED_LIMIT, self.bot.page_size.most)
-        answer = self.bot.ask(self.in_format(form), 0, limit)
-        while isinstance(answer, TooLarge | Refused) and limit > 1:
-            limit = limit // 2 if isinstance(answer, TooLarge) else 1
-            answer = self.bot.ask(self.in_format(form), 0, limit)
+        """Whether this format gives a row, as the known client asks for one [C]; None if it is refused. Raises what a
+        fault stands for."""
+        answer = self.bot.ask(self.in_format(form), 0, 1)
         if isinstance(answer, Page):
             return bool(answer.rows)
         if isinstance(answer, Refused):
@@ -234,6 +257,7 @@ class Pass:
             if times > 1:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
         self.received += len(new)
+        self._order.came(new)
         fresh = []
         self.bot.shown(page)
         for row in new:

@@ -57,11 +57,9 @@ class Planner:
         self.padding = UNVERIFIED
         """Milliseconds that a request reaches beyond its part at both ends."""
         self.parts_read = 0
-        self.reached = window.start
-        """All parts before this moment are read."""
         self._longest = min(longest, LONGEST_PART)
-        self._next = window.start
-        self._after = window.after
+        self._next = self._reached = window.start
+        self._held = window.after
         self._rows_a_page = 0
         self._density: float | None = None
         self._staggered = 0
@@ -75,16 +73,16 @@ class Planner:
         """The next part to read, the oldest first. None if there is none now: all are taken, or the length of the next
         depends on one whose density is being found out."""
         with self._lock:
-            if self._next >= self._after or self._unmeasured is not None:
+            if self._next >= self.window.after or self._unmeasured is not None:
                 return None
-            left = self._after - self._next
+            left = self.window.after - self._next
             length, expected = min(left, self._longest), 0.0
             if self._density and self._rows_a_page:
                 wanted = self._wanted_length(self._density)
                 if left > wanted * (1 + SMALLEST_REST):
                     length = min(self._longest, wanted)
                 expected = self._density * length / self._rows_a_page
-            part = Part(self._next, min(self._next + length, self._after))
+            part = Part(self._next, min(self._next + length, self.window.after))
             self._next = part.after
             self._under_way.append(part)
             if expected < PAGES_A_PART / 4:
@@ -144,20 +142,16 @@ class Planner:
                 self._staggered += 1
                 self._density = density_of(rows) or self._density
 
-    def end_early(self, part: Part, after: int) -> Part | None:
-        """Nothing from this moment on can be read in this sync: what is left of the part, None if that is nothing."""
+    def hold(self, until: int) -> None:
+        """Rows from this moment on may be hidden still: the cursor waits there, whatever else is read."""
         with self._lock:
-            self._after = min(self._after, max(after, self.window.start))
-            self._next = min(self._next, self._after)
-            place = self._under_way.index(part)
-            if after <= part.start:
-                del self._under_way[place]
-                self._unmeasured = None if self._unmeasured == part else self._unmeasured
-                return None
-            left = Part(part.start, min(part.after, after))
-            self._under_way[place] = left
-            self._unmeasured = left if self._unmeasured == part else self._unmeasured
-            return left
+            self._held = min(self._held, until)
+
+    @property
+    def reached(self) -> int:
+        """All parts before this moment are read, and no row before it can have been hidden."""
+        with self._lock:
+            return max(self.window.start, min(self._reached, self._held))
 
     def is_read(self, part: Part, rows: int, rows_a_page: int, spread: int = 0) -> None:
         """A part is settled, and gave so many rows of its own, `spread` milliseconds from the first to the last; its
@@ -171,14 +165,14 @@ class Planner:
             self._rows_a_page = max(self._rows_a_page, rows_a_page)
             if part == self._unmeasured:
                 self._unmeasured = None
-            while self.reached in self._read_ahead:
-                self.reached = self._read_ahead.pop(self.reached)
+            while self._reached in self._read_ahead:
+                self._reached = self._read_ahead.pop(self._reached)
 
     @property
     def is_done(self) -> bool:
         """Whether no part is left to take or under way."""
         with self._lock:
-            return self._next >= self._after and not self._under_way
+            return self._next >= self.window.after and not self._under_way
 
     @property
     def shortest(self) -> int:

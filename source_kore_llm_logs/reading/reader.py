@@ -4,7 +4,8 @@
 2. A pass reads the span of the part. -> one_pass.py
 3. The part is settled if nothing moved in its first pass. Else passes go on until one brings no row of the part that is
    not known yet, and either nothing moved in it, or as many different rows are known as it received, or it brought the
-   very sequence of the pass before. The last two are for orders that change among ties, and for equal rows.
+   very sequence of the pass before. The last two are for orders that change among ties, and for equal rows. Every
+   second pass asks for smaller pages: an order may depend on them.
 4. Where that does not come about, the part is split, as long as that makes the request shorter; else the reader raises.
 5. What a question showed to be there must have come. -> scopes.py
 
@@ -13,15 +14,15 @@ A row is yielded when it is first received, and once. Only a part that is settle
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
-from source_kore_llm_logs.reading.bot import Bot
+from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import CannotRead, Page, Row
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import End, Pass
-from source_kore_llm_logs.reading.padding import UNVERIFIED, VERIFIED, padded
+from source_kore_llm_logs.reading.padding import CALL, UNVERIFIED, VERIFIED, padded
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.planner import MOST_PAGES_A_PART, Planned, Planner
 from source_kore_llm_logs.reading.questions import Answers, Questions
@@ -30,8 +31,8 @@ from source_kore_llm_logs.reading.scopes import Scope
 logger = logging.getLogger("airbyte")
 
 MOST_PASSES = 5
-MOST_UNSETTLED = 1
-"""So many pieces of one part may be split because rows kept moving in them; then the reader raises."""
+MOST_UNSETTLED = 3
+"""So many pieces of one part may be split while rows move in them; then the reader raises."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
 """Of a part whose request cannot be made shorter."""
 MOST_BYTES_HELD = 4 * 1024 * 1024
@@ -49,7 +50,8 @@ class PartReader:
         self._bot, self._planner = bot, planner
         self._planned = planned
         self._received, self._emitted = IdSet(), IdSet()
-        self._own = self._largest = self._unsettled = 0
+        self._own = self._largest = self._unsettled = self._newest = 0
+        self._first_rows: list[Row] = []
         self._times: tuple[int, ...] = ()
         """Of the first and the last of the part's own rows."""
         self._questions = Questions(bot, planner.window, self._received)
@@ -60,56 +62,58 @@ class PartReader:
 
         Raises CannotRead, or what the server's last refusal or fault stands for. Blocks while a request is under way.
         """
-        bot, scope = self._bot, self._bot.scopes.all[0]
-        measured, has_adopted = self._measured(scope), False
-        while measured is not None:
-            first, held = measured
+        bot, planner, scope = self._bot, self._planner, self._bot.scopes.all[0]
+        has_adopted = False
+        while True:
+            first, held = self._measured(scope)
             part = self._planned.part
             wanted = self._questions.ask(first)
             yield from self._settled(part, scope, first, held)
             for other in bot.scopes.all[1:]:
                 yield from self._settled(part, other)
-            missing = self._questions.missing(part, wanted)
+            if self._own and self._complete_until(first.asking) < part.after:
+                bot.verify_bounds(first.asking, self._first_rows)
+            missing = self._questions.missing(first.asking, part, wanted, self._own > 0)
             form = first.asking.form
             if missing and not has_adopted and not bot.has_given_rows(form):
                 # First it is taken for a matter of the format, then of the scope.
                 has_adopted = True
                 found = next((asked.form for asked in missing if asked.form.dates == form.dates), None)
                 bot.adopt(found or replace(next(iter(missing)).form, until_now=False))
-                measured = self._measured(scope)
                 continue
             if missing:
                 # They may have arrived since, or be gone: the part is read, and asked, again.
                 yield from self._settled(part, scope)
                 missing = self._questions.still_missing(part, missing)
             if missing:
-                yield from self._widened(part, missing)
+                yield from self._widened(part, first.asking, missing)
+            until = self._complete_until(first.asking)
+            if until < part.after:
+                planner.hold(until)
             self._is_read(part)
             return
 
+    def _complete_until(self, asking: Asking) -> int:
+        """Before this moment, no row of the part can have been hidden from a request. -> padding.py"""
+        part = self._planned.part
+        if self._bot.is_verified(asking.form):
+            return part.after
+        reaches = min(asking.span.date_to, self._bot.now()) - UNVERIFIED
+        return min(part.after, max(reaches, self._newest - CALL))
+
     def _is_read(self, part: Part) -> None:
-        """Tells the planner. Where the bot gave no row at all, nothing says that the newest would be shown."""
-        bot, planner = self._bot, self._planner
-        until = bot.now() - UNVERIFIED
-        if part.after > until and not bot.has_given_rows(bot.form):
-            left = planner.end_early(part, until)
-            if left is None:
-                return
-            part = left
+        planner = self._planner
         spread = max(self._times) - min(self._times) if self._times else 0
         planner.is_read(part, self._own, self._largest, spread)
 
-    def _widened(self, part: Part, missing: Answers) -> Iterator[Row | None]:
+    def _widened(self, part: Part, asking: Asking, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
-        bot = self._bot
-        with bot.lock:
-            bot.scopes.widen()
-        logger.warning(
-            "Bot %s: the API gives some rows only when it is asked for them; reading it in %d ways. Channels that "
-            "Kore.ai does not document must be named in `channels`.", bot.id, len(bot.scopes.all),
-        )  # fmt: skip
-        for scope in bot.scopes.all:
-            yield from self._settled(part, scope)
+        read: list[Scope] = []
+        while scopes := [scope for scope in self._widen() if scope not in read]:
+            for scope in scopes:
+                yield from self._settled(part, scope)
+            read += scopes
+            self._questions.try_a_list(asking)
         before = {row_id for rows in missing.values() for row_id in rows}
         if any(
             row_id in before and (time is None or part.start <= time < part.after)
@@ -118,31 +122,35 @@ class PartReader:
         ):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
 
+    def _widen(self) -> Sequence[Scope]:
+        bot = self._bot
+        with bot.lock:
+            is_wide = len(bot.scopes.all) > 1
+            bot.scopes.widen()
+        if not is_wide:
+            logger.warning(
+                "Bot %s: the API gives some rows only when it is asked for them; reading it in %d ways. Channels "
+                "that Kore.ai does not document must be named in `channels`.", bot.id, len(bot.scopes.all),
+            )  # fmt: skip
+        return bot.scopes.all
+
     # Length
 
-    def _measured(self, scope: Scope) -> tuple[Pass, Iterator[list[Row]]] | None:
-        """The first pass over the part, as long as it is to be, and the pages of it. None if none of it can be read."""
+    def _measured(self, scope: Scope) -> tuple[Pass, Iterator[list[Row]]]:
+        """The first pass over the part, as long as it is to be, and the pages of it."""
         bot, planner = self._bot, self._planner
         while True:
             planned = self._planned
             first = self._pass(planned.part, scope)
             pages = iter(first)
             held = list(islice(pages, 1))
-            seen = [row.without_record for page in held for row in page]
-            if first.complete_until < planned.part.after and not bot.verify_bounds(first.asking, seen):
-                ahead = replace(first.asking.form, until_now=False)
-                if seen and first.gives(ahead):
+            seen = self._first_rows = [row.without_record for page in held for row in page]
+            form = first.asking.form
+            if seen and form.until_now and self._complete_until(first.asking) < planned.part.after:
+                ahead = replace(form, until_now=False)
+                if not bot.verify_bounds(first.asking, seen) and first.gives(ahead):
                     bot.adopt(ahead)
                     continue
-                left = planner.end_early(planned.part, first.complete_until)
-                logger.warning(
-                    "Bot %s: rows after %s are left to a later sync, because the API takes no date in the future and "
-                    "may hide the last hours.", bot.id, first.asking.form.date(first.complete_until),
-                )  # fmt: skip
-                if left is None:
-                    return None
-                self._planned = Planned(left, planned.pages)
-                continue
             if not planner.is_unmeasured(planned):
                 return first, chain(held, pages)
             is_long: bool | None = None
@@ -189,9 +197,9 @@ class PartReader:
         is_verified = self._bot.is_verified(form)
         return padded(half, is_verified).length <= SHORTER * padded(part, is_verified).length
 
-    def _pass(self, part: Part, scope: Scope) -> Pass:
+    def _pass(self, part: Part, scope: Scope, limit: int | None = None) -> Pass:
         most_pages = MOST_PAGES_A_PART if self._is_worth_a_cut(part) else MOST_PAGES_OF_THE_SHORTEST
-        return Pass(self._bot, part, scope, most_pages, is_last_resort=not self._can_be_split(part))
+        return Pass(self._bot, part, scope, most_pages, limit, is_last_resort=not self._can_be_split(part))
 
     # Passes
 
@@ -203,7 +211,8 @@ class PartReader:
         before = b""
         last: Pass | None = None
         for number in range(MOST_PASSES):
-            now = first if first and number == 0 else self._pass(part, scope)
+            limit = max(2, 2 * self._largest // 3) if number % 2 else None
+            now = first if first and number == 0 else self._pass(part, scope, limit)
             fresh, began = 0, self._bot.counts["requests"]
             for page in pages if pages and number == 0 else now:
                 for row in page:
@@ -239,7 +248,7 @@ class PartReader:
         bot = self._bot
         if not bot.is_verified(last.asking.form):
             bot.verify_bounds(last.asking, self._sample(last))
-        self._unsettled += last.end in (End.SEEN, End.MOVING)
+        self._unsettled += last.moved or last.end is End.MOVING
         if not self._can_be_split(part) or self._unsettled > MOST_UNSETTLED:
             form = last.asking.form
             raise CannotRead(
@@ -261,6 +270,8 @@ class PartReader:
         """Whether the row is to be yielded: it is the part's own, or nobody's, and new."""
         self._received.add(row.id)
         bot = self._bot
+        if row.start is not None and self._newest < row.start <= bot.now():
+            self._newest = row.start
         if row.time is None:
             with bot.lock:
                 is_new = bot.undated.add(row.id)
