@@ -105,6 +105,8 @@ def answer(
     refused_type: Any = {"any": (), "text": int, "int": str}[does.numbers]
     if isinstance(body["limit"], refused_type) or isinstance(body.get("skip"), refused_type):
         return _refused("limit")
+    if _refuses_channels(does, body.get("channel")):
+        return _refused("channel")
     bounds = _bounds(does, body, now)
     if isinstance(bounds, (Page, Refused)):
         return bounds
@@ -163,7 +165,14 @@ UNKNOWN_CHANNEL = "rcs"
 def _heeded(does: Behaviour, channels: Sequence[str]) -> Sequence[str]:
     if does.channel_list == "first":
         return channels[:1]
-    return [] if UNKNOWN_CHANNEL in channels else channels
+    return [] if does.channel_list == "known" and UNKNOWN_CHANNEL in channels else channels
+
+
+def _refuses_channels(does: Behaviour, channels: object) -> bool:
+    if not isinstance(channels, list):
+        return False
+    unknown = does.channel_list == "refused" and UNKNOWN_CHANNEL in channels
+    return unknown or does.channel_list == "text" or (does.channel_list == "one" and len(channels) > 1)
 
 
 def selector(does: Behaviour, body: Body) -> Callable[[LogRow], bool]:
@@ -228,6 +237,8 @@ def _page(does: Behaviour, entries: Sequence[Entry], limit: int, skip: int, chan
         if does.above_limit != "cut":
             return _failed(does.above_limit, "limit")
         limit = does.largest_limit
+    if does.behind == "refused" and skip and skip >= len(entries):
+        return _refused("skip")
     skip = {"honoured": skip, "ignored": 0, "held": min(skip, does.skip_held_at)}[does.skip]
     if does.page_rows is not None:
         limit = min(limit, does.page_rows)

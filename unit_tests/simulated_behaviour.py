@@ -40,6 +40,7 @@ class Behaviour(ShowsWhatDiffers):
     skip_ceiling: int | None = None  # the largest skip that is answered
     depth_ceiling: int | None = None  # the largest skip + limit that is answered
     above_ceiling: str = "refused"  # refused | empty | unavailable | too large | cut (for skip + limit)
+    behind: str = "empty"  # what a skip behind the last row is answered with: empty | refused
     skip: str = "honoured"  # honoured | ignored | held, at most `skip_held_at`
     skip_held_at: int = 0
     # How large a page is.
@@ -70,7 +71,9 @@ class Behaviour(ShowsWhatDiffers):
     hidden_end: bool = False  # a row without end is filed under an end that it does not show
     developer: str = "adds"  # adds | selects | ignored: what isDeveloper true does
     no_channel: str = "all"  # all | rtm
-    channel_list: str = "any"  # any | first (only the first name counts) | known (no rows if it holds an unknown name)
+    channel_list: str = (
+        "any"  # any | first (only that counts) | known (else no rows) | refused (if unknown) | one | text
+    )
     ignored_filters: frozenset[str] = frozenset()  # of channel, featureName, taskId, userIds, channelUserIds
     spelling: str = "sample"  # sample (userIds, channelUserIds) | table (userId, channelUIds) | both
     unknown_keys: str = "ignored"  # ignored | refused

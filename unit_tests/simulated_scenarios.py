@@ -57,6 +57,7 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     "depth ceiling": some(
         depth_ceiling=one(60, 50, 51, 70, 100, 10, 20), above_ceiling=one("refused", "empty", "too large")
     ),
+    "behind": some(behind=one("refused")),
     "skip": some(skip=one("ignored", "held"), skip_held_at=st.integers(0, 12)),
     "refused forms": some(refused_forms=FEW_FORMS),
     "invalid form": some(invalid_forms=one(MILLISECONDS, SECONDS, DATES).map(lambda form: frozenset([form]))),
@@ -71,7 +72,9 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     "future": some(future_to=one("refused", "empty", "now")),
     "filed": some(filed_under=one("end", "entry"), hidden_end=st.booleans()),
     "developer": some(developer=one("selects", "ignored")),
-    "channels": some(no_channel=one("rtm", "rtm", "all"), channel_list=one("any", "first", "known")),
+    "channels": some(
+        no_channel=one("rtm", "rtm", "all"), channel_list=one("any", "any", "first", "known", "refused", "one", "text")
+    ),
     "ignored filters": some(ignored_filters=st.sets(one(*FILTERS), min_size=1).map(frozenset)),
     "spelling": some(spelling=one("table", "both"), unknown_keys=one("ignored", "refused")),
     "order": some(

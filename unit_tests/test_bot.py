@@ -53,12 +53,9 @@ def test_a_question_proves_nothing_of_the_format() -> None:
     bot, _ = bot_of(scenario(rows(3)))
     bot.ask(asking(), 0, 50, is_question=True)
     assert not bot.has_given_rows(FIRST)
-    assert not bot.proves_empty(asking(), 50)
     bot.ask(asking(), 0, 50)
     assert bot.has_given_rows(FIRST)
-    assert bot.proves_empty(asking(), 50)
-    assert not bot.proves_empty(asking(), 51)
-    assert not bot.proves_empty(asking(form=RequestFormat(dates="day")), 1)
+    assert not bot.has_given_rows(RequestFormat(dates="day"))
 
 
 def test_an_empty_page_proves_nothing() -> None:
@@ -70,9 +67,9 @@ def test_an_empty_page_proves_nothing() -> None:
 def test_rows_for_dates_in_the_past_prove_nothing_of_dates_in_the_future() -> None:
     bot, _ = bot_of(scenario(rows(3), now=NOON + HOUR))
     bot.ask(asking(asking().span._replace(date_to=NOON + MINUTE)), 0, 50)
-    assert not bot.proves_empty(asking(), 50)
+    assert not bot.has_given_rows_ahead(FIRST)
     bot.ask(asking(), 0, 50)
-    assert bot.proves_empty(asking(), 50)
+    assert bot.has_given_rows_ahead(FIRST)
 
 
 def test_the_seconds_of_a_page_are_those_of_the_last_pages() -> None:

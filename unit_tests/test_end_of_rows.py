@@ -2,31 +2,60 @@
 
 import pytest
 
-from source_kore_llm_logs.reading.end_of_rows import RowsGiven
-from source_kore_llm_logs.reading.page_size import DOCUMENTED
+from source_kore_llm_logs.reading.end_of_rows import OrderOfRows, RowsGiven
+from source_kore_llm_logs.reading.padding import Span
 from unit_tests.simulated_behaviour import DATES, DAY, HOUR, MILLISECONDS, MINUTE, SECONDS
-from unit_tests.small_scenario import NOON, assert_complete, bodies, row, rows, scenario
+from unit_tests.small_scenario import NOON, assert_complete, bodies, row, rows, scenario, seen
 
 
-def test_of_a_bot_that_gave_nothing_no_empty_page_is_believed() -> None:
-    assert not RowsGiven().proves_empty(1, in_future=False)
-
-
-def test_an_empty_page_is_believed_for_a_limit_up_to_the_largest_that_gave_rows() -> None:
+def test_what_was_given_is_the_most_of_each_kind() -> None:
     given = RowsGiven()
-    given.gave(50, 0, in_future=False)
-    given.gave(20, 0, in_future=False)
-    assert given.proves_empty(50, in_future=False)
-    assert not given.proves_empty(51, in_future=False)
+    given.gave(50, 20, in_future=False)
+    given.gave(20, 100, in_future=True)
+    given.gave(10, 0, in_future=False)
+    assert (given.limit, given.deepest, given.in_future) == (50, 120, True)
 
 
-def test_dates_in_the_future_are_believed_once_they_gave_rows() -> None:
-    given = RowsGiven()
-    given.gave(50, 0, in_future=False)
-    assert not given.proves_empty(50, in_future=True)
-    given.gave(1, 0, in_future=True)
-    given.gave(50, 0, in_future=False)
-    assert given.proves_empty(50, in_future=True)
+def came(*times: int | None) -> OrderOfRows:
+    order = OrderOfRows()
+    for time in times:
+        order.came([seen(1, time, time)])
+    return order
+
+
+LONG = Span(0, 1_000 * HOUR)
+LATER = 10_000 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("times", "rows", "hidden"),
+    [
+        ((0, HOUR, HOUR, 900 * HOUR), 501, Span(900 * HOUR, 1_000 * HOUR)),
+        ((0, HOUR, None, 998 * HOUR), 501, None),
+        ((0, HOUR, 998 * HOUR), 550, Span(998 * HOUR, 1_000 * HOUR)),
+        ((999 * HOUR, 40 * HOUR), 501, Span(0, 40 * HOUR)),
+        ((999 * HOUR, 2 * HOUR), 501, None),
+        ((0, HOUR, 900 * HOUR), 499, None),
+        ((5 * HOUR, HOUR, 500 * HOUR), 1_000, Span(488 * HOUR, 512 * HOUR)),
+        ((), 501, None),
+    ],
+)
+def test_many_rows_that_stop_too_early_may_hide_others(
+    times: tuple[int | None, ...], rows: int, hidden: Span | None
+) -> None:
+    assert came(*times).where_hidden(LONG, rows, LATER) == hidden
+
+
+def test_what_is_ahead_of_now_is_no_gap() -> None:
+    assert came(0, HOUR, 500 * HOUR).where_hidden(LONG, 501, 501 * HOUR) is None
+
+
+def test_rows_by_their_start_are_in_order_though_their_ends_are_not() -> None:
+    order = OrderOfRows()
+    order.came([seen(1, 0, 50), seen(2, 10, 20), seen(3, 30, 40)])
+    assert order.is_known
+    order.came([seen(1, 0, 50)])
+    assert not order.is_known
 
 
 # Against a server
@@ -34,7 +63,7 @@ def test_dates_in_the_future_are_believed_once_they_gave_rows() -> None:
 
 def test_a_limit_above_the_largest_that_is_answered_with_no_row_hides_none() -> None:
     server = assert_complete(scenario(rows(5), largest_limit=60, above_limit="empty"))
-    assert bodies(server, "limit")[:2] == [("1000",), ("50",)]
+    assert bodies(server, "limit")[:2] == [("1000",), ("1",)]
 
 
 @pytest.mark.parametrize("future_to", ["empty", "refused"])
@@ -57,8 +86,8 @@ def test_a_window_without_rows_is_believed_when_it_was_asked_for_as_documented()
     server = assert_complete(scenario([]))
     asked = bodies(server, "dateFrom", "limit")
     assert asked[0] == ("2024-05-13T20:45:00.000Z", "1000")
-    assert (asked[0][0], str(DOCUMENTED)) in asked
-    assert ("2024-05-13", str(DOCUMENTED)) in asked
+    assert (asked[0][0].removesuffix(".000Z"), "1") in asked
+    assert ("2024-05-13", "1") in asked
 
 
 def test_a_short_page_is_no_end() -> None:

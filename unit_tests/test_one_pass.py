@@ -212,21 +212,27 @@ def test_where_bounds_are_verified_no_page_asks_beyond_now() -> None:
     bot, server = bot_of(scenario([row(1, NOON + 20_000)], now=NOON + HOUR))
     one = Pass(bot, PART, EVERYBODY, 100)
     assert one.asking.span.date_to == PART.after + UNVERIFIED
-    assert one.complete_until == PART.after
     list(one)
     assert bot.verify_bounds(one.asking, list(bot.page(one.asking, 0)[0].rows))  # type: ignore[union-attr]
     again = Pass(bot, PART, EVERYBODY, 100)
     assert again.asking.span.date_to == server.clock() < PART.after + 15 * MINUTE
-    assert again.complete_until == PART.after
 
 
-@pytest.mark.parametrize(("dates", "until"), [("milliseconds", NOON + 30 * HOUR), ("day", NOON + 12 * HOUR)])
-def test_where_no_date_in_the_future_is_taken_the_last_hours_are_not_complete(dates: Any, until: int) -> None:
-    """What is hidden by the worst cut of the latest `dateTo` that can be sent is left to a later sync."""
-    bot, _ = bot_of(scenario([], now=NOON + 30 * HOUR))
+def test_no_pass_of_a_part_asks_beyond_the_moment_at_which_it_was_begun() -> None:
+    bot, server = bot_of(scenario([row(1, NOON + 20_000)], now=NOON + HOUR))
+    bot.adopt(RequestFormat(until_now=True))
+    began = server.clock()
+    for _ in range(3):
+        one = Pass(bot, PART, EVERYBODY, 100, present=began)
+        list(one)
+        assert one.asking.span.date_to == began < server.clock()
+
+
+@pytest.mark.parametrize(("dates", "ago"), [("milliseconds", 0), ("seconds", 12 * HOUR)])
+def test_a_time_without_a_zone_is_no_later_than_now_in_the_farthest_west(dates: Any, ago: int) -> None:
+    bot, server = bot_of(scenario([], now=NOON + HOUR))
     bot.adopt(RequestFormat(until_now=True, dates=dates))
-    long = Part(NOON - HOUR, NOON + 30 * HOUR)
-    assert Pass(bot, long, EVERYBODY, 100).complete_until == until - UNVERIFIED
+    assert Pass(bot, PART, EVERYBODY, 100).asking.span.date_to == server.clock() - ago
 
 
 def test_the_same_rows_in_the_same_order_have_the_same_sequence() -> None:

@@ -249,30 +249,24 @@ def test_a_planner_is_done_when_no_part_is_left_or_under_way() -> None:
     assert planner.reached == NOON + DAY
 
 
-def test_an_early_end_shortens_the_part_and_leaves_nothing_behind_it() -> None:
-    planner = Planner(Part(NOON, NOON + DAY))
-    part = taken(planner).part
-    left = planner.end_early(part, NOON + HOUR)
-    assert left == Part(NOON, NOON + HOUR)
-    planner.is_read(left, 5, PAGE)
-    assert planner.is_done
-    assert planner.reached == NOON + HOUR
-
-
-def test_an_early_end_before_the_part_leaves_none_of_it() -> None:
-    planner = Planner(Part(NOON, NOON + DAY))
-    part = taken(planner).part
-    assert planner.end_early(part, NOON - HOUR) is None
-    assert planner.is_done
-    assert planner.reached == NOON
-
-
-def test_an_early_end_never_brings_parts_back() -> None:
+def test_the_cursor_waits_where_rows_may_be_hidden_and_the_rest_is_read_all_the_same() -> None:
     planner = Planner(Part(NOON, NOON + 80 * DAY))
     one, two = split(planner, 2)
-    planner.end_early(two, two.start + HOUR)
-    assert planner.end_early(one, one.after + 90 * DAY) == one
-    assert planner.take() is None
+    planner.hold(two.start + HOUR)
+    planner.hold(two.start + DAY)
+    planner.is_read(one, 5, PAGE)
+    assert planner.reached == one.after
+    planner.is_read(two, 5, PAGE)
+    assert planner.reached == two.start + HOUR
+    assert planner.take() is not None
+
+
+def test_the_cursor_never_waits_before_the_window() -> None:
+    planner = Planner(Part(NOON, NOON + DAY))
+    planner.hold(NOON - HOUR)
+    planner.is_read(taken(planner).part, 5, PAGE)
+    assert planner.is_done
+    assert planner.reached == NOON
 
 
 @given(

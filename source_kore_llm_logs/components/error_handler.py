@@ -70,10 +70,11 @@ _rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
 
 
 def rows_of(response: requests.Response) -> list[Any]:
-    """The rows of a page that passed `KoreErrorHandler`, decoded once. Raises as `rows_in` does."""
+    """The rows of a page that passed `KoreErrorHandler`, decoded once; none, where there is no content (204). Raises as
+    `rows_in` does."""
     rows = _rows.get(response)
     if rows is None:
-        rows = _rows[response] = rows_in(response.content)
+        rows = _rows[response] = [] if response.status_code == 204 else rows_in(response.content)
     return rows
 
 
@@ -151,7 +152,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def _interpret(self, response: requests.Response) -> ErrorResolution:
         bot, status = bot_of(response.request), response.status_code
         is_json = True
-        if status == 200:
+        if status in (200, 204):
             try:
                 rows_of(response)
                 return SUCCESS

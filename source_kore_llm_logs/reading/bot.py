@@ -11,7 +11,7 @@ from source_kore_llm_logs.reading.end_of_rows import RowsGiven
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge
 from source_kore_llm_logs.reading.filters import NOBODY, disagreement, is_told_by_a_column
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import Span, fit_calls, is_beside, minute_around, padded
+from source_kore_llm_logs.reading.padding import FARTHEST_WEST, Span, fit_calls, is_beside, minute_around, padded
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import (
@@ -72,6 +72,8 @@ class Bot:
         """In milliseconds, of all that this bot has shown."""
         self.caps_pages = False
         """Whether a page has left out a row that was there, with room for it in `limit`."""
+        self.refuses_what_is_behind: bool | None = None
+        """Whether a `skip` behind the last row is refused. None: not tried yet."""
         self.lock = RLock()
         self._fetch = fetch
         self._given: dict[RequestFormat, RowsGiven] = {}
@@ -82,12 +84,13 @@ class Bot:
         self._ignored: set[str] = set()
         """Spellings of filters that the server ignored."""
 
-    def asking(self, part: Part, scope: Scope, form: RequestFormat) -> Asking:
-        """How a part is asked for in this format, with the padding that is right by now."""
+    def asking(self, part: Part, scope: Scope, form: RequestFormat, present: int | None = None) -> Asking:
+        """How a part is asked for in this format, with the padding that is right by now, if now is `present`."""
         is_verified = self.is_verified(form)
         span = padded(part, is_verified, self.longest_call)
         if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
-            span = span._replace(date_to=max(span.date_from, min(span.date_to, self.now())))
+            latest = (present or self.now()) - (form.until_now and form.dates == "seconds") * FARTHEST_WEST
+            span = span._replace(date_to=max(span.date_from, min(span.date_to, latest)))
         return Asking(form, scope, form.written(span))
 
     def ask(
@@ -171,6 +174,14 @@ class Bot:
 
     def _rows_given(self, form: RequestFormat) -> RowsGiven:
         return self._given.setdefault(form, RowsGiven())
+
+    def formats_left(self, form: RequestFormat, in_future: bool) -> list[RequestFormat]:
+        """The formats that were not refused, of a bot that has refused any: what gives nothing may be no format."""
+        with self.lock:
+            if not self._refused:
+                return []
+            every = formats_after(form, "", in_future, self.filters)
+            return [other for other in every if other != form and other not in self._refused]
 
     def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
         """Goes to the next format, or to a smaller page, unless another thread did so meanwhile.

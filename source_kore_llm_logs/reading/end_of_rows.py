@@ -8,6 +8,7 @@ short page proves nothing, and an empty one only where this bot has been seen to
   honoured and that no row moved to an earlier place; the other that no row is behind, which a server that caps its
   pages by bytes may have left out. Where that was seen, the last row is asked for once more after the page behind it:
   rows may have moved between the two.
+- A server may refuse that `skip`. If it does so, too, where there are few rows, that is the end as well.
 - If that row does not come and the page is empty, the server does not page so deep, or rows were deleted: the part is
   split.
 - A server may find no more than so many rows in all, and end there as a log does. So a pass of many rows that stops far

@@ -10,6 +10,7 @@ from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.end_of_rows import ROUND, OrderOfRows
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.id_set import IdSet
+from source_kore_llm_logs.reading.padding import minute_around
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 from source_kore_llm_logs.reading.scopes import Scope
@@ -53,11 +54,12 @@ class Pass:
         most_pages: int,
         limit: int | None = None,
         is_last_resort: bool = False,
+        present: int | None = None,
     ):
         """`limit`: of its requests, where the bot's own is not smaller. `is_last_resort`: the part cannot be split;
-        near a ceiling, smaller and smaller pages are asked for."""
+        near a ceiling, smaller and smaller pages are asked for. `present`: the moment that is taken for now."""
         self.bot, self.part, self.scope, self.most_pages = bot, part, scope, most_pages
-        self.limit, self.is_last_resort = limit, is_last_resort
+        self.limit, self.is_last_resort, self.present = limit, is_last_resort, present
         self.end = End.SEEN
         self.pages = self.received = self.positions = self.largest = self.bytes = 0
         self.moved = False
@@ -76,7 +78,7 @@ class Pass:
 
     def in_format(self, form: RequestFormat) -> Asking:
         """How the part's span is asked for in this format."""
-        return self.bot.asking(self.part, self.scope, form)
+        return self.bot.asking(self.part, self.scope, form, self.present)
 
     @property
     def sequence(self) -> bytes:
@@ -115,6 +117,8 @@ class Pass:
                 is_behind = in_doubt = True
                 answer, limit = self._page(skip, is_behind)
             at = skip if is_behind else skip - 1
+            if isinstance(answer, Refused) and is_behind and self._refuses_what_is_behind(last):
+                break
             if not isinstance(answer, Page):
                 self._refuses_depth(answer)
                 self.end = End.CEILING
@@ -147,6 +151,17 @@ class Pass:
                 break
             skip += len(rows)
         return False
+
+    def _refuses_what_is_behind(self, row: Row) -> bool:
+        """Whether the server refuses a `skip` behind the last row, whichever that is: then it is no ceiling."""
+        span = minute_around(row)
+        if self.bot.refuses_what_is_behind is None and span is not None:
+            asking = self.asking._replace(span=self.asking.form.written(span))
+            answer, _ = self.bot.page(asking, 0)
+            rows = len(answer.rows) if isinstance(answer, Page) else 0
+            if 0 < rows < self.positions:  # A pass has gone deeper than this.
+                self.bot.refuses_what_is_behind = isinstance(self.bot.page(asking, rows)[0], Refused)
+        return bool(self.bot.refuses_what_is_behind)
 
     def _is_still_at(self, skip: int, row: Row) -> bool:
         answer, _ = self.bot.page(self.asking, skip)
@@ -223,15 +238,15 @@ class Pass:
                 return found
         if has_given:
             return None
-        for found in self.other_dates:
+        for found in bot.formats_left(form, is_ahead) or self.other_dates:
             gives = self.gives(found)
-            if gives is None and is_ahead:
+            if gives is None and is_ahead and not found.until_now:
                 found = replace(found, until_now=True)
                 gives = self.gives(found)
             if gives:
                 finer = replace(found, dates="seconds")
                 return finer if found != finer and self.gives(finer) else found
-            if gives is False:
+            if gives is False and not bot.formats_left(form, is_ahead):
                 break
         return None
 

@@ -36,6 +36,8 @@ UNVERIFIED = DAY + 14 * HOUR + CALL
 VERIFIED = CALL
 LONGEST_CALL = HOUR
 """Calls should not last so long. If a bot shows some, requests for it reach back by as much more."""
+FARTHEST_WEST = 12 * HOUR
+"""A time without a zone that is to be no later than now is no later there either."""
 LONGEST_PART = 84 * DAY
 FROM_THE_MINUTE, TO_THE_MINUTE = 2 * SECOND, 58 * SECOND
 """A call is fit to be asked around if it lies between these seconds of one minute: a bound that is cut to the second

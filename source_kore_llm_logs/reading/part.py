@@ -23,8 +23,11 @@ class Part:
 
     def owns(self, row: Row) -> bool:
         """Whether the row is this part's own: it is, if its end (or its start, where it has no end) lies inside."""
-        time = row.time
-        return time is not None and self.start <= time < self.after
+        return row.time is not None and self.holds(row.time)
+
+    def holds(self, time: int | None) -> bool:
+        """Whether a row of this time is the part's own; one without a time may be anybody's."""
+        return time is None or self.start <= time < self.after
 
     def halves(self) -> "tuple[Part, Part]":
         """Two parts that tile this one. Raises ValueError for a part of one millisecond."""

@@ -12,7 +12,7 @@ from source_kore_llm_logs.reading.one_pass import Pass
 from source_kore_llm_logs.reading.padding import LONGEST_PART
 from source_kore_llm_logs.reading.page_size import DOCUMENTED
 from source_kore_llm_logs.reading.part import DAY, Part
-from source_kore_llm_logs.reading.scopes import DOCUMENTED_CHANNELS, Scope
+from source_kore_llm_logs.reading.scopes import DOCUMENTED_CHANNELS, Channels, Scope
 
 logger = logging.getLogger("airbyte")
 
@@ -42,7 +42,7 @@ class Questions:
         other = first.other_dates[0]
         exact = asking.form if asking.form.tells_the_time else other
         ways = [
-            first.in_format(replace(exact, until_now=True)),
+            first.in_format(replace(exact, until_now=True, integers=True)),
             first.in_format(replace(other if exact == asking.form else asking.form, until_now=False)),
         ]
         scopes += channels
@@ -51,15 +51,10 @@ class Questions:
             return self._answers(part, [way._replace(scope=scope) for scope in scopes for way in ways])
         return self._answers(part, [way._replace(scope=scope) for scope, way in zip(scopes, ways, strict=False)])
 
-    def missing(self, asking: Asking, part: Part, wanted: Answers, are_rows_own: bool) -> Answers:
-        """The rows of answers that the part, which was read as `asking` says, did not give. Questions that had failed
-        are asked once more; if nothing is missing, those that come after a part. `are_rows_own`: it has rows of its
-        own."""
+    def missing(self, part: Part, wanted: Answers) -> Answers:
+        """The rows of answers that the part did not give. Questions that had failed are asked once more."""
         again, self._unanswered = self._unanswered, []
-        absent = self._absent({**wanted, **self._answers(part, again)})
-        if not absent and self._bot.has_given_rows(asking.form):
-            absent = self._absent(self._channels(asking, part, are_rows_own))
-        return absent
+        return self._absent({**wanted, **self._answers(part, again)})
 
     def _absent(self, wanted: Answers) -> Answers:
         absent = {}
@@ -72,21 +67,23 @@ class Questions:
                     self._bot.scopes.came(asked.scope)
         return absent
 
-    def _channels(self, asking: Asking, part: Part, are_rows_own: bool) -> Answers:
-        """What the questions for channels give; asked one by one where the server does not heed a list."""
+    def about_channels(self, asking: Asking, part: Part, are_rows_own: bool) -> Answers:
+        """What the questions give that come after a part, which was read as `asking` says; `are_rows_own`: and has rows
+        of its own. They are asked channel by channel where the server does not heed a list."""
         answers: Answers = {}
         before: list[Scope] = []
-        while True:
+        while self._bot.has_given_rows(asking.form):
             with self._bot.lock:
                 scopes = self._bot.scopes.questions_for_channels()
             if scopes == before:
-                return answers
+                break
             before = scopes
             answers = self._answers(
                 part, [asking._replace(scope=scope) for scope in scopes if not self._is_silent(part, scope, asking)]
             )
             if are_rows_own:
                 self.try_a_list(asking)
+        return answers
 
     def try_a_list(self, asking: Asking) -> None:
         """Learns, once for a bot, whether the server heeds a list of channels."""
@@ -102,12 +99,12 @@ class Questions:
                 return
         self._ask_one_by_one(asking)
 
-    def still_missing(self, part: Part, missing: Answers) -> Answers:
-        """What is missing when asked again, with the padding that is right by now. A question that fails now has been
-        answered before, and that stands."""
+    def still_missing(self, part: Part, missing: Answers, present: int) -> Answers:
+        """What is missing when asked again, with the padding that is right by now, if now is `present`. A question that
+        fails now has been answered before, and that stands."""
         still: Answers = {}
         for asked, rows in missing.items():
-            again = self._bot.asking(part, asked.scope, asked.form)
+            again = self._bot.asking(part, asked.scope, asked.form, present)
             still |= self._answers(part, [again]) or {asked: rows}
         self._unanswered = []
         return self._absent(still)
@@ -137,8 +134,8 @@ class Questions:
     def _answers(self, part: Part, questions: Iterable[Asking]) -> Answers:
         """The rows that questions give now. One that fails is a line in the log."""
         bot, answers = self._bot, Answers()
-        for asked in questions:
-            answer = self._answer(part, asked)
+        for question in questions:
+            asked, answer = self._answer(part, question)
             channels = None if bot.filters.get("channels") else asked.scope.channels
             if isinstance(answer, Page):
                 answers[asked] = {row.id: row.time for row in answer.rows}
@@ -147,22 +144,26 @@ class Questions:
             elif isinstance(answer, Refused) and bot.scopes.documented == [DOCUMENTED_CHANNELS] and channels:
                 self._ask_one_by_one(asked)
                 answers |= self._answers(part, self._one_by_one(part, asked.scope))
-            elif isinstance(answer, Refused) and channels in bot.scopes.documented:
-                with bot.lock:
-                    bot.scopes.documented.remove(channels)  # This channel is not known there.
             else:
                 logger.warning("Bot %s: whether the API leaves rows out was not answered: %s", bot.id, answer.words)
                 self._unanswered.append(asked)
         return answers
 
     def _ask_one_by_one(self, asked: Asking) -> None:
-        """Learns that lists of channels are not heeded, and whether a list of one is taken."""
+        """Learns that lists of channels are not heeded, whether a list of one is taken, and which channels are."""
         bot = self._bot
-        one = Scope(True, DOCUMENTED_CHANNELS[:1])
-        answer = bot.ask(asked._replace(scope=one, form=bot.form), 0, 1, is_question=True)
-        with bot.lock:
-            bot.scopes.ask_one_by_one(as_text=isinstance(answer, Refused))
         logger.info("Bot %s: the API does not heed a list of channels; asking for them one by one.", bot.id)
+        for as_text in (False, True):
+            singles = [name if as_text else (name,) for name in DOCUMENTED_CHANNELS]
+            taken = [single for single in singles if self._takes(asked, single)]
+            if taken:
+                break
+        with bot.lock:
+            bot.scopes.ask_one_by_one(taken)
+
+    def _takes(self, asked: Asking, channels: Channels | str) -> bool:
+        one = asked._replace(scope=Scope(asked.scope.developer, channels), form=self._bot.form)
+        return not isinstance(self._bot.ask(one, 0, 1, is_question=True), Refused)
 
     def _one_by_one(self, part: Part, scope: Scope) -> list[Asking]:
         """The questions that ask for each channel of a scope by itself."""
@@ -175,12 +176,18 @@ class Questions:
             if (single if isinstance(single, str) else single[0]) in (scope.channels or ())
         ]
 
-    def _answer(self, part: Part, asked: Asking) -> Answer:
-        """Asks; if that is refused, smaller, and in the format that is in use."""
+    def _answer(self, part: Part, asked: Asking) -> tuple[Asking, Answer]:
+        """Asks; if that is refused, with numbers as text, smaller, and in the format that is in use. What was asked in
+        the end, and its answer."""
         bot = self._bot
-        answer = bot.ask(asked, 0, min(DOCUMENTED, bot.page_size.limit), is_question=True)
+        limit = min(DOCUMENTED, bot.page_size.limit) if bot.has_given_rows(bot.form) else 1
+        answer = bot.ask(asked, 0, limit, is_question=True)
+        if isinstance(answer, Refused) and asked.form.integers and not bot.form.integers:
+            asked = asked._replace(form=replace(asked.form, integers=False))
+            answer = bot.ask(asked, 0, limit, is_question=True)
         if isinstance(answer, Refused | TooLarge):
             answer = bot.ask(asked, 0, 1, is_question=True)
         if isinstance(answer, Refused) and asked.form != bot.form:
-            answer = bot.ask(bot.asking(part, asked.scope, bot.form), 0, 1, is_question=True)
-        return answer
+            asked = bot.asking(part, asked.scope, bot.form)
+            answer = bot.ask(asked, 0, 1, is_question=True)
+        return asked, answer

@@ -2,7 +2,8 @@
 
 1. The part gets its length: where more pages come than were expected, the planner is asked to cut it. -> planner.py
 2. A pass reads the span of the part. -> one_pass.py
-3. The part is settled if nothing moved in its first pass. Else passes go on until one brings no row of the part that is
+3. No pass asks beyond the moment at which the first began, once bounds are verified: the present cannot grow under it.
+   The part is settled if nothing moved in its first pass. Else passes go on until one brings no row of the part that is
    not known yet, and either nothing moved in it, or as many different rows are known as it received, or it brought the
    very sequence of the pass before. The last two are for orders that change among ties, and for equal rows. Every
    second pass asks for smaller pages: an order may depend on them.
@@ -13,9 +14,11 @@ A row is yielded when it is first received, and once. Only a part that is settle
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
@@ -52,6 +55,9 @@ class PartReader:
         self._received, self._emitted = IdSet(), IdSet()
         self._own = self._largest = self._unsettled = self._newest = 0
         self._first_rows: list[Row] = []
+        self._given: dict[Scope, array[int]] = defaultdict(partial(array, "q"))
+        """The times of rows that a scope was the first to give."""
+        self._began = bot.now()
         self._times: tuple[int, ...] = ()
         """Of the first and the last of the part's own rows."""
         self._questions = Questions(bot, planner.window, self._received)
@@ -73,7 +79,7 @@ class PartReader:
                 yield from self._settled(part, other)
             if self._own and self._complete_until(first.asking) < part.after:
                 bot.verify_bounds(first.asking, self._first_rows)
-            missing = self._questions.missing(first.asking, part, wanted, self._own > 0)
+            missing = self._questions.missing(part, wanted)
             form = first.asking.form
             if missing and not has_adopted and not bot.has_given_rows(form):
                 # First it is taken for a matter of the format, then of the scope.
@@ -81,10 +87,10 @@ class PartReader:
                 found = next((asked.form for asked in missing if asked.form.dates == form.dates), None)
                 bot.adopt(found or replace(next(iter(missing)).form, until_now=False))
                 continue
-            if missing:
-                # They may have arrived since, or be gone: the part is read, and asked, again.
-                yield from self._settled(part, scope)
-                missing = self._questions.still_missing(part, missing)
+            missing = yield from self._still_missing(part, scope, missing)
+            if not missing:
+                wanted = self._questions.about_channels(first.asking, part, self._own > 0)
+                missing = yield from self._still_missing(part, scope, self._questions.missing(part, wanted))
             if missing:
                 yield from self._widened(part, first.asking, missing)
             until = self._complete_until(first.asking)
@@ -92,6 +98,13 @@ class PartReader:
                 planner.hold(until)
             self._is_read(part)
             return
+
+    def _still_missing(self, part: Part, scope: Scope, missing: Answers) -> Generator[Row | None, None, Answers]:
+        """What is missing when the part is read, and asked, again: rows may have arrived since, or be gone."""
+        if not missing:
+            return missing
+        yield from self._settled(part, scope)
+        return self._questions.still_missing(part, missing, self._began)
 
     def _complete_until(self, asking: Asking) -> int:
         """Before this moment, no row of the part can have been hidden from a request. -> padding.py"""
@@ -109,15 +122,14 @@ class PartReader:
     def _widened(self, part: Part, asking: Asking, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
         read: list[Scope] = []
-        while scopes := [scope for scope in self._widen() if scope not in read]:
-            for scope in scopes:
-                yield from self._settled(part, scope)
-            read += scopes
-            self._questions.try_a_list(asking)
+        while scope := next((scope for scope in self._widen() if scope not in read), None):
+            yield from self._settled(part, scope)
+            read.append(scope)
+            self._questions.try_a_list(asking)  # Once rows of a channel have come.
         before = {row_id for rows in missing.values() for row_id in rows}
         if any(
-            row_id in before and (time is None or part.start <= time < part.after)
-            for rows in self._questions.still_missing(part, missing).values()
+            row_id in before and part.holds(time)
+            for rows in self._questions.still_missing(part, missing, self._began).values()
             for row_id, time in rows.items()
         ):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
@@ -164,6 +176,7 @@ class PartReader:
                     break
                 seen += [row.without_record for row in more]
                 is_long = planner.is_to_be_measured(planned, first.asking.span.length, first.pages, seen, first.largest)
+            self._given[scope].extend(row.time for row in seen if row.time is not None)
             was, is_verified = first.asking.span, bot.is_verified(first.asking.form)
             if is_long:
                 is_verified = bot.verify_bounds(first.asking, seen)
@@ -199,7 +212,8 @@ class PartReader:
 
     def _pass(self, part: Part, scope: Scope, limit: int | None = None) -> Pass:
         most_pages = MOST_PAGES_A_PART if self._is_worth_a_cut(part) else MOST_PAGES_OF_THE_SHORTEST
-        return Pass(self._bot, part, scope, most_pages, limit, is_last_resort=not self._can_be_split(part))
+        is_last_resort = not self._can_be_split(part)
+        return Pass(self._bot, part, scope, most_pages, limit, is_last_resort, self._began)
 
     # Passes
 
@@ -217,13 +231,15 @@ class PartReader:
             for page in pages if pages and number == 0 else now:
                 for row in page:
                     known.add(row.id)
-                    if self._is_emitted(row, part):
+                    if self._is_emitted(row, part, scope):
                         fresh += 1
                         yield row
                 yield None
             last = now
             if now.end is End.AGAIN:
                 continue
+            if not now.received and self._has_given_rows(part, scope):
+                continue  # That it has none now cannot be the end of them.
             self._largest = max(self._largest, now.largest)
             with self._bot.lock:
                 self._bot.counts.update(passes=1, received=now.received, repeated=now.received - len(now.seen))
@@ -238,6 +254,7 @@ class PartReader:
             if number and not fresh and (now.positions <= len(known) + equal.total() or now.sequence == before):
                 return
             before = now.sequence
+            self._bot.verify_bounds(now.asking, self._first_rows)  # Then the newest rows come into no request.
             if (self._bot.counts["requests"] - began) % 2 == 0:
                 # An order that turns at every other request must not look the same to the next pass.
                 self._bot.page(now.asking, 0)
@@ -266,10 +283,14 @@ class PartReader:
         answer, _ = self._bot.page(last.asking, 0)
         return answer.rows if isinstance(answer, Page) else []
 
-    def _is_emitted(self, row: Row, part: Part) -> bool:
+    def _has_given_rows(self, part: Part, scope: Scope) -> bool:
+        return any(map(part.holds, self._given[scope]))
+
+    def _is_emitted(self, row: Row, part: Part, scope: Scope) -> bool:
         """Whether the row is to be yielded: it is the part's own, or nobody's, and new."""
-        self._received.add(row.id)
         bot = self._bot
+        if self._received.add(row.id) and row.time is not None:
+            self._given[scope].append(row.time)
         if row.start is not None and self._newest < row.start <= bot.now():
             self._newest = row.start
         if row.time is None:

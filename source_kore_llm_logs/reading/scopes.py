@@ -102,10 +102,10 @@ class Scopes:
         shown = tuple(name for name in DOCUMENTED_CHANNELS if name not in unshown)
         return Scope(self._developer, (*unshown, *shown)) if shown and unshown else None
 
-    def ask_one_by_one(self, as_text: bool = False) -> None:
-        """Lists of channels are not taken, or not heeded. `as_text`: nor is a list of one."""
+    def ask_one_by_one(self, singles: Sequence[Channels | str]) -> None:
+        """Lists of channels are not taken, or not heeded; these are."""
         self.heeds_lists = False
-        self.documented = [name if as_text else (name,) for name in DOCUMENTED_CHANNELS]
+        self.documented = list(singles)
         self.silent.clear()
 
     def silence(self, scope: Scope) -> Part | None:
@@ -124,7 +124,7 @@ class Scopes:
         """Rows of a question did not come: reads this bot in every scope that may be needed."""
         developers = (True, False) if self._developer else (False,)
         channels = [self._channels] if self._channels else [None, *self.documented]
-        self.all = [Scope(developer, chosen) for developer in developers for chosen in channels]
+        self.all = [Scope(developer, chosen) for chosen in channels for developer in developers]
 
 
 def _channel(row: Row) -> str:
