@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration_tests import command
-from integration_tests.command import CATALOG, Outcome, read, run
+from integration_tests.command import CATALOG, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
@@ -19,14 +19,6 @@ NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 200, seed=3)
 TRUTH = {to_record(BOT, row)["id"] for row in ROWS}
 FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
-
-
-def debugged(name: str, config: dict[str, Any]) -> Outcome:
-    """The command with `--debug`, which makes the CDK tell all it knows."""
-    with tempfile.TemporaryDirectory() as folder:
-        documents = {"catalog": CATALOG} if name == "read" else {}
-        line = command.arguments(name, Path(folder), config=config, **documents)
-        return command.finished([*line, "--debug"])
 
 
 @pytest.mark.parametrize("name", ["check", "discover", "read"])
@@ -50,7 +42,9 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
         {BOT: ROWS}, reading, client_secret=secret if is_right else "what-the-app-really-has" * 2
     ) as emulator:
         config = emulator.config(client_secret=secret)
-        outcome = debugged(name, config) if is_debugged else run(name, config=config, **_catalog(name))
+        documents = {"catalog": CATALOG} if name == "read" else {}
+        # `--debug` makes the CDK tell all it knows.
+        outcome = run(name, *(["--debug"] if is_debugged else []), config=config, **documents)
         printed = outcome.stdout + outcome.stderr
         for seen in emulator.requests:
             token = seen.headers["Auth"]
@@ -65,10 +59,6 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
     if is_right and reading.refusals == {} and "object_200" not in (reading.faults_script or []):
         assert outcome.code == 0
         assert name != "read" or set(outcome.ids) == TRUTH
-
-
-def _catalog(name: str) -> dict[str, Any]:
-    return {"catalog": CATALOG} if name == "read" else {}
 
 
 def test_a_page_above_the_size_that_passes_is_asked_for_smaller_and_so_are_the_next() -> None:
