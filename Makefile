@@ -109,7 +109,7 @@ clean: ## Remove the environments and everything that was made
 .venv/.installed: .tools/.installed pyproject.toml poetry.lock
 	@$(POETRY) export --quiet --with dev --output .tools/locked.txt
 	@.ci/environment .venv .tools/locked.txt --require-hashes --no-deps
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable . && touch $@
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(POETRY) install --quiet --only-root && touch $@
 .venv-demo/.installed: demo/requirements.txt dbt/requirements.txt
 # PyAirbyte, which does not fit into one environment with a connector, claims no newer Python.
 .venv-demo/.installed: export NEWEST = 3.12

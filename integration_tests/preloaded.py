@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["source_kore_llm_logs.command", "pytest"])
+_CONTEXT.set_forkserver_preload(["source_kore_llm_logs.command", "integration_tests.manifest_schema", "pytest"])
 
 
 def _run(arguments: list[str], folder: str, environment: Mapping[str, str]) -> None:
