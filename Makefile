@@ -5,8 +5,8 @@ BIN := .venv/bin
 POETRY := .tools/bin/poetry
 IMAGE := integration_tests/image
 SCRIPTS := .ci/run .ci/environment .ci/audit $(IMAGE)/build.sh $(IMAGE)/bin/docker
-# Each file of tests stays with one process: its tests share servers and folders. They wait more than they compute.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
+# On two cores, four processes: tests wait about as long as they compute.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal
 # What needs an environment of its own has a target of its own.
 ROOMS := destinations dbt_package image package
 INTEGRATION := integration_tests $(ROOMS:%=--ignore=integration_tests/%) -m "not image_tests and not pyairbyte"
@@ -63,7 +63,7 @@ dbt-test: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-snowflake) 
 	@$(PYTEST) integration_tests/dbt_package
 
 package-test: .venv/.installed .venv-release/.installed ## Build the package; install it on every Python that is here
-	@$(PYTEST) integration_tests/package
+	@$(PYTEST) --dist loadfile integration_tests/package
 
 image: ## Build the image (on another base: BASE_IMAGE=...)
 	@$(IMAGE)/bin/docker build $(BASE_IMAGE:%=--build-arg BASE_IMAGE=%) \
