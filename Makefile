@@ -119,5 +119,5 @@ clean: ## Remove the environments and everything that was made
 .venv-qa/.installed: integration_tests/airbyte_qa_requirements.txt
 .venv-lake/.installed: integration_tests/destinations/lake-requirements.txt
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt
-.venv-%/.installed:
+.venv-%/.installed: | .tools/.installed
 	@.ci/environment .venv-$* $(firstword $^) && touch $@

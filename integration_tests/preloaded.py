@@ -6,9 +6,11 @@ A process that is started afresh spends a second and a half on imports, and a co
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+from typing import TextIO
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["source_kore_llm_logs.command", "integration_tests.manifest_schema", "pytest"])
@@ -35,3 +37,18 @@ def completed(arguments: list[str], environment: Mapping[str, str], timeout: flo
             raise TimeoutExpired(arguments, timeout)
         stdout, stderr = (Path(folder, name).read_text() for name in ("stdout", "stderr"))
         return CompletedProcess(arguments, process.exitcode, stdout, stderr)
+
+
+@contextmanager
+def started(arguments: list[str]) -> Iterator[TextIO]:
+    """The standard output of the connector with these arguments, which is killed (SIGKILL) at the end of the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkfifo(Path(folder, "stdout"))
+        process = _CONTEXT.Process(target=_run, args=(arguments, folder, dict(os.environ)))
+        process.start()
+        with Path(folder, "stdout").open() as stdout:
+            try:
+                yield stdout
+            finally:
+                process.kill()
+                process.join()

@@ -1,7 +1,6 @@
 """Secrets stay secret whatever goes wrong, and large or slow pages are read in smaller ones."""
 
 import json
-import subprocess
 import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests import command
-from integration_tests.command import CATALOG, read, run
+from integration_tests.command import CATALOG, options, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
@@ -136,17 +135,15 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         config = emulator.config(window_days=20, num_workers=4, requests_per_minute=100)
-        line = command.arguments("read", Path(folder), config=config, catalog=CATALOG)
+        words = ["read", *options(Path(folder), config=config, catalog=CATALOG)]
         found: set[str] = set()
-        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
+        with started(words) as stdout:
+            for text in stdout:
                 message = json.loads(text)
                 if message["type"] == "RECORD" and message["record"]["data"]["bot_id"] == "st-beta":
                     found.add(message["record"]["data"]["id"])
                 if len(found) == len(sparse):
                     break
-            process.kill()
         # The second bot was read to its end while the first one had not come so far.
         assert len(found) == len(sparse)
         assert sum(seen.rows for seen in emulator.requests if seen.bot_id == BOT) < len(full)

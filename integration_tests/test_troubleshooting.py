@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -14,9 +13,10 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, read, run
+from integration_tests.command import CATALOG, STREAM, Outcome, options, read, run
 from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 
@@ -120,13 +120,10 @@ def with_the_own_limit_used_up() -> str:
     """Reads only until the wait is announced."""
     with Emulator({BOT: ROWS}, Reading(max_page=5)) as emulator, tempfile.TemporaryDirectory() as folder:
         config = emulator.config(requests_per_minute=2)
-        line = arguments("read", Path(folder), config=config, catalog=CATALOG)
-        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
+        with started(["read", *options(Path(folder), config=config, catalog=CATALOG)]) as stdout:
+            for text in stdout:
                 message = json.loads(text)
                 if message["type"] == "LOG" and "used up" in message["log"]["message"]:
-                    process.kill()
                     return str(message["log"]["message"])
     return ""
 
