@@ -5,8 +5,8 @@ BIN := .venv/bin
 POETRY := .tools/bin/poetry
 IMAGE := integration_tests/image
 SCRIPTS := .ci/run .ci/environment .ci/audit $(IMAGE)/build.sh $(IMAGE)/bin/docker
-# Each file of tests stays with one process: its tests share servers and folders. They wait more than they compute.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
+# On two cores, four processes: tests wait about as long as they compute.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal
 # What needs an environment of its own has a target of its own.
 ROOMS := destinations dbt_package image package
 INTEGRATION := integration_tests $(ROOMS:%=--ignore=integration_tests/%) -m "not image_tests and not pyairbyte"
@@ -63,7 +63,7 @@ dbt-test: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-snowflake) 
 	@$(PYTEST) integration_tests/dbt_package
 
 package-test: .venv/.installed .venv-release/.installed ## Build the package; install it on every Python that is here
-	@$(PYTEST) integration_tests/package
+	@$(PYTEST) --dist loadfile integration_tests/package
 
 image: ## Build the image (on another base: BASE_IMAGE=...)
 	@$(IMAGE)/bin/docker build $(BASE_IMAGE:%=--build-arg BASE_IMAGE=%) \
@@ -109,7 +109,7 @@ clean: ## Remove the environments and everything that was made
 .venv/.installed: .tools/.installed pyproject.toml poetry.lock
 	@$(POETRY) export --quiet --with dev --output .tools/locked.txt
 	@.ci/environment .venv .tools/locked.txt --require-hashes --no-deps
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable . && touch $@
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(POETRY) install --quiet --only-root && touch $@
 .venv-demo/.installed: demo/requirements.txt dbt/requirements.txt
 # PyAirbyte, which does not fit into one environment with a connector, claims no newer Python.
 .venv-demo/.installed: export NEWEST = 3.12
@@ -119,5 +119,5 @@ clean: ## Remove the environments and everything that was made
 .venv-qa/.installed: integration_tests/airbyte_qa_requirements.txt
 .venv-lake/.installed: integration_tests/destinations/lake-requirements.txt
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt
-.venv-%/.installed:
+.venv-%/.installed: | .tools/.installed
 	@.ci/environment .venv-$* $(firstword $^) && touch $@

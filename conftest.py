@@ -23,6 +23,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for long come first, so that the others run meanwhile and none of them is left for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
 @pytest.fixture(scope="session")
 def image() -> str:
     """The name of the image, built from this folder. Skips, with the reason, where it cannot be built."""

@@ -1,15 +1,18 @@
 """Runs the connector's own command line in a process of its own, and reads its protocol messages."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from integration_tests import preloaded
 
 STREAM = "llm_usage_logs"
 
@@ -53,15 +56,20 @@ class Outcome:
         return "\n".join(message["log"]["message"] for message in self.of_type("LOG"))
 
 
-def arguments(command: str, folder: Path, **documents: Any) -> list[str]:
-    """The command line for one command, its documents written to files in the folder."""
-    line = [sys.executable, "-m", "source_kore_llm_logs", command]
+def options(folder: Path, **documents: Any) -> list[str]:
+    """The options that name documents, which are written to files in the folder."""
+    words = []
     for name, document in documents.items():
         if document is not None:
             path = folder / f"{name}.json"
             path.write_text(json.dumps(document))
-            line += [f"--{name}", str(path)]
-    return line
+            words += [f"--{name}", str(path)]
+    return words
+
+
+def arguments(command: str, folder: Path, **documents: Any) -> list[str]:
+    """The command line for one command that is started afresh."""
+    return [sys.executable, "-m", "source_kore_llm_logs", command, *options(folder, **documents)]
 
 
 def parse(stdout: str) -> list[dict[str, Any]]:
@@ -69,16 +77,24 @@ def parse(stdout: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stdout.split("\n") if line.strip()]
 
 
-def finished(line: list[str], timeout: float = 120) -> Outcome:
-    """Runs a command line to its end."""
-    done = subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False)
+def _outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
     return Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
 
 
-def run(command: str, timeout: float = 120, **documents: Any) -> Outcome:
+def finished(line: list[str], timeout: float = 120) -> Outcome:
+    """Starts a command line afresh and runs it to its end."""
+    return _outcome(subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False))
+
+
+def typed(words: list[str], environment: Mapping[str, str] | None = None, timeout: float = 120) -> Outcome:
+    """Runs the connector with these words as its command line, and these variables besides its environment's."""
+    return _outcome(preloaded.completed(words, {**os.environ, **(environment or {})}, timeout))
+
+
+def run(command: str, *flags: str, timeout: float = 120, **documents: Any) -> Outcome:
     """Runs `spec`, `check`, `discover` or `read` with `config`, `catalog`, `state` given as documents."""
     with tempfile.TemporaryDirectory() as folder:
-        return finished(arguments(command, Path(folder), **documents), timeout)
+        return typed([command, *options(Path(folder), **documents), *flags], timeout=timeout)
 
 
 def catalog_of(config: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:
@@ -116,7 +132,7 @@ CATALOG = configured(
 
 def read(config: dict[str, Any], state: list[dict[str, Any]] | None = None, timeout: float = 120) -> Outcome:
     """One incremental sync."""
-    return run("read", timeout, config=config, catalog=CATALOG, state=state)
+    return run("read", timeout=timeout, config=config, catalog=CATALOG, state=state)
 
 
 def stopped(line: list[str], stop: Callable[[int], object], after: str) -> tuple[Outcome, float]:

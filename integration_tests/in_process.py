@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, TraceType, Type
 from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
+from airbyte_cdk.sources.streams.http import rate_limiting
 
+from integration_tests import manifest_schema  # noqa: F401 (for what its import does)
 from integration_tests.command import CATALOG
 from integration_tests.kore_emulator import RequestSeen
 from source_kore_llm_logs import SourceKoreLlmLogs
@@ -44,8 +48,9 @@ class Synced:
         return next((one["cursor"]["end_date"] for one in states if one["partition"]["bot_id"] == bot_id), None)
 
 
+@patch.object(rate_limiting, "time", SimpleNamespace(sleep=lambda _: None))
 def sync(config: dict[str, Any], state: list[dict[str, Any]] | None = None) -> Synced:
-    """One incremental sync; a failure is told in the result and not raised."""
+    """One incremental sync, without waits between the tries of a request; a failure is told and not raised."""
     messages = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
     catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
     synced, told = Synced(), []

@@ -30,7 +30,6 @@ from integration_tests.readings import (
     Options,
     named,
 )
-from source_kore_llm_logs.components.error_handler import KoreErrorHandler
 
 ODD, PLAIN = "st-odd", "st-plain"
 CHANNELS = ("rtm", "rtm", "msteams", "slack", "developer")
@@ -38,11 +37,6 @@ MS, DAY = timedelta(milliseconds=1), timedelta(days=1)
 COMBINATIONS = int(os.environ.get("COMBINATIONS", "25"))
 MOST_REQUESTS = 2500
 """No reading needs nearly as many for two logs of 400 rows. A sync that asks more is refused, so that it ends."""
-
-
-@pytest.fixture(autouse=True)
-def no_waits_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KoreErrorHandler, "backoff_time", lambda *_, **__: 0.01)
 
 
 def stamp(moment: datetime) -> str:

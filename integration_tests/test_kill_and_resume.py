@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, arguments, read
+from integration_tests.command import CATALOG, options, read
 from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import Emulator, Reading, even_rows, generate_rows
+from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
@@ -24,24 +24,20 @@ def killed_read(config: dict[str, Any], state: list[Any] | None, records: int) -
     ids: set[str] = set()
     printed = 0
     with tempfile.TemporaryDirectory() as folder:
-        line = arguments("read", Path(folder), config=config, catalog=CATALOG, state=state)
-        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert process.stdout is not None
-        for text in process.stdout:
-            try:
-                message = json.loads(text)
-            except json.JSONDecodeError:
-                break
-            if message["type"] == "RECORD":
-                ids.add(message["record"]["data"]["id"])
-                printed += 1
-            elif message["type"] == "STATE":
-                state = [message["state"]]
-            if printed >= records:
-                break
-        process.kill()
-        process.stdout.close()
-        process.wait()
+        words = ["read", *options(Path(folder), config=config, catalog=CATALOG, state=state)]
+        with started(words) as stdout:
+            for text in stdout:
+                try:
+                    message = json.loads(text)
+                except json.JSONDecodeError:
+                    break
+                if message["type"] == "RECORD":
+                    ids.add(message["record"]["data"]["id"])
+                    printed += 1
+                elif message["type"] == "STATE":
+                    state = [message["state"]]
+                if printed >= records:
+                    break
     return ids, state
 
 

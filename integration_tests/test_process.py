@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks.emulator_process import emulator as even_emulator
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, finished, parse, read
+from integration_tests.command import CATALOG, STREAM, Outcome, arguments, finished, parse, read, typed
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
-from integration_tests.preloaded import finished as quickly
 
 COMMAND = [sys.executable, "-m", "source_kore_llm_logs"]
 BOT = "st-alpha"
@@ -64,7 +63,7 @@ def test_output_that_is_set_not_to_block_loses_nothing() -> None:
 
 @pytest.mark.parametrize("line", [[], ["frobnicate"], ["check"], ["read", "--config", "x"], ["--nonsense"]])
 def test_a_wrong_command_line_gets_the_usage_on_stderr_and_ends_with_2(line: list[str]) -> None:
-    outcome = quickly(line)
+    outcome = typed(line)
     assert outcome.code == 2
     assert outcome.stdout == ""
     assert "usage:" in outcome.stderr

@@ -158,6 +158,7 @@ def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, f
     assert set(outcome.ids.values()) == {1}
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize(("body", "said"), [("html_200", "an HTML page"), ("object_200", "a JSON object")])
 def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, body: str, said: str) -> None:
     emulator.reading = Reading(fault_rate=1, faults=[body])
@@ -181,6 +182,7 @@ def test_no_token_and_no_secret_is_ever_printed_and_each_request_has_its_own_tok
     assert len({seen.jti for seen in emulator.requests}) == len(emulator.requests)
 
 
+@pytest.mark.waits
 def test_the_rate_limit_of_each_bot_is_used_up_and_never_broken(emulator: Emulator) -> None:
     emulator.reading = Reading(max_page=30, requests_per_minute=20)
     outcome = read(emulator.config(requests_per_minute=20), timeout=200)
@@ -194,6 +196,7 @@ def test_the_rate_limit_of_each_bot_is_used_up_and_never_broken(emulator: Emulat
         assert sum(at < 60 for at in asked) == 20
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("refusal", ["429_retry_after", "text_400", "text_200"])
 def test_a_rate_refusal_in_any_form_is_waited_out(emulator: Emulator, refusal: str) -> None:
     emulator.reading = Reading(max_page=20, requests_per_minute=8, rate_window_scale=0.05, rate_refusal=refusal)

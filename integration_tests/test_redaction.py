@@ -1,7 +1,6 @@
 """No word of a prompt or answer leaves the connector with `payload_content: redacted`, in records, state or logs."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from integration_tests.command import arguments, catalog_of, finished
+from integration_tests.command import catalog_of, run
 from integration_tests.kore_emulator import Emulator, generate_rows
 from source_kore_llm_logs.records.failure import GATEWAY_ERRORS
 
@@ -42,10 +41,9 @@ def test_a_redacted_sync_prints_no_word_of_any_payload_even_when_debugging() -> 
     for row, shape in zip(rows, shapes, strict=True):
         row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {})}
         row["Payload Details"] = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
-    with Emulator({BOT: rows}) as emulator, tempfile.TemporaryDirectory() as folder:
+    with Emulator({BOT: rows}) as emulator:
         config = {**emulator.config(), "payload_content": "redacted"}
-        line = arguments("read", Path(folder), config=config, catalog=catalog_of(config, "incremental"))
-        outcome = finished([*line, "--debug"])
+        outcome = run("read", "--debug", config=config, catalog=catalog_of(config, "incremental"))
     assert outcome.code == 0
     assert len(outcome.ids) == len(shapes)
     texts = {word for shape in shapes for word in words([shape["request"], shape["response"]]) if " " in word}

@@ -1,7 +1,6 @@
 """Secrets stay secret whatever goes wrong, and large or slow pages are read in smaller ones."""
 
 import json
-import subprocess
 import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests import command
-from integration_tests.command import CATALOG, Outcome, read, run
+from integration_tests.command import CATALOG, options, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
@@ -19,14 +18,6 @@ NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 200, seed=3)
 TRUTH = {to_record(BOT, row)["id"] for row in ROWS}
 FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
-
-
-def debugged(name: str, config: dict[str, Any]) -> Outcome:
-    """The command with `--debug`, which makes the CDK tell all it knows."""
-    with tempfile.TemporaryDirectory() as folder:
-        documents = {"catalog": CATALOG} if name == "read" else {}
-        line = command.arguments(name, Path(folder), config=config, **documents)
-        return command.finished([*line, "--debug"])
 
 
 @pytest.mark.parametrize("name", ["check", "discover", "read"])
@@ -50,7 +41,9 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
         {BOT: ROWS}, reading, client_secret=secret if is_right else "what-the-app-really-has" * 2
     ) as emulator:
         config = emulator.config(client_secret=secret)
-        outcome = debugged(name, config) if is_debugged else run(name, config=config, **_catalog(name))
+        documents = {"catalog": CATALOG} if name == "read" else {}
+        # `--debug` makes the CDK tell all it knows.
+        outcome = run(name, *(["--debug"] if is_debugged else []), config=config, **documents)
         printed = outcome.stdout + outcome.stderr
         for seen in emulator.requests:
             token = seen.headers["Auth"]
@@ -65,10 +58,6 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
     if is_right and reading.refusals == {} and "object_200" not in (reading.faults_script or []):
         assert outcome.code == 0
         assert name != "read" or set(outcome.ids) == TRUTH
-
-
-def _catalog(name: str) -> dict[str, Any]:
-    return {"catalog": CATALOG} if name == "read" else {}
 
 
 def test_a_page_above_the_size_that_passes_is_asked_for_smaller_and_so_are_the_next() -> None:
@@ -146,17 +135,15 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         config = emulator.config(window_days=20, num_workers=4, requests_per_minute=100)
-        line = command.arguments("read", Path(folder), config=config, catalog=CATALOG)
+        words = ["read", *options(Path(folder), config=config, catalog=CATALOG)]
         found: set[str] = set()
-        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
+        with started(words) as stdout:
+            for text in stdout:
                 message = json.loads(text)
                 if message["type"] == "RECORD" and message["record"]["data"]["bot_id"] == "st-beta":
                     found.add(message["record"]["data"]["id"])
                 if len(found) == len(sparse):
                     break
-            process.kill()
         # The second bot was read to its end while the first one had not come so far.
         assert len(found) == len(sparse)
         assert sum(seen.rows for seen in emulator.requests if seen.bot_id == BOT) < len(full)

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, STREAM, Outcome
+from integration_tests.command import CATALOG, STREAM, Outcome, typed
 from integration_tests.kore_emulator import Emulator, generate_rows
-from integration_tests.preloaded import finished
 
 BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)
@@ -78,7 +77,7 @@ CONFIGS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("command", ["check", "discover"])
 def test_a_config_that_is_none_gets_a_sentence(tmp_path: Path, command: str, name: str) -> None:
     document, said = CONFIGS[name]
-    told = sentence(finished([command, "--config", file(tmp_path, "config", document)]))
+    told = sentence(typed([command, "--config", file(tmp_path, "config", document)]))
     assert told.startswith("The file given by --config ")
     assert said in told
 
@@ -92,7 +91,7 @@ def test_a_config_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
         "/proc/self/mem": "cannot be read: input/output error",
     }
     for path, said in paths.items():
-        assert said in sentence(finished(["check", "--config", path]))
+        assert said in sentence(typed(["check", "--config", path]))
 
 
 ODD_VALUES = ({"a": [None]}, "{{ config['client_secret'] }}", " \0\u202e")
@@ -109,7 +108,7 @@ def test_no_value_of_any_field_leads_to_a_general_remark(emulator: Emulator, tmp
     """`discover` builds all that a sync is made of; what it passes, `check` would send."""
     for value in ODD_VALUES:
         config = emulator.config(**{field: value})
-        outcome = finished(["discover", "--config", file(tmp_path, "config", config)])
+        outcome = typed(["discover", "--config", file(tmp_path, "config", config)])
         if outcome.code == 0:
             passed(outcome)
         else:
@@ -132,7 +131,7 @@ BY_STATE: dict[str, Any] = {
 @pytest.mark.parametrize("name", BY_STATE)
 def test_a_state_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
     documents = {"config": emulator.config(), "catalog": CATALOG, "state": BY_STATE[name]}
-    outcome = finished(["read", *options(tmp_path, documents)])
+    outcome = typed(["read", *options(tmp_path, documents)])
     if BY_STATE[name]:
         assert sentence(outcome) == "The file given by --state is not a list of state messages."
     else:
@@ -168,7 +167,7 @@ STREAM_STATES: dict[str, Any] = {
 def test_no_state_of_the_stream_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
     state = {"stream_descriptor": {"name": STREAM}, "stream_state": STREAM_STATES[name]}
     documents = {"config": emulator.config(), "catalog": CATALOG, "state": [{"type": "STREAM", "stream": state}]}
-    outcome = finished(["read", *options(tmp_path, documents)])
+    outcome = typed(["read", *options(tmp_path, documents)])
     if outcome.code == 0:
         passed(outcome)
     else:
@@ -189,7 +188,7 @@ CATALOGS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", CATALOGS)
 def test_a_catalog_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
-    outcome = finished(["read", *options(tmp_path, {"config": emulator.config(), "catalog": CATALOGS[name]})])
+    outcome = typed(["read", *options(tmp_path, {"config": emulator.config(), "catalog": CATALOGS[name]})])
     assert sentence(outcome) == "The file given by --catalog is not a configured catalog."
 
 
@@ -261,7 +260,7 @@ ANSWERS: dict[str, bytes] = {
 def test_no_answer_of_the_api_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
     with Answers(ANSWERS[name]) as server:
         config = emulator.config(host=server.url)
-        assert sentence(finished(["check", "--config", file(tmp_path, "config", config)]))
+        assert sentence(typed(["check", "--config", file(tmp_path, "config", config)]))
 
 
 ROWS_OF_ODD_VALUES = [
@@ -273,7 +272,7 @@ ROWS_OF_ODD_VALUES = [
 def test_rows_of_odd_values_are_read(emulator: Emulator, tmp_path: Path) -> None:
     with Answers(http("200 OK", json.dumps(ROWS_OF_ODD_VALUES).encode())) as server:
         config = emulator.config(host=server.url)
-        passed(finished(["check", "--config", file(tmp_path, "config", config)]))
+        passed(typed(["check", "--config", file(tmp_path, "config", config)]))
 
 
 ENVIRONMENTS = {
@@ -287,7 +286,7 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_no_environment_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
     arguments = ["check", "--config", file(tmp_path, "config", emulator.config())]
-    outcome = finished(arguments, ENVIRONMENTS[name])
+    outcome = typed(arguments, ENVIRONMENTS[name])
     if outcome.code == 0:
         passed(outcome)
     else:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -14,8 +13,10 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, read, run
+from integration_tests.command import CATALOG, STREAM, Outcome, options, read, run
+from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 
@@ -119,13 +120,10 @@ def with_the_own_limit_used_up() -> str:
     """Reads only until the wait is announced."""
     with Emulator({BOT: ROWS}, Reading(max_page=5)) as emulator, tempfile.TemporaryDirectory() as folder:
         config = emulator.config(requests_per_minute=2)
-        line = arguments("read", Path(folder), config=config, catalog=CATALOG)
-        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
+        with started(["read", *options(Path(folder), config=config, catalog=CATALOG)]) as stdout:
+            for text in stdout:
                 message = json.loads(text)
                 if message["type"] == "LOG" and "used up" in message["log"]["message"]:
-                    process.kill()
                     return str(message["log"]["message"])
     return ""
 
@@ -157,7 +155,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
     "requests are used up, waiting": with_the_own_limit_used_up,
     "rate limit reached (…), waiting": lambda: synced(
-        0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02)
+        0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02, rate_refusal="429_retry_after")
     ),
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
@@ -165,7 +163,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
     "Now asking for … rows at once": lambda: synced(0, ROWS, Reading(response_bytes_limit=40_000)),
     "cannot be read to the end": lambda: synced(
-        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
+        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5, **UNLIMITED
     ),
     "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip_held_at=0, max_page=10)),
     "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
@@ -189,7 +187,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "rows are dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3))),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
-    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
+    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01", **UNLIMITED),
     "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "dates were of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filter_by="start")

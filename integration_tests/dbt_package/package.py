@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,23 @@ from integration_tests.destinations.servers import REPOSITORY, environment
 
 PACKAGE = REPOSITORY / "dbt"
 OFFLINE = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+
+
+@cache
+def _forks() -> "subprocess.Popen[str]":
+    """One for all tests of this process. It ends with it."""
+    command = [str(environment(".venv-dbt") / "python"), str(Path(__file__).with_name("dbt_forks.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _answer(command: dict[str, Any]) -> dict[str, Any]:
+    forks = _forks()
+    assert forks.stdin is not None
+    assert forks.stdout is not None
+    forks.stdin.write(json.dumps(command) + "\n")
+    forks.stdin.flush()
+    answer: dict[str, Any] = json.loads(forks.stdout.readline())
+    return answer
 
 
 @dataclass(frozen=True)
@@ -26,27 +44,20 @@ class Warehouse:
         """What dbt printed; a failure of dbt is one of the test."""
         # DBT_STATIC_ANALYSIS and the like of the developer's shell would change what runs.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
-        done = subprocess.run(
-            [
-                str(environment(".venv-dbt") / "dbt"),
-                *("--quiet", "--no-use-colors", "--log-path", str(self.folder / "logs")),
-                *arguments,
-                *("--project-dir", str(PACKAGE), "--profiles-dir", str(self.profiles)),
-                *("--target", self.target, "--target-path", str(self.folder / "target")),
-                *("--vars", json.dumps(variables or {})),
-            ],
-            env={**inherited, **OFFLINE, **self.settings},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        words = [
+            *("--quiet", "--no-use-colors", "--log-path", str(self.folder / "logs")),
+            *arguments,
+            *("--project-dir", str(PACKAGE), "--profiles-dir", str(self.profiles)),
+            *("--target", self.target, "--target-path", str(self.folder / "target")),
+            *("--vars", json.dumps(variables or {})),
+        ]
+        settings = {**inherited, **OFFLINE, **self.settings}
+        done = _answer({"arguments": words, "environment": settings, "folder": str(self.folder)})
         if check:
-            assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+            assert done["code"] == 0, done["stdout"][-6000:] + done["stderr"][-2000:]
         else:
-            assert done.returncode != 0
-        return done.stdout
+            assert done["code"] != 0
+        return str(done["stdout"])
 
     def tables(self, **tables: str) -> dict[str, list[dict[str, Any]]]:
         """Tables by name; the value is what follows the name in the query."""
