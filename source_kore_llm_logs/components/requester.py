@@ -88,8 +88,8 @@ class BotSession(requests.Session):
         super().__init__()
         self._budget = budget
         self.auth = self._sign = authenticator
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        for prefix in list(self.adapters):
+            self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self._budget.acquire_call(request)
