@@ -2,12 +2,13 @@
 
 import logging
 from contextlib import nullcontext
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
+from source_kore_llm_logs.components import state_migration
 from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
@@ -59,16 +60,27 @@ def test_a_cursor_means_its_instant(written: str, instant: str) -> None:
     assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
 
 
-def test_a_cursor_ahead_of_now_is_told_and_moved_to_now(caplog: pytest.LogCaptureFixture) -> None:
-    before = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=61))
-    state = migrated(
-        {"states": [of("st-1", "2999-01-01T00:00:00Z"), OWN, of("st-2", "2998-01-01"), of("st-3", "2998-01-01")]}
-    )
-    cursors = {entry["partition"]["bot_id"]: entry["cursor"]["end_date"] for entry in state["states"]}
-    after = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=59))
-    assert before <= cursors["st-2"] <= after
+class Stopped(datetime):
+    """A clock that stands at NOW."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return NOW.astimezone(tz)
+
+
+def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_migration, "datetime", Stopped)
+    ahead, now = iso_ms(NOW + timedelta(milliseconds=1)), iso_ms(NOW)
+    state = migrated({"states": [of("st-1", "2999-01-01T00:00:00Z"), of("st-2", ahead), of("st-3", "2998-01-01")]})
+    moved = iso_ms(NOW - timedelta(seconds=60))
+    assert state["states"] == [of(bot, moved) for bot in ("st-1", "st-2", "st-3")]
     (told,) = [record.getMessage() for record in caplog.records if "future" in record.getMessage()]
     assert "st-1, st-2 ends" in told
+    caplog.clear()
+    assert migrated({"states": [of("st-1", now)]})["states"] == [of("st-1", now)]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
