@@ -1,14 +1,14 @@
 """State of every shape is accepted; no bot starts from another bot's cursor, or from an instant it did not reach."""
 
 import logging
+import time
 from contextlib import nullcontext
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
-from source_kore_llm_logs.components import state_migration
 from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
@@ -60,18 +60,10 @@ def test_a_cursor_means_its_instant(written: str, instant: str) -> None:
     assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
 
 
-class Stopped(datetime):
-    """A clock that stands at NOW."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        return NOW.astimezone(tz)
-
-
 def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_migration, "datetime", Stopped)
+    monkeypatch.setattr(time, "time", NOW.timestamp)
     ahead, now = iso_ms(NOW + timedelta(milliseconds=1)), iso_ms(NOW)
     state = migrated({"states": [of("st-1", "2999-01-01T00:00:00Z"), of("st-2", ahead), of("st-3", "2998-01-01")]})
     moved = iso_ms(NOW - timedelta(seconds=60))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime, timezone
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -16,23 +16,24 @@ CLOCKS_AGREE = 60.0
 """Seconds. `Date` is cut to the second, and an answer takes time."""
 
 
+def _until(date: str) -> float | None:
+    """Seconds from now to the date of a header (RFC 9110); None if it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - time.time()
+
+
 def clock_ahead(response: requests.Response) -> float | None:
     """By how many seconds the clock of this machine is ahead of the answer's `Date`; None if it has none."""
-    try:
-        date = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return time.time() - (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    until = _until(response.headers.get("Date", ""))
+    return None if until is None else -until
 
 
 def seconds_of(retry_after: str) -> float | None:
-    """Seconds from now: the header `Retry-After` holds them, or a date (RFC 9110)."""
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
-    except (TypeError, ValueError):
-        return None
+    """Seconds from now: the header `Retry-After` holds them, or a date."""
+    return float(retry_after) if retry_after.strip().isdecimal() else _until(retry_after)
 
 
 def _duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 
 from source_kore_llm_logs.api.signing_key import signing_key
 from source_kore_llm_logs.errors import Fault, named, specification
-from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.records.timestamps import iso_ms, now
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
@@ -199,7 +199,7 @@ class ExactConfiguration(ConfigTransformation):
     @staticmethod
     def _set_period(config: MutableMapping[str, Any]) -> None:
         start = instant("start_date", config["start_date"])
-        end = datetime.now(timezone.utc) - SETTLING_DELAY
+        end = now() - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
         if "end_date" in config:
