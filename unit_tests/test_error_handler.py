@@ -193,7 +193,9 @@ def test_a_replayed_token_is_tried_again_with_a_fresh_one_and_not_for_ever() -> 
         ("https://eu-platform.kore.ai/api/1.1?token=secret", "to eu-platform.kore.ai .*enter it as Host"),
         ("//user:secret@other.example.com:8443/x", "to other.example.com:8443 "),
         ("/login?token=secret", "another page of its own"),
-        ("", "another page of its own"),
+        ("", "but not to an address"),
+        ("http://[::1", "but not to an address"),
+        ("//\xff@secret\xb2/", "but not to an address"),
     ],
 )
 def test_a_redirect_is_told_with_the_host_that_it_leads_to_and_nothing_more(

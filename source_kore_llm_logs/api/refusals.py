@@ -12,6 +12,8 @@ from source_kore_llm_logs.api.vendor_words import Refusal
 from source_kore_llm_logs.errors import named
 
 ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
+ADDRESS = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
+"""A host, perhaps with a port: nothing else of a `Location` is repeated."""
 CLOCKS_AGREE = 60.0
 """Seconds. `Date` is cut to the second, and an answer takes time."""
 
@@ -85,17 +87,25 @@ def sign_in_refused(bot: str, response: requests.Response, words: str, kind: Ref
 
 def redirected(response: requests.Response) -> str:
     """The sentence for an answer that sends the request elsewhere. It is not followed: the token would go along."""
-    host = urlsplit(str(response.request.url)).netloc
-    location = urljoin(str(response.request.url), response.headers.get("Location", ""))
-    target = urlsplit(location).netloc.rsplit("@", 1)[-1]
-    if target in ("", host):
+    host, status = urlsplit(str(response.request.url)).netloc, response.status_code
+    location = response.headers.get("Location", "").strip()
+    try:
+        target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
+    except ValueError:
+        target = ""
+    if not location or not ADDRESS.fullmatch(target):
         return (
-            f"{host} sends the request on to another page of its own (status {response.status_code}), as a page for "
-            f"people does that asks to sign in. Check {named('host')}: it must be the address of the platform itself."
+            f"{host} sends the request on (status {status}), but not to an address. Check {named('host')}: it must be "
+            "the address of the platform itself."
+        )
+    if target == host:
+        return (
+            f"{host} sends the request on to another page of its own (status {status}), as a page for people does that "
+            f"asks to sign in. Check {named('host')}: it must be the address of the platform itself."
         )
     return (
-        f"{host} sends the request on to {target} (status {response.status_code}), which the connector does not "
-        f"follow. If {target} is your Kore.ai platform, enter it as {named('host')}."
+        f"{host} sends the request on to {target} (status {status}), which the connector does not follow. "
+        f"If {target} is your Kore.ai platform, enter it as {named('host')}."
     )
 
 

@@ -102,6 +102,9 @@ class BotSession(requests.Session):
         except OSError as error:
             raise Fault(without_a_file(error)) from None
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: `requests` would take a `Location` apart even where it is not to follow it, and raise on some."""
+
 
 class BotRequester(HttpRequester):
     """The CDK's requester with a session of our own. It leaves a page on the connection until there is room for it: who
