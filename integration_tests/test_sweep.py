@@ -18,7 +18,10 @@ BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 30, seed=1)
 SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
-NOTHING_SAID = ("Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", SECRET)
+NOTHING_SAID = (
+    "Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", "Config validation error",
+    SECRET,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +109,22 @@ FIELDS = (
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_value_of_any_field_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, field: str) -> None:
-    """`discover` builds all that a sync is made of; what it passes, `check` would send."""
     for value in ODD_VALUES:
         config = emulator.config(**{field: value})
-        outcome = finished(["discover", "--config", file(tmp_path, "config", config)])
+        outcome = finished(["check", "--config", file(tmp_path, "config", config)])
         if outcome.code == 0:
             passed(outcome)
         else:
             assert sentence(outcome)
+
+
+@pytest.mark.parametrize("command", ["check", "discover"])
+def test_a_secret_that_is_blank_hides_no_blank_of_its_sentence(
+    emulator: Emulator, tmp_path: Path, command: str
+) -> None:
+    config = emulator.config(client_secret=" ")
+    outcome = finished([command, "--config", file(tmp_path, "config", config)])
+    assert sentence(outcome) == "Client Secret (`client_secret`) must be given."
 
 
 BY_STATE: dict[str, Any] = {
@@ -282,6 +293,14 @@ def test_rows_of_odd_values_are_read(emulator: Emulator, tmp_path: Path) -> None
     with Answers(http("200 OK", json.dumps(ROWS_OF_ODD_VALUES).encode())) as server:
         config = emulator.config(host=server.url)
         passed(finished(["check", "--config", file(tmp_path, "config", config)]))
+
+
+def test_a_check_waits_for_no_limit_of_its_own(emulator: Emulator, tmp_path: Path) -> None:
+    with Answers(http("503 Service Unavailable")) as server:
+        config = emulator.config(host=server.url, requests_per_minute=1, requests_per_hour=1)
+        outcome = finished(["check", "--config", file(tmp_path, "config", config)])
+    assert "Tried 2 times" in sentence(outcome)
+    assert "requests are used up" not in outcome.stdout
 
 
 ENVIRONMENTS = {

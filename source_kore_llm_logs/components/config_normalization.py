@@ -186,7 +186,7 @@ class ExactConfiguration(ConfigTransformation):
             elif field in schema["required"]:
                 example = f", for example {json.dumps(own['examples'][0])}" if "examples" in own else ""
                 refuse(field, f"must be given{example}")
-        config["base_url"] = base_url(config["host"])
+        config["host"] = config["base_url"] = base_url(config["host"])
         if not all(BOT_ID.fullmatch(bot) for bot in config["bot_ids"]):
             refuse("bot_ids", "holds a value that is not a bot id; one looks like st-f3195ec3-72aa-5317-92")
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))

@@ -27,6 +27,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from source_kore_llm_logs.api.network import without_a_file
+from source_kore_llm_logs.components.error_handler import is_check
 from source_kore_llm_logs.errors import Fault
 
 logger = logging.getLogger("airbyte")
@@ -70,6 +71,9 @@ class BotBudget(HttpAPIBudget):
 
 
 def budget_of(config: Config) -> BotBudget:
+    """The limits of all bots. A check, which asks each bot once, and once more after a fault, waits for none."""
+    if is_check():
+        return BotBudget(policies=[])
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
     policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
