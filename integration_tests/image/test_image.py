@@ -1,6 +1,7 @@
 """The image as Airbyte and people run it: every protocol command, with the least that a container may be given."""
 
 import json
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -136,6 +137,17 @@ def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator:
     assert outcome.code == 143
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_before_python_can_handle_it_ends_process_1_too(
+    image: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    # Python imports this before anything of the connector.
+    (tmp_path / "sitecustomize.py").write_text(f"import os\nos.kill(os.getpid(), {number:d})")
+    outcome = finished(container(image, tmp_path, "spec", "--env=PYTHONPATH=/documents"))
+    assert outcome.code == 128 + number
+    assert outcome.of_type("SPEC") == []
+
+
 def test_a_read_of_usual_rows_fits_into_the_memory_that_the_metadata_asks_for(image: str, tmp_path: Path) -> None:
     (job,) = METADATA["resourceRequirements"]["jobSpecific"]
     size = int(job["resourceRequirements"]["memory_request"].removesuffix("Mi"))
@@ -160,7 +172,7 @@ def test_the_image_is_labelled_and_does_not_run_as_root(image: str) -> None:
     assert labels["io.airbyte.version"] == METADATA["dockerImageTag"]
     assert config["User"].split(":")[0] not in ("", "0", "root")
     environment = dict(entry.split("=", 1) for entry in config["Env"])
-    assert config["Entrypoint"] == [environment["AIRBYTE_ENTRYPOINT"]]
+    assert config["Entrypoint"] == environment["AIRBYTE_ENTRYPOINT"].split()
 
 
 def test_what_only_the_build_needs_is_not_in_the_image(image: str) -> None:
