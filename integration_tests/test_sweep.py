@@ -204,6 +204,11 @@ def test_a_catalog_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Pa
     assert sentence(outcome) == "The file given by --catalog is not a configured catalog."
 
 
+def test_a_catalog_of_no_stream_gets_a_sentence(emulator: Emulator, tmp_path: Path) -> None:
+    outcome = finished(["read", *options(tmp_path, {"config": emulator.config(), "catalog": {"streams": []}})])
+    assert sentence(outcome).startswith("The catalog names no stream.")
+
+
 class Answers:
     """A server that answers every request with the same bytes."""
 
