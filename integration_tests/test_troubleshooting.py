@@ -148,7 +148,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "is a SOCKS proxy": lambda: answered(200, HTTPS_PROXY="socks5://{address}"),
     "names no file of certificates": lambda: answered(200, REQUESTS_CA_BUNDLE="/no/such/file.pem"),
     "No secure connection to …": with_a_certificate_that_is_none,
-    "sends the request on to …": lambda: answered(307, Location="https://other.example.com/"),
+    "sends the request on …": lambda: answered(307, Location="https://other.example.com/"),
     "the API answered with status …. Check Host": at_an_address_without_the_api,
     "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"] * 2)),
     "a JSON object or a cipher text instead of an array of rows": lambda: checked(
