@@ -311,6 +311,8 @@ def test_a_check_waits_for_no_limit_of_its_own(emulator: Emulator, tmp_path: Pat
 ENVIRONMENTS = {
     "a proxy that is not there": {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""},
     "a proxy that is no URL": {"HTTP_PROXY": "::nonsense::", "NO_PROXY": "", "no_proxy": ""},
+    "a proxy that is no name": {"HTTP_PROXY": "http://\u00e4..x:1", "NO_PROXY": "", "no_proxy": ""},
+    "a proxy that is no text": {"HTTP_PROXY": "http://\udcff:1", "NO_PROXY": "", "no_proxy": ""},
     "the cloud's rules": {"DEPLOYMENT_MODE": "cloud"},
     "no folder for temporary files": {"TMPDIR": "/nowhere", "TEMP": "/nowhere", "TMP": "/nowhere"},
 }
@@ -324,3 +326,12 @@ def test_no_environment_leads_to_a_general_remark(emulator: Emulator, tmp_path: 
         passed(outcome)
     else:
         assert sentence(outcome)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/\udcff"])
+def test_certificates_that_are_not_there_are_named_by_their_variable(
+    emulator: Emulator, tmp_path: Path, path: str
+) -> None:
+    arguments = ["check", "--config", file(tmp_path, "config", emulator.config(host="https://127.0.0.1:9"))]
+    told = sentence(finished(arguments, {"REQUESTS_CA_BUNDLE": path}))
+    assert told.startswith("The environment variable REQUESTS_CA_BUNDLE=/nowhere")

@@ -30,7 +30,12 @@ def proxy_for(url: str) -> str | None:
 
 
 def _address(proxy: str) -> str:
-    return proxy.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0]
+    return _shown(proxy.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0])
+
+
+def _shown(value: str) -> str:
+    """A variable's value as text: bytes that are no UTF-8 would be halves of surrogate pairs."""
+    return value.encode(errors="backslashreplace").decode()
 
 
 def proxy_refuses(proxy: str | None) -> str:
@@ -67,7 +72,7 @@ def unreachable(host: str, fault: Exception | None, proxy: str | None, host_fiel
 
 def bundle() -> str | None:
     """The certificates that the environment names, as `variable=path`."""
-    return next((f"{name}={os.environ[name]}" for name in BUNDLES if os.environ.get(name)), None)
+    return next((f"{name}={_shown(os.environ[name])}" for name in BUNDLES if os.environ.get(name)), None)
 
 
 def without_a_file(error: OSError) -> str:

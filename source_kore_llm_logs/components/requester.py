@@ -25,6 +25,7 @@ from airbyte_cdk.sources.streams.http import HttpClient
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
 from source_kore_llm_logs.components.error_handler import is_check
@@ -103,6 +104,8 @@ class BotSession(requests.Session):
         except requests.RequestException as fault:
             fault.request = fault.request or request
             raise
+        except LocationValueError:  # Of the address of a proxy; of the request's own, `requests` makes the same.
+            raise requests.exceptions.InvalidURL(request=request) from None
         except OSError as error:
             raise Fault(without_a_file(error)) from None
 
