@@ -254,6 +254,7 @@ ANSWERS: dict[str, bytes] = {
     "sent on without a place": http("301 Moved Permanently"),
     "sent on to no host": http("308 Permanent Redirect", b"", "Location: https:///"),
     "sent on to binary": http("302 Found", b"", "Location: //\xff\xfe\x01@[\xb2]/"),
+    "503 for an hour": http("503 Service Unavailable", b"", "Retry-After: 3600"),
     "429 until a digit that is none": http("429 Too Many Requests", b"", "Retry-After: \u00b2"),
     "status 418": http("418 I'm a teapot", b"short and stout"),
     "401 of nulls": http("401 Unauthorized", b'{"errors": [null, 5, {"msg": {"a": 1}}]}'),
@@ -286,6 +287,13 @@ def test_no_answer_of_the_api_leads_to_a_general_remark(emulator: Emulator, tmp_
     with Answers(ANSWERS[name]) as server:
         config = emulator.config(host=server.url)
         assert sentence(finished(["check", "--config", file(tmp_path, "config", config)]))
+
+
+@pytest.mark.parametrize("header", [b"nonsense", b"X\0: \0"])
+def test_a_header_that_is_none_is_passed_over(emulator: Emulator, tmp_path: Path, header: bytes) -> None:
+    with Answers(http("200 OK", b"[]").replace(b"Connection: close", header)) as server:
+        config = emulator.config(host=server.url)
+        passed(finished(["check", "--config", file(tmp_path, "config", config)]))
 
 
 ROWS_OF_ODD_VALUES = [

@@ -313,6 +313,15 @@ def test_retry_after_may_be_a_date() -> None:
         assert pauses(handler(), answer(429, **{"Retry-After": nonsense}), 4)[-1] >= 48
 
 
+def test_a_check_does_not_wait_as_long_as_the_server_says() -> None:
+    assert pauses(handler_of_a_check(), answer(503, **{"Retry-After": "3600"}), 1) == [5]
+
+
+def test_words_lose_what_is_not_to_be_seen() -> None:
+    with pytest.raises(Fault, match=r"status 400: bad \[31margument\. "):
+        handler().interpret_response(answer(400, refusal("bad\0\x1b[31margument\x85")))
+
+
 def test_a_page_that_is_deep_and_cut_off_is_still_known_as_cut_off() -> None:
     body = ('[{"deep": ' + "[" * 3000 + "]" * 2999).encode()
     assert handler().interpret_response(answer(200, body)).response_action is ResponseAction.RETRY
