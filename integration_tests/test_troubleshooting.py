@@ -136,6 +136,7 @@ WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for ro
 SEEN: dict[str, Callable[[], str]] = {
     "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
     "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
+    "The catalog names …": lambda: told(run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
