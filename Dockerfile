@@ -25,7 +25,8 @@ FROM ${BASE_IMAGE}
 # Two layers: a new version of the connector is a small one on top of the dependencies.
 COPY --from=build /connector /connector
 COPY --from=build /code/connector /connector
-ENV PATH=/connector/bin:$PATH PYTHONUNBUFFERED=1 AIRBYTE_ENTRYPOINT=/connector/bin/source-kore-llm-logs
+ENV PATH=/connector/bin:$PATH PYTHONUNBUFFERED=1 \
+    AIRBYTE_ENTRYPOINT="env --block-signal=TERM,INT /connector/bin/source-kore-llm-logs"
 LABEL io.airbyte.name=airbyte/source-kore-llm-logs \
     io.airbyte.version=0.2.0 \
     org.opencontainers.image.title=source-kore-llm-logs \
@@ -37,4 +38,5 @@ VOLUME /tmp
 WORKDIR /connector
 # The base's own user, named by number so that Kubernetes sees that it is not root.
 USER 1000:1000
-ENTRYPOINT ["/connector/bin/source-kore-llm-logs"]
+# Process 1 would lose a signal that comes while Python itself starts. A blocked one waits until the connector takes it.
+ENTRYPOINT ["env", "--block-signal=TERM,INT", "/connector/bin/source-kore-llm-logs"]

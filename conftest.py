@@ -80,6 +80,7 @@ def configs(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _log_is_seen() -> None:
-    """Commands that run in this process turn the logger away from the root, where `caplog` listens."""
+    """Commands and syncs that ran in this process turned the logger away from the root, where `caplog` listens."""
+    logging.getLogger("airbyte").setLevel(logging.INFO)
     logging.getLogger("airbyte").propagate = True
     logging.getLogger("airbyte").disabled = False

@@ -63,7 +63,7 @@ def running_emulator(folder: Path, *, bots: int, days: int, rows_per_day: int) -
     with log_file.open("w") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
         try:
-            url = f"http://127.0.0.1:{port}"
+            url = f"http://127.0.0.1:{port}"  # ignore-https-check: this machine itself
             config = _config_once_answering(process, url, config_file, log_file)
             yield Emulator(url, config)
         finally:

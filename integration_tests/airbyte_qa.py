@@ -28,10 +28,6 @@ EXPLAINED = {
         "Airbyte builds from a Dockerfile of its own; this one is for those who build the image themselves. "
         "The base image is named in metadata.yaml all the same.",
     ),
-    "CheckConnectorUsesHTTPSOnly": (
-        r"The following files have http:// URLs:( - \S+/demo/\S+)+",
-        "The demo's emulator listens on this machine's own loopback address.",
-    ),
 }
 
 

@@ -20,7 +20,6 @@ from source_kore_llm_logs import SourceKoreLlmLogs
 
 UNLIMITED = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
 """A config that never waits for a limit of its own."""
-logging.getLogger("airbyte").setLevel(logging.ERROR)
 
 
 @dataclass
@@ -54,6 +53,7 @@ def sync(config: dict[str, Any], state: list[dict[str, Any]] | None = None) -> S
     messages = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
     catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
     synced, told = Synced(), []
+    logging.getLogger("airbyte").setLevel(logging.ERROR)  # Nobody reads it here.
     try:
         source = SourceKoreLlmLogs(catalog=catalog, config=config, state=messages)
         for message in source.read(logging.getLogger("airbyte"), config, catalog, messages):

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from integration_tests.documents import PAGE, README, ROOT, headings, section, table
+from source_kore_llm_logs.reading.padding import LONGEST_PART
+from source_kore_llm_logs.reading.part import DAY
 
 NAME = "Kore.ai LLM Usage Logs"
 SCHEMA: dict[str, dict[str, Any]] = json.loads((ROOT / "source_kore_llm_logs/schemas/llm_usage_logs.json").read_text())[
@@ -112,3 +114,21 @@ def test_links_within_the_project_lead_somewhere(document: Any) -> None:
         if anchor:
             names = [re.sub(r"[^\w -]", "", mark.lstrip("# ").lower()).replace(" ", "-") for mark in headings(target)]
             assert anchor in names, link
+
+
+def test_what_airbyte_shows_beside_the_form_has_no_picture_and_no_link_that_leads_nowhere_there() -> None:
+    """It leaves out what is in HideInUI, and takes a path for one of its own site."""
+    shown = re.sub(r"<HideInUI>.*?</HideInUI>", "", PAGE.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)]+)\)", shown)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", shown)]
+    assert [link for link in links if not link.startswith("https://") and link.removeprefix("#") not in anchors] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [PAGE.read_text(), README.read_text(), SPEC["properties"]["window_days"]["description"]],
+    ids=["docs page", "README", "form"],
+)
+def test_the_longest_part_is_that_of_the_reader(text: str) -> None:
+    days = LONGEST_PART // DAY
+    assert f"above {days}, {days} is used" in " ".join(text.split())

@@ -116,16 +116,18 @@ def test_what_the_platform_keeps_no_longer_ends_no_sync() -> None:
         assert set(synced.rows(BOT)) == kept
 
 
-def test_a_row_of_the_future_neither_stalls_the_cursor_nor_is_lost() -> None:
-    now = datetime.now(timezone.utc)
-    ahead = row(1, now + timedelta(seconds=2) - timedelta(seconds=60))
-    far = row(2, now + timedelta(days=300))
-    with Emulator({BOT: [row(0, now - timedelta(hours=3)), ahead, far]}) as emulator:
-        config = emulator.config(start_date=stamp(now - timedelta(days=2)), lookback_minutes=0, **UNLIMITED)
+def test_a_row_of_the_future_neither_stalls_the_cursor_nor_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = NOW.timestamp()
+    monkeypatch.setattr(time, "time", lambda: clock)
+    ahead, far = row(1, NOW + timedelta(seconds=2)), row(2, NOW + timedelta(days=300))
+    with Emulator({BOT: [row(0, NOW - timedelta(hours=3)), ahead, far]}) as emulator:
+        config = emulator.config(start_date=stamp(NOW - timedelta(days=2)), lookback_minutes=0, **UNLIMITED)
         first = sync(config)
         assert set(first.rows(BOT)) == {"row 0"}
-        assert (first.cursor(BOT) or "9") <= stamp(datetime.now(timezone.utc))
-        time.sleep(3)
+        assert first.cursor(BOT) == stamp(NOW - timedelta(seconds=60))
+        clock += 61
+        assert not sync(config, first.states[-1:]).rows(BOT)
+        clock += 1
         assert set(sync(config, first.states[-1:]).rows(BOT)) == {"row 1"}
 
 

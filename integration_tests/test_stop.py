@@ -46,7 +46,7 @@ def test_a_read_that_is_told_to_end_does_so_at_a_whole_line_and_the_next_goes_on
         everything = {to_record(BOT, row)["id"] for row in running.rows(BOT)}
         config = running.config(window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
-        outcome, _ = stopped(line, lambda pid: os.kill(pid, number), after="STATE")
+        outcome = stopped(line, lambda pid: os.kill(pid, number), after='"type":"STATE"')
         assert outcome.code == -number
         assert outcome.stdout.endswith("\n")
         assert outcome.stderr == ""
@@ -62,13 +62,7 @@ def test_a_read_that_waits_for_the_rate_limit_ends_too(tmp_path: Path) -> None:
     with emulator(Reading()) as running:
         config = running.config(requests_per_minute=6, window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
-
-        def stop(pid: int) -> None:
-            while len(running.requests) < 6:
-                time.sleep(0.1)
-            os.kill(pid, signal.SIGTERM)
-
-        outcome, _ = stopped(line, stop, after="RECORD")
+        outcome = stopped(line, lambda pid: os.kill(pid, signal.SIGTERM), after="requests are used up, waiting")
         assert len(running.requests) == 6
         assert outcome.code == -signal.SIGTERM
 

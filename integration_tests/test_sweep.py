@@ -17,7 +17,10 @@ BOT = "st-alpha"
 NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 30, seed=1)
 SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
-NOTHING_SAID = ("Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", SECRET)
+NOTHING_SAID = (
+    "Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", "Config validation error",
+    SECRET,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +108,22 @@ FIELDS = (
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_value_of_any_field_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, field: str) -> None:
-    """`discover` builds all that a sync is made of; what it passes, `check` would send."""
     for value in ODD_VALUES:
         config = emulator.config(**{field: value})
-        outcome = typed(["discover", "--config", file(tmp_path, "config", config)])
+        outcome = typed(["check", "--config", file(tmp_path, "config", config)])
         if outcome.code == 0:
             passed(outcome)
         else:
             assert sentence(outcome)
+
+
+@pytest.mark.parametrize("command", ["check", "discover"])
+def test_a_secret_that_is_blank_hides_no_blank_of_its_sentence(
+    emulator: Emulator, tmp_path: Path, command: str
+) -> None:
+    config = emulator.config(client_secret=" ")
+    outcome = typed([command, "--config", file(tmp_path, "config", config)])
+    assert sentence(outcome) == "Client Secret (`client_secret`) must be given."
 
 
 BY_STATE: dict[str, Any] = {
@@ -192,6 +203,11 @@ def test_a_catalog_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Pa
     assert sentence(outcome) == "The file given by --catalog is not a configured catalog."
 
 
+def test_a_catalog_of_no_stream_gets_a_sentence(emulator: Emulator, tmp_path: Path) -> None:
+    outcome = typed(["read", *options(tmp_path, {"config": emulator.config(), "catalog": {"streams": []}})])
+    assert sentence(outcome).startswith("The catalog names no stream.")
+
+
 class Answers:
     """A server that answers every request with the same bytes."""
 
@@ -228,8 +244,16 @@ ANSWERS: dict[str, bytes] = {
     "no HTTP": b"hello\r\n",
     "an odd status line": b"HTTP/1.1 abc def\r\n\r\n",
     "status 999": http("999 Odd"),
-    "status 204": http("204 No Content"),
     "status 304": http("304 Not Modified"),
+    "sent on to what is no URL": http("302 Found", b"", "Location: http://[::1"),
+    "sent on to a port that is none": http("307 Temporary Redirect", b"", "Location: https://kore.invalid:x/"),
+    "sent on to a host that is not there": http("302 Found", b"", "Location: https://kore.invalid/sign-in"),
+    "sent on to nowhere": http("302 Found", b"", "Location: "),
+    "sent on without a place": http("301 Moved Permanently"),
+    "sent on to no host": http("308 Permanent Redirect", b"", "Location: https:///"),
+    "sent on to binary": http("302 Found", b"", "Location: //\xff\xfe\x01@[\xb2]/"),
+    "503 for an hour": http("503 Service Unavailable", b"", "Retry-After: 3600"),
+    "429 until a digit that is none": http("429 Too Many Requests", b"", "Retry-After: \u00b2"),
     "status 418": http("418 I'm a teapot", b"short and stout"),
     "401 of nulls": http("401 Unauthorized", b'{"errors": [null, 5, {"msg": {"a": 1}}]}'),
     "403 of an array": http("403 Forbidden", b"[]"),
@@ -263,6 +287,18 @@ def test_no_answer_of_the_api_leads_to_a_general_remark(emulator: Emulator, tmp_
         assert sentence(typed(["check", "--config", file(tmp_path, "config", config)]))
 
 
+@pytest.mark.parametrize("header", [b"nonsense", b"X\0: \0"])
+def test_a_header_that_is_none_is_passed_over(emulator: Emulator, tmp_path: Path, header: bytes) -> None:
+    with Answers(http("200 OK", b"[]").replace(b"Connection: close", header)) as server:
+        config = emulator.config(host=server.url)
+        passed(typed(["check", "--config", file(tmp_path, "config", config)]))
+
+
+def test_an_answer_without_content_holds_no_row(emulator: Emulator, tmp_path: Path) -> None:
+    with Answers(http("204 No Content")) as server:
+        passed(typed(["check", "--config", file(tmp_path, "config", emulator.config(host=server.url))]))
+
+
 ROWS_OF_ODD_VALUES = [
     {"End Date": value, "start Date": value, "statusCode": value, "Payload Details": value, "Session ID": value}
     for value in (None, True, -1, 1e308, "", "x", [], [[[]]], {}, {"a": {}}, "2025-01-01", "9999-99-99T99:99:99Z")
@@ -275,9 +311,19 @@ def test_rows_of_odd_values_are_read(emulator: Emulator, tmp_path: Path) -> None
         passed(typed(["check", "--config", file(tmp_path, "config", config)]))
 
 
+def test_a_check_waits_for_no_limit_of_its_own(emulator: Emulator, tmp_path: Path) -> None:
+    with Answers(http("503 Service Unavailable")) as server:
+        config = emulator.config(host=server.url, requests_per_minute=1, requests_per_hour=1)
+        outcome = typed(["check", "--config", file(tmp_path, "config", config)])
+    assert "Tried 2 times" in sentence(outcome)
+    assert "requests are used up" not in outcome.stdout
+
+
 ENVIRONMENTS = {
     "a proxy that is not there": {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""},
     "a proxy that is no URL": {"HTTP_PROXY": "::nonsense::", "NO_PROXY": "", "no_proxy": ""},
+    "a proxy that is no name": {"HTTP_PROXY": "http://\u00e4..x:1", "NO_PROXY": "", "no_proxy": ""},
+    "a proxy that is no text": {"HTTP_PROXY": "http://\udcff:1", "NO_PROXY": "", "no_proxy": ""},
     "the cloud's rules": {"DEPLOYMENT_MODE": "cloud"},
     "no folder for temporary files": {"TMPDIR": "/nowhere", "TEMP": "/nowhere", "TMP": "/nowhere"},
 }
@@ -291,3 +337,12 @@ def test_no_environment_leads_to_a_general_remark(emulator: Emulator, tmp_path: 
         passed(outcome)
     else:
         assert sentence(outcome)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/\udcff"])
+def test_certificates_that_are_not_there_are_named_by_their_variable(
+    emulator: Emulator, tmp_path: Path, path: str
+) -> None:
+    arguments = ["check", "--config", file(tmp_path, "config", emulator.config(host="https://127.0.0.1:9"))]
+    told = sentence(typed(arguments, {"REQUESTS_CA_BUNDLE": path}))
+    assert told.startswith("The environment variable REQUESTS_CA_BUNDLE=/nowhere")

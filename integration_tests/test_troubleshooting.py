@@ -134,6 +134,7 @@ WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for ro
 SEEN: dict[str, Callable[[], str]] = {
     "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
     "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
+    "The catalog names …": lambda: told(run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
@@ -146,7 +147,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "is a SOCKS proxy": lambda: answered(200, HTTPS_PROXY="socks5://{address}"),
     "names no file of certificates": lambda: answered(200, REQUESTS_CA_BUNDLE="/no/such/file.pem"),
     "No secure connection to …": with_a_certificate_that_is_none,
-    "sends the request on to …": lambda: answered(307, Location="https://other.example.com/"),
+    "sends the request on …": lambda: answered(307, Location="https://other.example.com/"),
     "the API answered with status …. Check Host": at_an_address_without_the_api,
     "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"] * 2)),
     "a JSON object or a cipher text instead of an array of rows": lambda: checked(

@@ -86,7 +86,7 @@ def _run(arguments: list[str], stdout: Stdout) -> int:
         documents = read_documents(parsed)
         if documents.config:
             secret = str(documents.config.get("client_secret", ""))
-            update_secrets([secret, secret.strip()])
+            update_secrets([found for found in (secret, secret.strip()) if found.strip()])
         for line in AirbyteEntrypoint(SourceOfDocuments(documents)).run(parsed):
             stdout.write_line(line)
             failed |= parsed.command == "check" and _tells_of_failure(line)

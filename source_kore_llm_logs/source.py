@@ -125,13 +125,15 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
-        known = {stream["name"] for stream in self.resolved_manifest["streams"]}
-        for chosen in catalog.streams:
-            if chosen.stream.name not in known:
-                raise Fault(
-                    f"The catalog names the stream `{chosen.stream.name}`, which this connector does not have. It has "
-                    f"`{', '.join(known)}`: refresh the schema of the connection and choose that."
-                )
+        known = [stream["name"] for stream in self.resolved_manifest["streams"]]
+        chosen = [stream.stream.name for stream in catalog.streams]
+        unknown = [name for name in chosen if name not in known]
+        if unknown or not chosen:
+            what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
+            raise Fault(
+                f"The catalog names {what}. The connector has `{', '.join(known)}`: refresh the schema of the "
+                "connection and choose that."
+            )
 
 
 def _check(log: Partition) -> None:

@@ -15,6 +15,7 @@ from urllib3 import HTTPResponse
 from source_kore_llm_logs.runtime import memory
 from source_kore_llm_logs.runtime.backpressure import Backpressure
 from source_kore_llm_logs.runtime.sync_report import current_report
+from unit_tests.waiting import WatchedCondition, waits_for
 
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
 
@@ -39,12 +40,6 @@ def started(work: Callable[[], object]) -> Thread:
     thread = Thread(target=work, daemon=True)
     thread.start()
     return thread
-
-
-def stands(thread: Thread) -> bool:
-    """Whether it blocks: it does not end of its own accord in a moment."""
-    thread.join(0.1)
-    return thread.is_alive()
 
 
 @pytest.mark.parametrize("headers", [{}, {"content-encoding": "gzip"}])
@@ -87,10 +82,11 @@ def test_a_worker_that_asks_again_holds_nothing(frees: Callable[[Backpressure], 
 
 def test_the_oldest_page_is_read_however_large_it_is_and_the_next_when_that_is_printed() -> None:
     backpressure = Backpressure(1000)
+    freed = backpressure._freed = WatchedCondition()
     read(backpressure, 50_000)
     mark = backpressure.handed_on()
     next_page = started(lambda: read(backpressure, 30_000))
-    assert stands(next_page)
+    assert waits_for(next_page, freed)
     assert backpressure.held == 50_000
     list(backpressure.printing([mark]))
     next_page.join(10)
@@ -99,10 +95,11 @@ def test_the_oldest_page_is_read_however_large_it_is_and_the_next_when_that_is_p
 
 def test_no_request_is_sent_while_the_budget_is_used_up() -> None:
     backpressure = Backpressure(1000)
+    freed = backpressure._freed = WatchedCondition()
     read(backpressure, 1000)
     mark = backpressure.handed_on()
     waiting = started(backpressure.wait)
-    assert stands(waiting)
+    assert waits_for(waiting, freed)
     list(backpressure.printing([mark]))
     waiting.join(10)
     assert not waiting.is_alive()

@@ -9,6 +9,7 @@ from source_kore_llm_logs.records.timestamps import iso_of
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints
 from unit_tests.simulated_behaviour import HOUR
 from unit_tests.small_scenario import NOON
+from unit_tests.waiting import WatchedLock, waits_for
 
 BEFORE = {"states": [{"partition": {"bot_id": "st-a"}, "cursor": {"end_date": "2024-05-15T11:59:59.999Z"}}]}
 
@@ -65,12 +66,13 @@ def test_a_message_that_was_told_does_not_change_afterwards() -> None:
 
 def test_no_other_state_is_made_until_the_last_one_was_queued() -> None:
     checkpoints, queued = Checkpoints("llm_usage_logs", {}), list[dict[str, str]]()
+    lock = WatchedLock()
+    checkpoints._lock = lock  # type: ignore[assignment]
     first = checkpoints.tell("st-a", NOON)
     message = next(first)
     other = Thread(target=lambda: queued.extend(cursors(checkpoints, "st-b", NOON)), daemon=True)
     other.start()
-    other.join(0.1)
-    assert other.is_alive()
+    assert waits_for(other, lock)
     assert not queued
     queued.append(told(message))
     assert list(first) == []

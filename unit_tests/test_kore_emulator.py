@@ -11,7 +11,7 @@ import jwt
 import pytest
 import requests
 
-from integration_tests.kore_emulator import Emulator, Reading, even_rows, generate_rows, log_store, server
+from integration_tests.kore_emulator import Emulator, Reading, even_rows, generate_rows, log_store, rate_limit, server
 from integration_tests.kore_emulator.__main__ import parse_reading
 
 BOT = "st-a"
@@ -462,12 +462,16 @@ def test_a_broken_answer_breaks_once_and_the_next_is_whole(fault: str) -> None:
         assert len(sessions(post(emulator))) == 5
 
 
-def test_the_rate_limit_opens_again_when_its_window_has_rolled_on() -> None:
+def test_the_rate_limit_opens_again_when_its_window_has_rolled_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now[0]))
     options = {"requests_per_minute": 2, "rate_window_scale": 0.02, "rate_refusal": "429_retry_after"}
     with serve(**options) as emulator:
         statuses = [post(emulator).status_code for _ in range(3)]
         assert (statuses, emulator.refused_by_rate) == ([200, 200, 429], 1)
-        time.sleep(1.25)
+        now[0] = 1.19
+        assert post(emulator).status_code == 429
+        now[0] = 2.4
         assert post(emulator).status_code == 200
 
 

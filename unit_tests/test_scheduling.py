@@ -16,6 +16,7 @@ from source_kore_llm_logs.runtime.backpressure import EndOfPage
 from source_kore_llm_logs.runtime.scheduling import CursorOfParts, PartPartition, ScheduledStream
 from source_kore_llm_logs.runtime.sync_report import SyncReport
 from unit_tests.small_scenario import NOON, seen
+from unit_tests.waiting import WatchedCondition, waits_for
 
 
 class FakePlanner:
@@ -138,13 +139,13 @@ def test_the_bot_with_the_fewest_parts_under_way_gets_the_next() -> None:
 def test_no_bot_gets_more_parts_at_once_than_its_server_is_worth() -> None:
     logs = [FakeLog("a", 9, at_once=1), FakeLog("b", 9, at_once=2)]
     stream = scheduled(logs, 100)
+    changed = stream._changed = WatchedCondition()
     parts = iter(stream.generate_partitions())
     assert sorted(bot_of_part(next(parts)) for _ in range(3)) == ["a", "b", "b"]
     assert logs[1].planner.side_by_side == 2
     blocked = Thread(target=lambda: next(parts), daemon=True)
     blocked.start()
-    blocked.join(0.1)
-    assert blocked.is_alive()
+    assert waits_for(blocked, changed)
     stream.ends_part(logs[0])  # type: ignore[arg-type]
     blocked.join(20)
     assert not blocked.is_alive()
@@ -152,13 +153,14 @@ def test_no_bot_gets_more_parts_at_once_than_its_server_is_worth() -> None:
 
 def test_no_more_parts_are_under_way_than_there_are_workers() -> None:
     logs = [FakeLog("a", 5), FakeLog("b", 5)]
-    parts = iter(scheduled(logs, 2).generate_partitions())
+    stream = scheduled(logs, 2)
+    changed = stream._changed = WatchedCondition()
+    parts = iter(stream.generate_partitions())
     first, second = next(parts), next(parts)
     third: list[Any] = []
     waiting = Thread(target=lambda: third.append(next(parts)), daemon=True)
     waiting.start()
-    waiting.join(0.1)
-    assert waiting.is_alive()
+    assert waits_for(waiting, changed)
     messages(first)
     waiting.join(20)
     assert bot_of_part(third[0]) == bot_of_part(first) != bot_of_part(second)

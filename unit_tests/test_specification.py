@@ -5,13 +5,13 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
 from source_kore_llm_logs.components.config_normalization import BOT_ID, INSTANT, ExactConfiguration, instant
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.errors import Fault, named
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]
@@ -91,11 +91,42 @@ def test_the_form_and_the_connector_hold_dates_and_bots_to_the_same_pattern() ->
 @pytest.mark.parametrize(
     "host",
     ["platform.kore.ai", " https://platform.kore.ai/ ", "https://platform.kore.ai/api", "kore.example.com:8443/api/",
-     "http://127.0.0.1:8099", "HTTPS://PLATFORM.KORE.AI", "http://[::1]:80"],
+     "http://127.0.0.1:8099", "HTTPS://PLATFORM.KORE.AI", "http://[::1]:80", "platform.kore.ai/#/bots/Meine Bots?ä"],
 )  # fmt: skip
 def test_no_host_that_the_connector_takes_is_refused_by_the_form(host: str) -> None:
     assert taken(host=host)["base_url"]
     assert accepted("host", host)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4)
+
+
+@st.composite
+def near(draw: st.DrawFn, name: str) -> Any:
+    """A value of any JSON type, or what the field takes, often with something put into its text."""
+    field = PROPERTIES[name]
+    example = draw(st.sampled_from(field.get("examples") or field.get("enum") or ["secret"]))
+    text = str(example[0] if isinstance(example, list) else example)
+    place = draw(st.integers(0, len(text)))
+    odd = text[:place] + draw(st.text(max_size=4) | st.sampled_from([" ", "/ ", "\n", "?", ":1"])) + text[place:]
+    return draw(st.sampled_from([[odd] if isinstance(example, list) else odd, example]) | VALUES)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_what_the_connector_takes_meets_the_specification_and_what_it_refuses_names_a_field(
+    name: str, data: st.DataObject
+) -> None:
+    """The CDK holds to the specification what was made exact. Its own message would name neither field nor remedy."""
+    faults = []
+    try:
+        config = taken(**{name: data.draw(near(name))})
+        faults = [error.message for error in Draft201909Validator(SPEC).iter_errors(config)]
+    except Fault as fault:
+        faults = [] if any(fault.message.startswith(told) for told in map(named, PROPERTIES)) else [fault.message]
+    assert faults == []
 
 
 @pytest.mark.parametrize("name", [name for name, field in PROPERTIES.items() if field["type"] == "integer"])

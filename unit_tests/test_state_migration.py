@@ -1,6 +1,7 @@
 """State of every shape is accepted; no bot starts from another bot's cursor, or from an instant it did not reach."""
 
 import logging
+import time
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -59,16 +60,19 @@ def test_a_cursor_means_its_instant(written: str, instant: str) -> None:
     assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
 
 
-def test_a_cursor_ahead_of_now_is_told_and_moved_to_now(caplog: pytest.LogCaptureFixture) -> None:
-    before = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=61))
-    state = migrated(
-        {"states": [of("st-1", "2999-01-01T00:00:00Z"), OWN, of("st-2", "2998-01-01"), of("st-3", "2998-01-01")]}
-    )
-    cursors = {entry["partition"]["bot_id"]: entry["cursor"]["end_date"] for entry in state["states"]}
-    after = iso_ms(datetime.now(timezone.utc) - timedelta(seconds=59))
-    assert before <= cursors["st-2"] <= after
+def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", NOW.timestamp)
+    ahead, now = iso_ms(NOW + timedelta(milliseconds=1)), iso_ms(NOW)
+    state = migrated({"states": [of("st-1", "2999-01-01T00:00:00Z"), of("st-2", ahead), of("st-3", "2998-01-01")]})
+    moved = iso_ms(NOW - timedelta(seconds=60))
+    assert state["states"] == [of(bot, moved) for bot in ("st-1", "st-2", "st-3")]
     (told,) = [record.getMessage() for record in caplog.records if "future" in record.getMessage()]
     assert "st-1, st-2 ends" in told
+    caplog.clear()
+    assert migrated({"states": [of("st-1", now)]})["states"] == [of("st-1", now)]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The image as Airbyte and people run it: every protocol command, with the least that a container may be given."""
 
 import json
+import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -117,7 +117,7 @@ def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_fro
     config = emulator.config(window_days=30)
     name = f"kore-{uuid.uuid4().hex}"
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome, _ = stopped(line, sigterm(name), after="STATE")
+    outcome = stopped(line, sigterm(name), after='"type":"STATE"')
     assert outcome.code == 143
     assert outcome.stdout.endswith("\n")
     assert 0 < len(outcome.ids) < len(ids(emulator))
@@ -132,9 +132,20 @@ def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator:
     name = f"kore-{uuid.uuid4().hex}"
     config = emulator.config(bot_ids=[BOTS[0]], requests_per_minute=4, window_days=30, num_workers=2)
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome, _ = stopped(line, lambda pid: time.sleep(1) or sigterm(name)(pid), after="RECORD")
+    outcome = stopped(line, sigterm(name), after="requests are used up, waiting")
     assert len(emulator.requests) == 4
     assert outcome.code == 143
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_before_python_can_handle_it_ends_process_1_too(
+    image: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    # Python imports this before anything of the connector.
+    (tmp_path / "sitecustomize.py").write_text(f"import os\nos.kill(os.getpid(), {number:d})")
+    outcome = finished(container(image, tmp_path, "spec", "--env=PYTHONPATH=/documents"))
+    assert outcome.code == 128 + number
+    assert outcome.of_type("SPEC") == []
 
 
 def test_a_read_of_usual_rows_fits_into_the_memory_that_the_metadata_asks_for(image: str, tmp_path: Path) -> None:
@@ -161,7 +172,7 @@ def test_the_image_is_labelled_and_does_not_run_as_root(image: str) -> None:
     assert labels["io.airbyte.version"] == METADATA["dockerImageTag"]
     assert config["User"].split(":")[0] not in ("", "0", "root")
     environment = dict(entry.split("=", 1) for entry in config["Env"])
-    assert config["Entrypoint"] == [environment["AIRBYTE_ENTRYPOINT"]]
+    assert config["Entrypoint"] == environment["AIRBYTE_ENTRYPOINT"].split()
 
 
 def test_what_only_the_build_needs_is_not_in_the_image(image: str) -> None:

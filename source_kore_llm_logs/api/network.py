@@ -9,6 +9,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
+PROXY = "http://proxy.example.com:3128"  # ignore-https-check: so a proxy is named, through which https goes
 PROXY_MISTAKES = (
     requests.exceptions.InvalidProxyURL,
     requests.exceptions.InvalidURL,
@@ -29,14 +30,19 @@ def proxy_for(url: str) -> str | None:
 
 
 def _address(proxy: str) -> str:
-    return (proxy if "://" in proxy else f"http://{proxy}").split("://", 1)[1].rsplit("@", 1)[-1].split("/", 1)[0]
+    return _shown(proxy.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0])
+
+
+def _shown(value: str) -> str:
+    """A variable's value as text: bytes that are no UTF-8 would be halves of surrogate pairs."""
+    return value.encode(errors="backslashreplace").decode()
 
 
 def proxy_refuses(proxy: str | None) -> str:
     """The sentence for status 407."""
     return (
         f"The proxy {proxy or 'on the way'} asks for a user name and a password (407). Write them into the variable, "
-        "as in http://user:password@proxy.example.com:3128."
+        f"as in {PROXY.replace('://', '://user:password@')}."
     )
 
 
@@ -50,7 +56,7 @@ def proxy_mistake(fault: Exception | None, proxy: str | None) -> str | None:
             "runs. Name an HTTP proxy, or install PySocks there."
         )
     if isinstance(fault, PROXY_MISTAKES):
-        return f"The proxy {proxy} cannot be used: its address must look like http://proxy.example.com:3128."
+        return f"The proxy {proxy} cannot be used: its address must look like {PROXY}."
     tunnel = TUNNEL.search(str(fault))
     return proxy_refuses(proxy) if tunnel and tunnel[1].startswith("407") else None
 
@@ -66,7 +72,7 @@ def unreachable(host: str, fault: Exception | None, proxy: str | None, host_fiel
 
 def bundle() -> str | None:
     """The certificates that the environment names, as `variable=path`."""
-    return next((f"{name}={os.environ[name]}" for name in BUNDLES if os.environ.get(name)), None)
+    return next((f"{name}={_shown(os.environ[name])}" for name in BUNDLES if os.environ.get(name)), None)
 
 
 def without_a_file(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime, timezone
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -12,27 +12,30 @@ from source_kore_llm_logs.api.vendor_words import Refusal
 from source_kore_llm_logs.errors import named
 
 ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
+ADDRESS = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
+"""A host, perhaps with a port: nothing else of a `Location` is repeated."""
 CLOCKS_AGREE = 60.0
 """Seconds. `Date` is cut to the second, and an answer takes time."""
 
 
+def _until(date: str) -> float | None:
+    """Seconds from now to the date of a header (RFC 9110); None if it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - time.time()
+
+
 def clock_ahead(response: requests.Response) -> float | None:
     """By how many seconds the clock of this machine is ahead of the answer's `Date`; None if it has none."""
-    try:
-        date = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return time.time() - (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    until = _until(response.headers.get("Date", ""))
+    return None if until is None else -until
 
 
 def seconds_of(retry_after: str) -> float | None:
-    """Seconds from now: the header `Retry-After` holds them, or a date (RFC 9110)."""
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
-    except (TypeError, ValueError):
-        return None
+    """Seconds from now: the header `Retry-After` holds them, or a date."""
+    return float(retry_after) if retry_after.strip().isdecimal() else _until(retry_after)
 
 
 def _duration(seconds: float) -> str:
@@ -84,17 +87,25 @@ def sign_in_refused(bot: str, response: requests.Response, words: str, kind: Ref
 
 def redirected(response: requests.Response) -> str:
     """The sentence for an answer that sends the request elsewhere. It is not followed: the token would go along."""
-    host = urlsplit(str(response.request.url)).netloc
-    location = urljoin(str(response.request.url), response.headers.get("Location", ""))
-    target = urlsplit(location).netloc.rsplit("@", 1)[-1]
-    if target in ("", host):
+    host, status = urlsplit(str(response.request.url)).netloc, response.status_code
+    location = response.headers.get("Location", "").strip()
+    try:
+        target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
+    except ValueError:
+        target = ""
+    if not location or not ADDRESS.fullmatch(target):
         return (
-            f"{host} sends the request on to another page of its own (status {response.status_code}), as a page for "
-            f"people does that asks to sign in. Check {named('host')}: it must be the address of the platform itself."
+            f"{host} sends the request on (status {status}), but not to an address. Check {named('host')}: it must be "
+            "the address of the platform itself."
+        )
+    if target == host:
+        return (
+            f"{host} sends the request on to another page of its own (status {status}), as a page for people does that "
+            f"asks to sign in. Check {named('host')}: it must be the address of the platform itself."
         )
     return (
-        f"{host} sends the request on to {target} (status {response.status_code}), which the connector does not "
-        f"follow. If {target} is your Kore.ai platform, enter it as {named('host')}."
+        f"{host} sends the request on to {target} (status {status}), which the connector does not follow. "
+        f"If {target} is your Kore.ai platform, enter it as {named('host')}."
     )
 
 

@@ -15,6 +15,8 @@ LONGEST_ENVELOPE = 100_000
 LONGEST_TEXT = 300
 """Bytes. No sentence of the vendor's is longer; a body of plain text that is longer is something else."""
 LONGEST_WORDS = 500
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""U+0000 stops databases that keep a message; others turn on a terminal's colours."""
 TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
 """A JWT, which a server may repeat in its refusal."""
 
@@ -73,7 +75,7 @@ def words_of(response: requests.Response) -> str:
         words = words or (said if not is_200 or " " in said.strip() else "")
     else:
         words = "; ".join(_texts(body)) if not is_200 else ""
-    return TOKEN.sub("(a token)", " ".join(words.split()))[:LONGEST_WORDS]
+    return TOKEN.sub("(a token)", " ".join(CONTROL.sub(" ", words).split()))[:LONGEST_WORDS]
 
 
 def _texts(errors: object) -> Iterator[str]:

@@ -20,7 +20,7 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 
 from source_kore_llm_logs.api.signing_key import signing_key
 from source_kore_llm_logs.errors import Fault, named, specification
-from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.records.timestamps import iso_ms, now
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
@@ -186,7 +186,7 @@ class ExactConfiguration(ConfigTransformation):
             elif field in schema["required"]:
                 example = f", for example {json.dumps(own['examples'][0])}" if "examples" in own else ""
                 refuse(field, f"must be given{example}")
-        config["base_url"] = base_url(config["host"])
+        config["host"] = config["base_url"] = base_url(config["host"])
         if not all(BOT_ID.fullmatch(bot) for bot in config["bot_ids"]):
             refuse("bot_ids", "holds a value that is not a bot id; one looks like st-f3195ec3-72aa-5317-92")
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
@@ -199,7 +199,7 @@ class ExactConfiguration(ConfigTransformation):
     @staticmethod
     def _set_period(config: MutableMapping[str, Any]) -> None:
         start = instant("start_date", config["start_date"])
-        end = datetime.now(timezone.utc) - SETTLING_DELAY
+        end = now() - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
         if "end_date" in config:

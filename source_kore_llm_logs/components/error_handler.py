@@ -36,6 +36,8 @@ from source_kore_llm_logs.runtime.sync_report import current_report
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
 MAX_TRIES_OF_A_CHECK = 2
+MOST_SECONDS_OF_A_CHECK = 5.0
+"""Before its second try, whatever the server says: somebody waits for the answer."""
 TRIES_BEFORE_A_SMALLER_PAGE = 3
 MAX_REPLAYS = 3
 MAX_RATE_WAITS = 100
@@ -243,7 +245,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
                 message=f"{message} Tried {attempts.faults} times.",
                 failure_type=FailureType.transient_error,
             )
-        attempts.pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
+        pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
+        attempts.pause = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
         return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
 
     def _with_a_fresh_token(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:

@@ -25,8 +25,10 @@ from airbyte_cdk.sources.streams.http import HttpClient
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
+from source_kore_llm_logs.components.error_handler import is_check
 from source_kore_llm_logs.errors import Fault
 
 logger = logging.getLogger("airbyte")
@@ -70,6 +72,9 @@ class BotBudget(HttpAPIBudget):
 
 
 def budget_of(config: Config) -> BotBudget:
+    """The limits of all bots. A check, which asks each bot once, and once more after a fault, waits for none."""
+    if is_check():
+        return BotBudget(policies=[])
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
     policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
@@ -88,8 +93,8 @@ class BotSession(requests.Session):
         super().__init__()
         self._budget = budget
         self.auth = self._sign = authenticator
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        for prefix in list(self.adapters):
+            self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self._budget.acquire_call(request)
@@ -99,8 +104,13 @@ class BotSession(requests.Session):
         except requests.RequestException as fault:
             fault.request = fault.request or request
             raise
+        except LocationValueError:  # Of the address of a proxy; of the request's own, `requests` makes the same.
+            raise requests.exceptions.InvalidURL(request=request) from None
         except OSError as error:
             raise Fault(without_a_file(error)) from None
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: `requests` would take a `Location` apart even where it is not to follow it, and raise on some."""
 
 
 class BotRequester(HttpRequester):

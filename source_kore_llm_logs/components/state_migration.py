@@ -17,7 +17,7 @@ from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
 from source_kore_llm_logs.errors import Fault, named
-from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.records.timestamps import iso_ms, now
 from source_kore_llm_logs.runtime.sync_report import is_sync
 
 logger = logging.getLogger("airbyte")
@@ -63,7 +63,7 @@ class StateOfEachBot(StateMigration):
         return True
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
-        now = datetime.now(timezone.utc)
+        present = now()
         reached, ahead = dict[str, datetime](), list[str]()
         for bot, value in self._cursors(stream_state):
             try:
@@ -72,9 +72,9 @@ class StateOfEachBot(StateMigration):
                 if bot not in self.config["bot_ids"]:
                     continue
                 refuse(f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z")
-            if cursor > now:
+            if cursor > present:
                 ahead += [bot] * (bot in self.config["bot_ids"])
-                cursor = now - SETTLING_DELAY
+                cursor = present - SETTLING_DELAY
             reached[bot] = max(cursor, EPOCH)  # The lookback is subtracted from it.
         if ahead:
             logger.warning(
@@ -114,7 +114,7 @@ class StateOfEachBot(StateMigration):
     def _tell_of_retention(self, reached: Sequence[datetime | None]) -> None:
         start = moment_of(self.config["start_date"])
         earliest = min(max(cursor, start) if cursor else start for cursor in reached)
-        if datetime.now(timezone.utc) - earliest > RETENTION:
+        if now() - earliest > RETENTION:
             logger.warning(
                 "Calls since %s are asked for. Kore.ai's documentation says that it keeps the logs of LLM calls for %d "
                 "days: what is older may be gone. %s need not be earlier than that.",

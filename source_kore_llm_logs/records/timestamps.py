@@ -1,6 +1,7 @@
 """Dates as the API may send them, and as records hold them: UTC, to the millisecond."""
 
 import re
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,6 +12,11 @@ MISFIT = object()
 
 SENTINEL_YEARS = frozenset(["0001", "9999"])
 """Years of the dates that programs write for "none": the first and the last that most of them know."""
+
+
+def now() -> datetime:
+    """The present moment in UTC, by the clock of this machine."""
+    return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
 def iso_ms(moment: datetime) -> str:

@@ -37,6 +37,7 @@ class SentenceFilter(logging.Filter):
 
 def install(stdout: Stdout) -> None:
     """Puts the filter on the handlers of the connector's log, which write to `stdout` from here on."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # It warns of headers that it then reads all the same.
     for handler in logging.getLogger().handlers:
         handler.addFilter(SentenceFilter())
         if isinstance(handler, logging.StreamHandler):
