@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
-from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, TooLarge
+from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, TooLarge, Unavailable
+from source_kore_llm_logs.reading.filters import disagreement
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import Pass
 from source_kore_llm_logs.reading.padding import LONGEST_PART
@@ -138,7 +139,8 @@ class Questions:
             asked, answer = self._answer(part, question)
             channels = None if bot.filters.get("channels") else asked.scope.channels
             if isinstance(answer, Page):
-                answers[asked] = {row.id: row.time for row in answer.rows}
+                # In a spelling that the server ignores, a filter lets rows through that were not chosen.
+                answers[asked] = {row.id: row.time for row in answer.rows if not disagreement(bot.filters, [row])}
             elif isinstance(answer, TooLarge) and not bot.has_given_rows(bot.form):
                 answers[asked] = {UNSEEN: None}
             elif isinstance(answer, Refused) and bot.scopes.documented == [DOCUMENTED_CHANNELS] and channels:
@@ -162,8 +164,12 @@ class Questions:
             bot.scopes.ask_one_by_one(taken)
 
     def _takes(self, asked: Asking, channels: Channels | str) -> bool:
+        """Raises what a fault stands for: it is no answer."""
         one = asked._replace(scope=Scope(asked.scope.developer, channels), form=self._bot.form)
-        return not isinstance(self._bot.ask(one, 0, 1, is_question=True), Refused)
+        answer = self._bot.ask(one, 0, 1, is_question=True)
+        if isinstance(answer, Unavailable):
+            raise answer.error
+        return not isinstance(answer, Refused)
 
     def _one_by_one(self, part: Part, scope: Scope) -> list[Asking]:
         """The questions that ask for each channel of a scope by itself."""
