@@ -54,6 +54,13 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         )
         self._bare = config is None
 
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        """The config of a command, exact, before the CDK holds it to the specification: its own words name no field.
+
+        Raises Fault. (A source that is built with its config has refused it, or made it exact, by then.)
+        """
+        return super().configure(self._exact(config) if self._bare else config, temp_dir)
+
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         """The manifest's stream. In a sync, its bots are read in parts, as `scheduling` says."""
         streams = super().streams(config)
