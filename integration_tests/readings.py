@@ -48,7 +48,12 @@ FORMS: dict[str, list[Options]] = {
         {"date_form": "zoned", "date_form_mode": "empty"},
     ],
     "type of numbers": [{"limit_type": "string"}, {"limit_type": "integer"}],
-    "future": [{"future_date_to": "refuse"}, {"future_date_to": "empty"}],
+    "future": [
+        {"future_date_to": "refuse"},
+        {"future_date_to": "empty"},
+        {"future_date_to": "now", "precision": "hour"},
+        {"future_date_to": "now", "precision": "day", "to_inclusive": False},
+    ],
     "span": [
         {"span_counting": "calendar_days"},
         {"span_mode": "cut_start"},
@@ -58,7 +63,7 @@ FORMS: dict[str, list[Options]] = {
 """Which arguments are taken."""
 
 PAGES: dict[str, list[Options]] = {
-    "order": [{"order": order} for order in ("oldest", "time_taken", "arbitrary", "unstable_ties")],
+    "order": [{"order": order} for order in ("oldest", "time_taken", "arbitrary", "paged_ties", "unstable_ties")],
     "largest page": [
         {"max_page": 50},
         {"max_page": 20},
@@ -75,6 +80,8 @@ PAGES: dict[str, list[Options]] = {
         {"developer_true": "selects", "developer_rows": "hidden"},
         {"developer_absent": "false"},
         {"no_channel": "rtm"},
+        {"no_channel": "rtm", "channel_list": "first"},
+        {"no_channel": "rtm", "channel_list": "refuse"},
         {"no_channel": "rtm", "developer_true": "selects", "developer_rows": "hidden"},
         {"filters_ignored": ("isDeveloper",)},
     ],

@@ -170,9 +170,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
     "the API gives some rows only for a small request": lambda: synced(1, ROWS, server=WithoutTheFirstOfMany),
     "whether the API leaves rows out was not answered": lambda: synced(0, ROWS, server=OnlyWithDevelopers),
-    "rows after … are left to a later sync": lambda: synced(
-        0, ROWS, Reading(future_date_to="refuse", precision="day", date_form="date")
-    ),
+    "the API does not heed a list of channels": lambda: synced(0, ROWS, Reading(channel_list="refuse")),
     "not read from there to …": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
     "the API ignores the filter `…`; now asking with …": lambda: synced(
         0, ROWS, Reading(user_key="userId"), user_ids=[ROWS[0]["User ID"]]

@@ -106,6 +106,8 @@ def outside(bot: SimulatedBot) -> Iterator[str]:
         yield "some form of dates is read as invalid, and the others are refused: an empty log looks the same"
     if does.usable_forms == {DATES} and does.future_to == "empty" and does.date_to_is_end_of_day:
         yield "no row is given unless dateTo is yesterday"
+    if does.behind == "refused" and ceiling:
+        yield "a skip is refused for two reasons"
     if does.above_ceiling == "cut" and ceiling:
         yield "fewer rows than make the reader ask are all that a request finds"
     one_row = 1 in (does.page_rows, does.largest_limit) or does.page_rows_vary or does.page_bytes is not None

@@ -237,6 +237,7 @@ def _noticeable(bot: SimulatedBot) -> SimulatedBot:
         above_limit="refused" if does.above_limit == "empty" else does.above_limit,
         above_ceiling="refused" if does.above_ceiling == "empty" else does.above_ceiling,
         above_bytes="row",
+        behind="empty",
         order="filed" if does.order == "random" else does.order,
         ties="stable",
     )

@@ -7,6 +7,7 @@ import pytest
 
 from source_kore_llm_logs.reading.bot import Bot
 from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Page
+from source_kore_llm_logs.reading.filter_check import are_filters_heeded
 from source_kore_llm_logs.reading.filters import COLUMNS, disagreement, is_told_by_a_column
 from unit_tests.reading_driver import Reading
 from unit_tests.simulated_behaviour import DAY, Choice, LogRow
@@ -137,7 +138,7 @@ def test_a_column_that_is_spelled_otherwise_than_the_filter_drops_no_row() -> No
     answer, limit = bot.page(asking(), 0)
     assert isinstance(answer, Page)
     assert len(answer.rows) == 4
-    assert bot.checks_filters(asking(), answer.rows, 0, limit)
+    assert are_filters_heeded(bot, asking(), answer.rows, 0, limit)
     asked = len(server.requests)
-    assert bot.checks_filters(asking(), answer.rows, 0, limit)
+    assert are_filters_heeded(bot, asking(), answer.rows, 0, limit)
     assert len(server.requests) == asked, "it is asked once"

@@ -180,6 +180,8 @@ PEOPLE = [
         ({"no_channel": "rtm"}, {}, {0, 2}),
         ({"no_channel": "rtm"}, {"channel": ["slack", "rtm"]}, {0, 1, 2}),
         ({"no_channel": "rtm"}, {"channel": []}, {0, 2}),
+        ({"channel_list": "first"}, {"channel": ["slack", "rtm"]}, {1}),
+        ({"channel_list": "refuse"}, {"channel": "slack"}, {1}),
         ({"no_channel": "rtm", "filters_ignored": ["channel"]}, {"channel": ["slack"]}, {0, 2}),
         ({"filters_ignored": ["channel"]}, {"channel": ["slack"], "userIds": ["u-A"]}, {0, 1}),
         ({}, {"channel": "slack"}, {1}),
@@ -555,3 +557,32 @@ def test_generated_rows_repeat_for_a_seed_and_are_all_different() -> None:
         assert emulator.config(bot_ids=[])["start_date"] == "2024-03-01T00:00:00Z"
         body = {"dateFrom": "2024-03-01", "dateTo": "2024-03-31", "limit": "1000"}
         assert len(post(emulator, **body).json()) == 1000
+
+
+def test_a_query_may_find_no_more_than_so_many_rows_in_all() -> None:
+    rows = [row(number, f"2024-03-02T12:00:0{number}.000Z") for number in range(5)]
+    with serve(rows, most_rows=3) as emulator:
+        assert len(sessions(post(emulator))) == 3
+        assert len(sessions(post(emulator, skip="2"))) == 1
+        assert sessions(post(emulator, skip="3")) == []
+
+
+def test_a_date_to_ahead_of_now_may_be_taken_for_now_and_then_cut() -> None:
+    now = datetime.now(timezone.utc)
+    rows = [
+        row(number, f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%M:%S}.000Z") for number, hours in ((1, 0), (2, 30))
+    ]
+    with serve(rows, future_date_to="now", precision="day", to_inclusive=False) as emulator:
+        assert sessions(post(emulator, dateFrom=ago(days=3), dateTo=ago(days=-3))) == [2]
+
+
+def test_the_order_among_ties_may_depend_on_the_page_and_on_nothing_else() -> None:
+    rows = [row(number, "2024-03-02T12:00:00.000Z") for number in range(20)]
+    with serve(rows, order="paged_ties") as emulator:
+        first, again = sessions(post(emulator, limit="7")), sessions(post(emulator, limit="7"))
+        assert first == again != sessions(post(emulator, limit="8"))[:7]
+
+
+def test_a_list_of_channels_may_be_refused() -> None:
+    with serve(channel_list="refuse") as emulator:
+        assert post(emulator, channel=["slack"]).status_code == 412

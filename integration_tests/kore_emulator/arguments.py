@@ -36,7 +36,7 @@ def parse_query(body: Mapping[str, Any], reading: Reading) -> Query:
     skip = _number(body, "skip", reading) if "skip" in body else 0
     _check_page(skip, limit, reading)
     from_, to = _span(from_, to, reading)
-    _check_future(to, reading)
+    to = _not_in_the_future(to, reading)
     if to.form == "date" and reading.plain_date_to == "end_of_day":
         to = Moment(to.ms + DAY_MS - 1, to.form, to.zone_ms)
 
@@ -104,11 +104,14 @@ def _span(from_: Moment, to: Moment, reading: Reading) -> tuple[Moment, Moment]:
     return from_, to
 
 
-def _check_future(to: Moment, reading: Reading) -> None:
+def _not_in_the_future(to: Moment, reading: Reading) -> Moment:
     now_ms = int(time.time() * 1000)
     future = to.day > (now_ms + to.zone_ms) // DAY_MS if to.form == "date" else to.ms > now_ms
-    if future and reading.future_date_to != "accept":
-        raise beyond(reading.future_date_to, reading, "dateTo cannot be in the future")
+    if not future or reading.future_date_to == "accept":
+        return to
+    if reading.future_date_to == "now":
+        return Moment(now_ms, to.form, to.zone_ms)
+    raise beyond(reading.future_date_to, reading, "dateTo cannot be in the future")
 
 
 def _time_taken_order(sort: object, reading: Reading) -> str | None:

@@ -59,12 +59,16 @@ def selection(body: Mapping[str, Any], reading: Reading) -> Selection:
         for name in body:
             if name not in known and name not in _OTHER_KEYS:
                 raise invalid(reading, f'"{name}" is not allowed')
+    if reading.channel_list == "refuse" and isinstance(body.get("channel"), list):
+        raise invalid(reading, "channel must be a string")
     folds_case = reading.filter_case == "insensitive"
     fold = _fold if folds_case else _as_it_is
     columns = []
     for name in _COLUMN_OF_FILTER:
         wanted = body.get(name) or []
         values = [wanted] if isinstance(wanted, str) else wanted
+        if name == "channel" and reading.channel_list == "first":
+            values = values[:1]
         if values and name in known and name not in reading.filters_ignored:
             columns.append((_COLUMN_OF_FILTER[name], frozenset(fold(value) for value in values)))
     if reading.no_channel == "rtm" and not any(column == "Channel Name" for column, _ in columns):

@@ -130,10 +130,13 @@ class LogStore:
         with self._lock:
             order = f"time_taken {query.time_taken}" if query.time_taken else reading.order
             ordered = self._ordered(order, query, reading)
+            ordered = ordered[: reading.most_rows]
             last = query.skip + query.limit
             page = ordered[query.skip : last]
             if order == "unstable_ties":
-                page = self._with_ties_shuffled(ordered, query.skip, last)
+                page = self._with_ties_shuffled(ordered, query.skip, last, self._shuffle)
+            elif order == "paged_ties":
+                page = self._with_ties_shuffled(ordered, query.skip, last, Random(f"{query.skip} {query.limit}"))
         return page if reading.page_bytes is None else _within(reading.page_bytes, page, reading)
 
     def _appear(self) -> None:
@@ -172,7 +175,7 @@ class LogStore:
             found.reverse()
         elif order.startswith("time_taken"):
             found.sort(key=lambda stored: stored.time_taken, reverse=order.endswith("desc"))
-        elif order == "unstable_ties":
+        elif order.endswith("_ties"):
             found.sort(key=lambda stored: -_second(stored))
         elif order == "arbitrary":
             found.sort(key=lambda stored: stored.hidden)
@@ -184,7 +187,8 @@ class LogStore:
             self._orders.popitem(last=False)
         return found
 
-    def _with_ties_shuffled(self, ordered: list[StoredRow], first: int, last: int) -> list[StoredRow]:
+    @staticmethod
+    def _with_ties_shuffled(ordered: list[StoredRow], first: int, last: int, chance: Random) -> list[StoredRow]:
         """Shuffle each second that reaches into the page, whole, before the page is cut out of it."""
         first, last = min(first, len(ordered)), min(last, len(ordered))
         if first == last:
@@ -195,7 +199,7 @@ class LogStore:
         while end < len(ordered) and _second(ordered[end]) == _second(ordered[last - 1]):
             end += 1
         shuffled = sorted(
-            ordered[begin:end], key=lambda stored: (-_second(stored), self._shuffle.random())
+            ordered[begin:end], key=lambda stored: (-_second(stored), chance.random())
         )  # fmt: skip
         return shuffled[first - begin : last - begin]
 

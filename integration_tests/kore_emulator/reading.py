@@ -44,6 +44,9 @@ class Reading:
     developer_absent: Literal["true", "false"] = "true"  # what a body without `isDeveloper` means
     developer_rows: Literal["channel", "hidden"] = "channel"  # the channel "developer", or a third that nothing shows
     no_channel: Literal["all", "rtm"] = "all"  # what a body without `channel` means
+    channel_list: Literal["any", "first", "refuse"] = (
+        "any"  # of a list of channels, only the first counts; or none is taken
+    )
     filters_ignored: Sequence[str] = ()  # keys of filters that are taken and have no effect
     user_key: Literal["userIds", "userId", "both"] = "userIds"  # the spelling that is honoured
     channel_user_key: Literal["channelUserIds", "channelUIds", "both"] = "channelUserIds"  # the same
@@ -51,7 +54,8 @@ class Reading:
     filter_case: Literal["sensitive", "insensitive"] = "sensitive"  # how values of filters are compared
 
     # In which order, and how many at once
-    order: Literal["newest", "oldest", "time_taken", "arbitrary", "unstable_ties", "unstable"] = "newest"
+    order: Literal["newest", "oldest", "time_taken", "arbitrary", "paged_ties", "unstable_ties", "unstable"] = "newest"
+    most_rows: int | None = None  # a query finds no more than so many rows in all
     max_page: int | None = None  # a larger `limit` is cut to this without a word
     page_ceiling_refused: int | None = None  # a larger `limit` is refused
     page_ceiling_empty: int | None = None  # a larger `limit` is answered with `[]`
@@ -68,7 +72,7 @@ class Reading:
     limit_type: Literal["any", "string", "integer"] = "any"
     date_form: Literal["any", "date", "timestamp", "naive", "zoned"] = "any"  # "timestamp": "naive" or "zoned"
     date_form_mode: Literal["refuse", "empty"] = "refuse"  # a date of another form
-    future_date_to: Literal["accept", "refuse", "empty"] = "accept"
+    future_date_to: Literal["accept", "refuse", "empty", "now"] = "accept"  # "now": it is taken for the present
     max_span_days: int | None = 90
     span_mode: Literal["refuse", "cut_start", "cut_end"] = "refuse"  # a longer span is refused, or cut without a word
     span_counting: Literal["duration", "calendar_days"] = "duration"

@@ -8,8 +8,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from source_kore_llm_logs.reading.end_of_rows import RowsGiven
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge
-from source_kore_llm_logs.reading.filters import NOBODY, disagreement, is_told_by_a_column
+from source_kore_llm_logs.reading.fetch import Answer, Fetch, Page, Refused, Row, TooLarge
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import FARTHEST_WEST, Span, fit_calls, is_beside, minute_around, padded
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
@@ -80,7 +79,8 @@ class Bot:
         self._refused: set[RequestFormat] = set()
         self._verified: set[str] = set()
         self._asked_around: Counter[str] = Counter()
-        self._filters_in_doubt = set(self.filters)
+        self.heeded: set[str] = set()
+        """Spellings of filters that were seen to take effect."""
         self._ignored: set[str] = set()
         """Spellings of filters that the server ignored."""
 
@@ -181,7 +181,13 @@ class Bot:
             if not self._refused:
                 return []
             every = formats_after(form, "", in_future, self.filters)
-            return [other for other in every if other != form and other not in self._refused]
+            return [
+                other
+                for other in every
+                if other != form
+                and other not in self._refused
+                and all(other.key(field) == form.key(field) for field in self.filters)
+            ]
 
     def refuse(self, asking: Asking, refusal: Refused, limit: int) -> None:
         """Goes to the next format, or to a smaller page, unless another thread did so meanwhile.
@@ -263,50 +269,16 @@ class Bot:
             skip += len(answer.rows)
         return False
 
-    def checks_filters(self, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
-        """Whether these rows of a page can be kept. False: the format has changed, and the pass begins again.
-
-        Blocks while it asks whether a filter took effect. Raises CannotRead, which names the filter, if the server
-        ignores it in each of its spellings; and what a fault or a refusal of that question stands for.
-        """
+    def respell(self, field: str, form: RequestFormat) -> bool:
+        """The filter is ignored as this format spells it: asks in the vendor's other spelling from now on, if that was
+        not tried yet. Whether it was not."""
         with self.lock:
-            doubted = {field: self.filters[field] for field in self._filters_in_doubt}
-        if not doubted or not rows:
-            return True
-        field = disagreement(doubted, rows) or next((f for f in doubted if not is_told_by_a_column(f)), None)
-        if field is None:
-            return True
-        if not self._is_ignored(field, asking, rows, skip, limit):
-            with self.lock:
-                self._filters_in_doubt.discard(field)
-            return self.checks_filters(asking, rows, skip, limit)
-        with self.lock:
-            key = asking.form.key(field)
+            key = form.key(field)
             self._ignored.add(key)
             for other in SPELLINGS[field]:
-                form = asking.form.respelled(field, other)
-                if other not in self._ignored and form not in self._refused:
-                    self.form = form
+                respelled = form.respelled(field, other)
+                if other not in self._ignored and respelled not in self._refused:
                     self._tell("ignores the filter `%s`; now asking with `%s`.", key, other)
-                    return False
-        raise CannotRead(
-            f"the API ignores the filter `{field}`, and gives rows that were not chosen. Remove `{field}` from the "
-            "configuration, and filter the rows in your warehouse"
-        )
-
-    def _is_ignored(self, field: str, asking: Asking, rows: Sequence[Row], skip: int, limit: int) -> bool:
-        answer = self.ask(asking, skip, limit, without=field, is_question=True)
-        while isinstance(answer, TooLarge) and limit > 1:
-            limit //= 2
-            answer = self.ask(asking, skip, limit, without=field, is_question=True)
-        if not isinstance(answer, Page):
-            raise answer.error
-        is_same = [row.id for row in answer.rows] == [row.id for row in rows[:limit]]
-        if is_same and is_told_by_a_column(field):
-            return True
-        # Other rows may have come for having moved; the same rows may all be those of the chosen users.
-        nobodys: dict[str, Any] = {asking.form.key(field): NOBODY if field == "task_id" else [NOBODY]}
-        answer = self.ask(asking, 0, 1, is_question=True, **nobodys)
-        if not isinstance(answer, Page | Refused):
-            raise answer.error
-        return isinstance(answer, Page) and bool(answer.rows)
+                    self.form = respelled
+                    return True
+        return False

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum
 from hashlib import blake2b
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.end_of_rows import ROUND, OrderOfRows
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.filter_check import are_filters_heeded
+from source_kore_llm_logs.reading.format_search import where_rows_are
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.padding import minute_around
 from source_kore_llm_logs.reading.part import Part
@@ -123,7 +124,7 @@ class Pass:
                 self._refuses_depth(answer)
                 self.end = End.CEILING
                 return
-            if not self.bot.checks_filters(self.asking, answer.rows, at, limit):
+            if not are_filters_heeded(self.bot, self.asking, answer.rows, at, limit):
                 self.end = End.AGAIN
                 return
             rows = answer.rows
@@ -155,13 +156,13 @@ class Pass:
     def _refuses_what_is_behind(self, row: Row) -> bool:
         """Whether the server refuses a `skip` behind the last row, whichever that is: then it is no ceiling."""
         span = minute_around(row)
-        if self.bot.refuses_what_is_behind is None and span is not None:
+        if self.bot.refuses_what_is_behind is None and span is not None and not self.moved:
             asking = self.asking._replace(span=self.asking.form.written(span))
             answer, _ = self.bot.page(asking, 0)
             rows = len(answer.rows) if isinstance(answer, Page) else 0
             if 0 < rows < self.positions:  # A pass has gone deeper than this.
                 self.bot.refuses_what_is_behind = isinstance(self.bot.page(asking, rows)[0], Refused)
-        return bool(self.bot.refuses_what_is_behind)
+        return bool(self.bot.refuses_what_is_behind) and not self.moved and self.largest > 1
 
     def _is_still_at(self, skip: int, row: Row) -> bool:
         answer, _ = self.bot.page(self.asking, skip)
@@ -202,69 +203,16 @@ class Pass:
                 raise answer.error
             elif answer.rows:
                 self.bytes += answer.size
-                if self.bot.checks_filters(self.asking, answer.rows, 0, limit):
+                if are_filters_heeded(self.bot, self.asking, answer.rows, 0, limit):
                     self._first = answer.rows[0].id
                     return answer.rows
             else:
-                form = self._where_rows_are(limit)
+                form = where_rows_are(self.bot, self.in_format, self.asking, limit)
                 if form is None or adopted == MOST_FORMATS_ADOPTED:
                     return []
                 adopted += form != self.asking.form
                 self.bot.adopt(form)
             self.asking = self.in_format(self.bot.form)
-
-    def _where_rows_are(self, limit: int) -> RequestFormat | None:
-        """The format in which one row is given, where this pass was given none for `limit`; None if there is none.
-
-        Where it is the format of this pass, `limit` was at fault, and a smaller one is asked for from now on. Raises
-        what a fault stands for: it is no confirmation.
-        """
-        bot, form = self.bot, self.asking.form
-        has_given = bot.has_given_rows(form)
-        is_ahead = self.asking.span.date_to > bot.now() and not bot.has_given_rows_ahead(form)
-        present = probe = replace(form, until_now=form.until_now or is_ahead)
-        if form.tells_the_zone and not has_given:
-            probe = replace(present, dates="seconds")  # As the known client writes them.
-        if limit > 1 or probe != form:
-            gives = self.gives(probe)
-            if gives is None and probe != present:
-                probe = present
-                gives = self.gives(present)
-            if gives:
-                others = (form, present, replace(probe, until_now=False))
-                found = next((other for other in others if other != probe and self.gives(other)), probe)
-                if found == form:
-                    bot.page_size.nothing_for(limit, limit // 2)
-                return found
-        if has_given:
-            return None
-        for found in bot.formats_left(form, is_ahead) or self.other_dates:
-            gives = self.gives(found)
-            if gives is None and is_ahead and not found.until_now:
-                found = replace(found, until_now=True)
-                gives = self.gives(found)
-            if gives:
-                finer = replace(found, dates="seconds")
-                return finer if found != finer and self.gives(finer) else found
-            if gives is False and not bot.formats_left(form, is_ahead):
-                break
-        return None
-
-    @property
-    def other_dates(self) -> list[RequestFormat]:
-        """The formats with other ways to write dates than this pass has; the vendor's sample's first."""
-        form = self.asking.form
-        return [replace(form, dates=dates) for dates in ("day", "seconds") if dates != form.dates]
-
-    def gives(self, form: RequestFormat) -> bool | None:
-        """Whether this format gives a row, as the known client asks for one [C]; None if it is refused. Raises what a
-        fault stands for."""
-        answer = self.bot.ask(self.in_format(form), 0, 1)
-        if isinstance(answer, Page):
-            return bool(answer.rows)
-        if isinstance(answer, Refused):
-            return None
-        raise answer.error
 
     def _take(self, new: list[Row], page: list[Row]) -> list[Row]:
         """Counts the rows of a page; `new` are those behind the last row of the page before."""

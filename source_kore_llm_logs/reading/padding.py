@@ -19,6 +19,11 @@ another zone, and still give the call if the bounds take in the whole day. That 
 bot, one before and one after the call, less than a day apart, that must not come; for no zone is less than an hour away
 from UTC, so a cut to the hour or finer does not give the call.
 
+Where the last request reaches beyond now, padding may not help: a server may take that for now, and then cut it. So of
+a bot whose bounds are not verified, nothing is taken for complete that is newer than the newest row shown, less a
+quarter of an hour, or than now, less the padding, whichever is later: a row that was shown lies before whatever the
+bound was cut to.
+
 Dates without a time are rounded outwards to whole days before they are sent: the server's own cut comes on top.
 
 A request never spans more than 90 calendar days, in any zone: 84 days and both paddings are less than 88 times 24

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, TooLarge, Unavailable
 from source_kore_llm_logs.reading.filters import disagreement
+from source_kore_llm_logs.reading.format_search import other_dates
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import Pass
 from source_kore_llm_logs.reading.padding import LONGEST_PART
@@ -40,7 +41,7 @@ class Questions:
             channels = bot.scopes.questions_for_channels()
         if bot.has_given_rows(asking.form):
             return self._answers(part, [asking._replace(scope=scope) for scope in scopes])
-        other = first.other_dates[0]
+        other = other_dates(asking.form)[0]
         exact = asking.form if asking.form.tells_the_time else other
         ways = [
             first.in_format(replace(exact, until_now=True, integers=True)),

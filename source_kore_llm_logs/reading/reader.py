@@ -23,6 +23,7 @@ from itertools import chain, islice
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import CannotRead, Page, Row
+from source_kore_llm_logs.reading.format_search import is_row_given
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import End, Pass
 from source_kore_llm_logs.reading.padding import CALL, UNVERIFIED, VERIFIED, padded
@@ -96,7 +97,8 @@ class PartReader:
             until = self._complete_until(first.asking)
             if until < part.after:
                 planner.hold(until)
-            self._is_read(part)
+            spread = max(self._times) - min(self._times) if self._times else 0
+            planner.is_read(part, self._own, self._largest, spread)
             return
 
     def _still_missing(self, part: Part, scope: Scope, missing: Answers) -> Generator[Row | None, None, Answers]:
@@ -108,16 +110,10 @@ class PartReader:
 
     def _complete_until(self, asking: Asking) -> int:
         """Before this moment, no row of the part can have been hidden from a request. -> padding.py"""
-        part = self._planned.part
+        after = self._planned.part.after
         if self._bot.is_verified(asking.form):
-            return part.after
-        reaches = min(asking.span.date_to, self._bot.now()) - UNVERIFIED
-        return min(part.after, max(reaches, self._newest - CALL))
-
-    def _is_read(self, part: Part) -> None:
-        planner = self._planner
-        spread = max(self._times) - min(self._times) if self._times else 0
-        planner.is_read(part, self._own, self._largest, spread)
+            return after
+        return min(after, max(min(asking.span.date_to, self._bot.now()) - UNVERIFIED, self._newest - CALL))
 
     def _widened(self, part: Part, asking: Asking, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
@@ -160,7 +156,7 @@ class PartReader:
             form = first.asking.form
             if seen and form.until_now and self._complete_until(first.asking) < planned.part.after:
                 ahead = replace(form, until_now=False)
-                if not bot.verify_bounds(first.asking, seen) and first.gives(ahead):
+                if not bot.verify_bounds(first.asking, seen) and is_row_given(bot, first.in_format(ahead)):
                     bot.adopt(ahead)
                     continue
             if not planner.is_unmeasured(planned):
@@ -211,9 +207,8 @@ class PartReader:
         return padded(half, is_verified).length <= SHORTER * padded(part, is_verified).length
 
     def _pass(self, part: Part, scope: Scope, limit: int | None = None) -> Pass:
-        most_pages = MOST_PAGES_A_PART if self._is_worth_a_cut(part) else MOST_PAGES_OF_THE_SHORTEST
-        is_last_resort = not self._can_be_split(part)
-        return Pass(self._bot, part, scope, most_pages, limit, is_last_resort, self._began)
+        most = MOST_PAGES_A_PART if self._is_worth_a_cut(part) else MOST_PAGES_OF_THE_SHORTEST
+        return Pass(self._bot, part, scope, most, limit, not self._can_be_split(part), self._began)
 
     # Passes
 
@@ -263,8 +258,7 @@ class PartReader:
 
     def _split(self, part: Part, scope: Scope, last: Pass) -> Iterator[Row | None]:
         bot = self._bot
-        if not bot.is_verified(last.asking.form):
-            bot.verify_bounds(last.asking, self._sample(last))
+        bot.verify_bounds(last.asking, self._first_rows)
         self._unsettled += last.moved or last.end is End.MOVING
         if not self._can_be_split(part) or self._unsettled > MOST_UNSETTLED:
             form = last.asking.form
@@ -278,10 +272,6 @@ class PartReader:
             bot.counts["splits"] += 1
         for half in part.halves():
             yield from self._settled(half, scope)
-
-    def _sample(self, last: Pass) -> list[Row]:
-        answer, _ = self._bot.page(last.asking, 0)
-        return answer.rows if isinstance(answer, Page) else []
 
     def _has_given_rows(self, part: Part, scope: Scope) -> bool:
         return any(map(part.holds, self._given[scope]))
