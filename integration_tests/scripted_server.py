@@ -22,9 +22,12 @@ class Answer:
 
 
 class ScriptedServer:
-    """Answers with `script`, then with `[]` for ever. `asked` holds method, path and headers of each request."""
+    """Answers with `script`, then for ever with `page` where `skip` is 0, else with `[]`.
 
-    def __init__(self, script: Iterable[Answer] = ()):
+    `asked` holds method, path and headers of each request.
+    """
+
+    def __init__(self, script: Iterable[Answer] = (), page: bytes = b"[]"):
         script = iter(script)
         self.asked = asked = list[tuple[str, str, dict[str, str]]]()
 
@@ -32,9 +35,9 @@ class ScriptedServer:
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked.append((self.command, self.path, dict(self.headers.items())))
-                given = next(script, Answer())
+                given = next(script, None) or Answer(body=page if b'"skip": "0"' in body else b"[]")
                 self.send_response_only(given.status)
                 own = {
                     "Date": self.date_time_string(time.time() + given.clock_ahead),

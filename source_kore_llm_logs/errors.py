@@ -26,7 +26,8 @@ class RequestRefused(Fault):
         filters = ("channels", "feature_names", "task_id", "user_ids", "channel_user_ids")
         super().__init__(
             message=f"Bot {bot_id}: the API refused the request with status {status}: {words}. "
-            f"Check the filters of the configuration: {', '.join(map(named, filters))}."
+            f"Check the filters of the configuration: {', '.join(map(named, filters))}. If this is about dates, "
+            f"Kore.ai may not keep logs since {named('start_date')}: enter a later one."
         )
 
 

@@ -1,4 +1,4 @@
-"""Small questions whether all rows come: asked before a part is read, and answered by it. -> scopes.py"""
+"""Small questions whether all rows come: asked before a part is read, or after it, and answered by it. -> scopes.py"""
 
 import logging
 from collections.abc import Iterable
@@ -144,8 +144,9 @@ class Questions:
                 answers[asked] = {row.id: row.time for row in answer.rows if not disagreement(bot.filters, [row])}
             elif isinstance(answer, TooLarge) and not bot.has_given_rows(bot.form):
                 answers[asked] = {UNSEEN: None}
-            elif isinstance(answer, Refused) and bot.scopes.documented == [DOCUMENTED_CHANNELS] and channels:
-                self._ask_one_by_one(asked)
+            elif isinstance(answer, Refused) and isinstance(channels, tuple) and len(channels) > 1:
+                if bot.scopes.documented == [DOCUMENTED_CHANNELS]:
+                    self._ask_one_by_one(asked)
                 answers |= self._answers(part, self._one_by_one(part, asked.scope))
             else:
                 logger.warning("Bot %s: whether the API leaves rows out was not answered: %s", bot.id, answer.words)
