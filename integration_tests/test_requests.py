@@ -128,7 +128,7 @@ def test_an_hourly_sync_of_a_busy_bot_reads_hours_and_not_days(order: Any, cap: 
         wanted = {raw["Description"] for raw in rows if raw["End Date"] >= config["start_date"]}
         assert set(synced.rows(BOT)) == wanted
         # An hour and the hour before it are 200 rows, and five days of them 12,000.
-        assert len(emulator.requests) <= 200 // (cap or 100) + 8
+        assert len(emulator.requests) <= 200 // (cap or 100) + 9
         assert sum(seen.rows for seen in emulator.requests) <= 1000
 
 

@@ -109,7 +109,7 @@ def outside(bot: SimulatedBot) -> Iterator[str]:
     if does.behind == "refused" and ceiling:
         yield "a skip is refused for two reasons"
     if does.above_ceiling == "cut" and ceiling:
-        yield "fewer rows than make the reader ask are all that a request finds"
+        yield "a request finds no more than a few rows, or than more that share a moment"
     one_row = 1 in (does.page_rows, does.largest_limit) or does.page_rows_vary or does.page_bytes is not None
     if ceiling and does.above_ceiling == "empty" and one_row:
         yield "pages of one row up to a ceiling that answers with no row: a log that ends there looks the same"

@@ -4,6 +4,7 @@ import pytest
 
 from source_kore_llm_logs.reading.end_of_rows import OrderOfRows, RowsGiven
 from source_kore_llm_logs.reading.padding import Span
+from source_kore_llm_logs.reading.part import Part
 from unit_tests.simulated_behaviour import DATES, DAY, HOUR, MILLISECONDS, MINUTE, SECONDS
 from unit_tests.small_scenario import NOON, assert_complete, bodies, row, rows, scenario, seen
 
@@ -24,18 +25,21 @@ def came(*times: int | None) -> OrderOfRows:
 
 
 LONG = Span(0, 1_000 * HOUR)
-LATER = 10_000 * HOUR
+PART = Part(10 * HOUR, 990 * HOUR)
 
 
 @pytest.mark.parametrize(
     ("times", "rows", "hidden"),
     [
         ((0, HOUR, HOUR, 900 * HOUR), 501, Span(900 * HOUR, 1_000 * HOUR)),
-        ((0, HOUR, None, 998 * HOUR), 501, None),
+        ((0, HOUR, None, 985 * HOUR), 501, None),
+        ((0, HOUR, 998 * HOUR), 501, None),
         ((0, HOUR, 998 * HOUR), 550, Span(998 * HOUR, 1_000 * HOUR)),
+        ((0, HOUR, 998 * HOUR), 250, Span(998 * HOUR, 1_000 * HOUR)),
+        ((0, HOUR, 998 * HOUR), 300, None),
         ((999 * HOUR, 40 * HOUR), 501, Span(0, 40 * HOUR)),
-        ((999 * HOUR, 2 * HOUR), 501, None),
-        ((0, HOUR, 900 * HOUR), 499, None),
+        ((999 * HOUR, 12 * HOUR), 501, None),
+        ((0, HOUR, 500 * HOUR), 49, None),
         ((5 * HOUR, HOUR, 500 * HOUR), 1_000, Span(488 * HOUR, 512 * HOUR)),
         ((), 501, None),
     ],
@@ -43,11 +47,7 @@ LATER = 10_000 * HOUR
 def test_many_rows_that_stop_too_early_may_hide_others(
     times: tuple[int | None, ...], rows: int, hidden: Span | None
 ) -> None:
-    assert came(*times).where_hidden(LONG, rows, LATER) == hidden
-
-
-def test_what_is_ahead_of_now_is_no_gap() -> None:
-    assert came(0, HOUR, 500 * HOUR).where_hidden(LONG, 501, 501 * HOUR) is None
+    assert came(*times).where_hidden(PART, LONG, rows) == hidden
 
 
 def test_rows_by_their_start_are_in_order_though_their_ends_are_not() -> None:

@@ -55,7 +55,9 @@ def test_an_idle_window_asks_for_no_proof_and_leaves_the_cursor() -> None:
 
 @pytest.mark.parametrize("order", ["filed", "end", "start", "arbitrary", "time taken"])
 @pytest.mark.parametrize("descending", [True, False])
-@pytest.mark.parametrize(("most", "count"), [(1000, 1300), (600, 2000), (777, 1200), (1000, 1001), (1000, 1011)])
+@pytest.mark.parametrize(
+    ("most", "count"), [(1000, 1300), (600, 2000), (777, 1200), (1000, 1001), (1000, 1011), (50, 60), (250, 700)]
+)
 def test_a_server_that_finds_no_more_than_so_many_rows_is_asked_for_less(
     order: str, descending: bool, most: int, count: int
 ) -> None:

@@ -25,10 +25,13 @@ from dataclasses import dataclass
 
 from source_kore_llm_logs.reading.fetch import Row
 from source_kore_llm_logs.reading.padding import Span
+from source_kore_llm_logs.reading.part import Part
 
-MANY_ROWS = 500
-"""A server that finds no more rows than these in all is of no use to anybody."""
+MANY_ROWS = 50
+"""The documented `limit` [D]: a server that finds no more than fewer rows in all is of no use to anybody."""
+USUAL = (50, 100, 200, 250)
 ROUND = 50
+"""From 500 rows on, each multiple of this is a round number; below, the usual ones."""
 FAR = 3
 """So many times the mean distance between rows."""
 FEW_ROWS = 25
@@ -53,6 +56,11 @@ class RowsGiven:
         self.in_future |= in_future
 
 
+def is_round(rows: int) -> bool:
+    """Whether this may be the largest number of rows that a server finds."""
+    return rows in USUAL or (rows >= 500 and rows % ROUND == 0)
+
+
 class OrderOfRows:
     """The order in which the rows of a pass came, by their start or by their end. Not thread-safe."""
 
@@ -74,15 +82,15 @@ class OrderOfRows:
         """Whether rows came by their start or by their end, forwards or backwards."""
         return any(self._rises) or any(self._falls)
 
-    def where_hidden(self, span: Span, rows: int, now: int) -> Span | None:
-        """Where rows of this span would be that come after so many; None if there is no reason to think of any."""
+    def where_hidden(self, part: Part, span: Span, rows: int) -> Span | None:
+        """Where rows of a part would be that come after the so many of this span; None if nothing speaks for any."""
         if rows < MANY_ROWS or not self._last:
             return None
-        apart, until = span.length // rows, min(span.date_to, now)
+        apart = span.length // rows
         for last, rises, falls in zip(self._last, self._rises, self._falls, strict=True):
             if rises or falls:
-                left = until - last if rises else last - span.date_from
-                if left <= FAR * apart and rows % ROUND:
+                left = part.after - last if rises else last - part.start
+                if left <= FAR * apart and not is_round(rows):
                     return None
                 return Span(min(last, span.date_to), span.date_to) if rises else Span(span.date_from, last)
         last = self._last[-1]

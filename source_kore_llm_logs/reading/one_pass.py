@@ -6,7 +6,7 @@ from enum import Enum
 from hashlib import blake2b
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
-from source_kore_llm_logs.reading.end_of_rows import ROUND, OrderOfRows
+from source_kore_llm_logs.reading.end_of_rows import OrderOfRows, is_round
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.filter_check import are_filters_heeded
 from source_kore_llm_logs.reading.format_search import where_rows_are
@@ -137,10 +137,10 @@ class Pass:
 
     def _are_rows_hidden(self) -> bool:
         """Whether the part has rows that the pass did not bring to light. -> end_of_rows.py"""
-        span = self._order.where_hidden(self.asking.span, self.positions, self.bot.now())
+        span = self._order.where_hidden(self.part, self.asking.span, self.positions)
         if span is None:
             return False
-        if not self._order.is_known and self.positions % ROUND == 0 and not self.is_last_resort:
+        if not self._order.is_known and is_round(self.positions) and not self.is_last_resort:
             return True
         asking, skip = self.asking._replace(span=self.asking.form.written(span)), 0
         for _ in range(MOST_PAGES_ASKED):
