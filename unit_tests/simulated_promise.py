@@ -148,6 +148,8 @@ def may_raise(bot: SimulatedBot, choice: Choice = EVERYTHING) -> Iterator[str]:
             yield "the newest rows lie between dateTo and what it is cut to"
         if MILLISECONDS not in forms and (DATES in forms or does.local_zone):
             yield "no dateTo that is taken reaches the newest rows"
+    if choice.channels and does.channel_list in ("one", "text", "refused"):
+        yield "the chosen channels are refused as a list"
     if does.ignored_filters & choice.body().keys() or (choice.channel_user_ids and does.spelling == "table"):
         yield "a chosen filter is ignored, or cannot be seen to work"
 

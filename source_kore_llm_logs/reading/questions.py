@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, TooLarge, Unavailable
-from source_kore_llm_logs.reading.filters import disagreement
 from source_kore_llm_logs.reading.format_search import other_dates
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import Pass
@@ -106,7 +105,9 @@ class Questions:
         fails now has been answered before, and that stands."""
         still: Answers = {}
         for asked, rows in missing.items():
-            again = self._bot.asking(part, asked.scope, asked.form, present)
+            form = self._bot.form  # Filters may have been seen to be ignored in another spelling.
+            form = replace(asked.form, user_ids=form.user_ids, channel_user_ids=form.channel_user_ids)
+            again = self._bot.asking(part, asked.scope, form, present)
             still |= self._answers(part, [again]) or {asked: rows}
         self._unanswered = []
         return self._absent(still)
@@ -140,8 +141,7 @@ class Questions:
             asked, answer = self._answer(part, question)
             channels = None if bot.filters.get("channels") else asked.scope.channels
             if isinstance(answer, Page):
-                # In a spelling that the server ignores, a filter lets rows through that were not chosen.
-                answers[asked] = {row.id: row.time for row in answer.rows if not disagreement(bot.filters, [row])}
+                answers[asked] = {row.id: row.time for row in answer.rows}
             elif isinstance(answer, TooLarge) and not bot.has_given_rows(bot.form):
                 answers[asked] = {UNSEEN: None}
             elif isinstance(answer, Refused) and isinstance(channels, tuple) and len(channels) > 1:

@@ -27,6 +27,7 @@ from source_kore_llm_logs.reading.format_search import is_row_given
 from source_kore_llm_logs.reading.id_set import IdSet
 from source_kore_llm_logs.reading.one_pass import End, Pass
 from source_kore_llm_logs.reading.padding import CALL, UNVERIFIED, VERIFIED, padded
+from source_kore_llm_logs.reading.page_size import DOCUMENTED
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.planner import MOST_PAGES_A_PART, Planned, Planner
 from source_kore_llm_logs.reading.questions import Answers, Questions
@@ -83,8 +84,9 @@ class PartReader:
             missing = self._questions.missing(part, wanted)
             form = first.asking.form
             if missing and not has_adopted and not bot.has_given_rows(form):
-                # First it is taken for a matter of the format, then of the scope.
+                # First it is taken for a matter of the format, and of the page, then of the scope.
                 has_adopted = True
+                bot.page_size.nothing_for(DOCUMENTED + 1, DOCUMENTED)
                 found = next((asked.form for asked in missing if asked.form.dates == form.dates), None)
                 bot.adopt(found or replace(next(iter(missing)).form, until_now=False))
                 continue
