@@ -101,16 +101,15 @@ class LogOfBot:
     def tell_end(self) -> None:
         """One line: what was read, and how it is known to be complete."""
         counts, window, reached = self.bot.counts, self.planner.window, self.planner.reached
+        until, state = window.after, "settled"
         if self.has_failed:
-            state = f"not read from there to {iso_of(window.after)}"
+            until, state = reached, f"not read from there to {iso_of(window.after)}"
         elif reached < window.after:
-            state = "settled; what is newer is asked for again by the next sync"
-        else:
-            state = "settled"
+            state = f"settled, and asked for again from {iso_of(reached)} on by the next sync"
         logger.log(
             logging.WARNING if self.has_failed else logging.INFO,
             "Bot %s: %s to %s, %s: %d parts, %d requests, %d rows received, %d repeated, %d records; bounds %s.",
-            self.bot.id, iso_of(window.start), iso_of(reached), state,
+            self.bot.id, iso_of(window.start), iso_of(until), state,
             self.planner.parts_read, counts["requests"], counts["received"], counts["repeated"], self._records,
             "verified" if self.bot.is_verified(self.bot.form) else "padded by a day and more",
         )  # fmt: skip
