@@ -146,10 +146,6 @@ def test_the_end_tells_what_was_read(caplog: pytest.LogCaptureFixture) -> None:
     [
         (True, logging.WARNING, "not read from there to 2024-05-16T00:00:00.000Z"),
         (False, logging.INFO, "settled, and asked for again from 2024-05-15T11:00:00.000Z on by the next sync: "),
-            False,
-            logging.INFO,
-            "to 2024-05-16T00:00:00.000Z, settled, and asked for again from 2024-05-15T11:00:00.000Z on by the next sync: ",
-        ),
     ],
 )
 def test_the_end_tells_what_was_not_read(
