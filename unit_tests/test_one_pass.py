@@ -164,7 +164,7 @@ def test_equal_rows_one_a_page_are_no_skip_that_is_ignored() -> None:
 
 
 def test_pages_that_bring_nothing_new_are_bounded() -> None:
-    one, given, _ = passed(scenario([row(1) for _ in range(50)], page_rows=1))
+    one, given, _ = passed(scenario([row(1) for _ in range(100)], page_rows=1))
     assert (one.end, given, one.pages) == (End.MOVING, "1", MOST_STALE_PAGES + 1)
 
 

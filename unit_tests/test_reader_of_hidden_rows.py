@@ -166,3 +166,18 @@ def test_an_order_that_is_drawn_anew_at_each_request_is_given_up_soon() -> None:
         server, "st", reading.emitted, told.start, told.after, error=reading.error, reached=reading.planner.reached
     )
     assert len(server.requests) < 2_000
+
+
+@pytest.mark.parametrize("future_to", ["refused", "empty"])
+@pytest.mark.parametrize("zone", [0, -420, 330])
+def test_where_only_times_without_a_zone_are_taken_and_none_ahead_the_last_hours_are_not_lost(
+    future_to: str, zone: int
+) -> None:
+    told = scenario(
+        rows(40, HOUR, NOON - 39 * HOUR + 20 * SECOND), start=NOON - 3 * DAY, after=NOON + HOUR,
+        now=NOON + HOUR + MINUTE, future_to=future_to, invalid_forms=frozenset([MILLISECONDS]), local_zone=zone,
+    )  # fmt: skip
+    reading, server = reading_of(told)
+    assert reading.error is None
+    assert_emitted(server, "st", reading.emitted, told.start, told.after, reached=reading.planner.reached)
+    assert reading.planner.reached == told.after or zone

@@ -89,7 +89,8 @@ class Bot:
         is_verified = self.is_verified(form)
         span = padded(part, is_verified, self.longest_call)
         if form.until_now or is_verified:  # The present cannot grow under a pass, and no bound is needed beyond it.
-            latest = (present or self.now()) - (form.until_now and form.dates == "seconds") * FARTHEST_WEST
+            is_of_any_zone = form.until_now and form.dates == "seconds" and not is_verified
+            latest = (present or self.now()) - is_of_any_zone * FARTHEST_WEST
             span = span._replace(date_to=max(span.date_from, min(span.date_to, latest)))
         return Asking(form, scope, form.written(span))
 

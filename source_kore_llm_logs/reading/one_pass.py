@@ -11,7 +11,7 @@ from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused
 from source_kore_llm_logs.reading.filter_check import are_filters_heeded
 from source_kore_llm_logs.reading.format_search import where_rows_are
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import minute_around
+from source_kore_llm_logs.reading.padding import Span, minute_around
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 from source_kore_llm_logs.reading.scopes import Scope
@@ -111,7 +111,8 @@ class Pass:
                 self.end = End.TOO_LONG
                 return
             skip, last = at + len(rows), rows[-1]
-            is_behind, in_doubt = not new, False
+            # In an order that changes, the last row does not come again: what is alone there is taken for it.
+            is_behind, in_doubt = not new or (self.moved and len(rows) == 1), False
             answer, limit = self._page(skip, is_behind)
             if isinstance(answer, TooLarge) and not is_behind:
                 # Two rows are too large together: the next alone. If there is none, something made the page too large.
@@ -132,21 +133,28 @@ class Pass:
             self.bot.caps_pages |= is_behind and bool(rows)
             if is_behind and self.bot.caps_pages and not self._is_still_at(skip - 1, last):
                 self.moved = True  # Between the two requests: the row behind may be another.
-        if last is not None and (in_doubt or not is_behind or self._are_rows_hidden()):
+        if last is not None and (in_doubt or not is_behind):
             self.end = End.CEILING
 
-    def _are_rows_hidden(self) -> bool:
-        """Whether the part has rows that the pass did not bring to light. -> end_of_rows.py"""
+    def hides_rows(self, received: IdSet) -> bool:
+        """Whether the part has rows besides these that no pass brings to light. -> end_of_rows.py
+
+        Blocks while it asks, if there is reason to.
+        """
         span = self._order.where_hidden(self.part, self.asking.span, self.positions)
-        if span is None:
-            return False
-        if not self._order.is_known and is_round(self.positions) and not self.is_last_resort:
-            return True
+        if span is not None and (self._is_suspect() or self._are_others_there(span, received)):
+            self.end = End.CEILING
+        return self.end is End.CEILING
+
+    def _is_suspect(self) -> bool:
+        return not self._order.is_known and is_round(self.positions) and not self.is_last_resort
+
+    def _are_others_there(self, span: Span, received: IdSet) -> bool:
         asking, skip = self.asking._replace(span=self.asking.form.written(span)), 0
         for _ in range(MOST_PAGES_ASKED):
             answer, limit = self.bot.page(asking, skip)
             rows = answer.rows if isinstance(answer, Page) else []
-            if any(self.part.owns(row) and row.id not in self.seen for row in rows):
+            if any(self.part.owns(row) and row.id not in received for row in rows):
                 return True
             if len(rows) < min(limit, self.largest):
                 break

@@ -14,11 +14,9 @@ A row is yielded when it is first received, and once. Only a part that is settle
 """
 
 import logging
-from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain, islice
 
 from source_kore_llm_logs.reading.bot import Asking, Bot
@@ -31,11 +29,14 @@ from source_kore_llm_logs.reading.page_size import DOCUMENTED
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.planner import MOST_PAGES_A_PART, Planned, Planner
 from source_kore_llm_logs.reading.questions import Answers, Questions
+from source_kore_llm_logs.reading.rows_received import RowsReceived
 from source_kore_llm_logs.reading.scopes import Scope
 
 logger = logging.getLogger("airbyte")
 
 MOST_PASSES = 5
+MOST_PASSES_IN_ALL = 12
+"""Passes that bring rows of the part do not count among the others."""
 MOST_UNSETTLED = 3
 """So many pieces of one part may be split while rows move in them; then the reader raises."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
@@ -54,15 +55,11 @@ class PartReader:
         self._parts_at_once = parts_at_once
         self._bot, self._planner = bot, planner
         self._planned = planned
-        self._received, self._emitted = IdSet(), IdSet()
-        self._own = self._largest = self._unsettled = self._newest = 0
+        self._received = RowsReceived(bot)
+        self._largest = self._unsettled = 0
         self._first_rows: list[Row] = []
-        self._given: dict[Scope, array[int]] = defaultdict(partial(array, "q"))
-        """The times of rows that a scope was the first to give."""
         self._began = bot.now()
-        self._times: tuple[int, ...] = ()
-        """Of the first and the last of the part's own rows."""
-        self._questions = Questions(bot, planner.window, self._received)
+        self._questions = Questions(bot, planner.window, self._received.ids)
 
     def rows(self) -> Iterator[Row | None]:
         """The part's own rows, each once, and None behind those of each page; when it ends, the part is settled and
@@ -79,7 +76,7 @@ class PartReader:
             yield from self._settled(part, scope, first, held)
             for other in bot.scopes.all[1:]:
                 yield from self._settled(part, other)
-            if self._own and self._complete_until(first.asking) < part.after:
+            if self._received.own and self._complete_until(first.asking) < part.after:
                 bot.verify_bounds(first.asking, self._first_rows)
             missing = self._questions.missing(part, wanted)
             form = first.asking.form
@@ -92,15 +89,14 @@ class PartReader:
                 continue
             missing = yield from self._still_missing(part, scope, missing)
             if not missing:
-                wanted = self._questions.about_channels(first.asking, part, self._own > 0)
+                wanted = self._questions.about_channels(first.asking, part, self._received.own > 0)
                 missing = yield from self._still_missing(part, scope, self._questions.missing(part, wanted))
             if missing:
                 yield from self._widened(part, first.asking, missing)
             until = self._complete_until(first.asking)
             if until < part.after:
                 planner.hold(until)
-            spread = max(self._times) - min(self._times) if self._times else 0
-            planner.is_read(part, self._own, self._largest, spread)
+            planner.is_read(part, self._received.own, self._largest, self._received.spread)
             return
 
     def _still_missing(self, part: Part, scope: Scope, missing: Answers) -> Generator[Row | None, None, Answers]:
@@ -112,10 +108,10 @@ class PartReader:
 
     def _complete_until(self, asking: Asking) -> int:
         """Before this moment, no row of the part can have been hidden from a request. -> padding.py"""
-        after = self._planned.part.after
+        after, reaches = self._planned.part.after, asking.span.date_to
         if self._bot.is_verified(asking.form):
-            return after
-        return min(after, max(min(asking.span.date_to, self._bot.now()) - UNVERIFIED, self._newest - CALL))
+            return after if reaches >= min(self._began, after + CALL) else min(after, reaches - CALL)
+        return min(after, max(min(reaches, self._bot.now()) - UNVERIFIED, self._received.newest_start - CALL))
 
     def _widened(self, part: Part, asking: Asking, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
@@ -158,7 +154,10 @@ class PartReader:
             form = first.asking.form
             if seen and form.until_now and self._complete_until(first.asking) < planned.part.after:
                 ahead = replace(form, until_now=False)
-                if not bot.verify_bounds(first.asking, seen) and is_row_given(bot, first.in_format(ahead)):
+                if bot.verify_bounds(first.asking, seen):
+                    if self._complete_until(first.asking) < planned.part.after:
+                        continue  # Now that its zone is known, a request may reach up to now.
+                elif is_row_given(bot, first.in_format(ahead)):
                     bot.adopt(ahead)
                     continue
             if not planner.is_unmeasured(planned):
@@ -174,7 +173,8 @@ class PartReader:
                     break
                 seen += [row.without_record for row in more]
                 is_long = planner.is_to_be_measured(planned, first.asking.span.length, first.pages, seen, first.largest)
-            self._given[scope].extend(row.time for row in seen if row.time is not None)
+            for row in seen:
+                self._received.given(scope, row)
             was, is_verified = first.asking.span, bot.is_verified(first.asking.form)
             if is_long:
                 is_verified = bot.verify_bounds(first.asking, seen)
@@ -221,21 +221,25 @@ class PartReader:
         known, equal = IdSet(), Counter[str]()
         before = b""
         last: Pass | None = None
-        for number in range(MOST_PASSES):
+        idle = 0
+        for number in range(MOST_PASSES_IN_ALL):
+            if idle == MOST_PASSES:
+                break
             limit = max(2, 2 * self._largest // 3) if number % 2 else None
             now = first if first and number == 0 else self._pass(part, scope, limit)
             fresh, began = 0, self._bot.counts["requests"]
             for page in pages if pages and number == 0 else now:
                 for row in page:
                     known.add(row.id)
-                    if self._is_emitted(row, part, scope):
+                    if self._received.emits(row, part, scope):
                         fresh += 1
                         yield row
                 yield None
             last = now
+            idle += not fresh or number == 0
             if now.end is End.AGAIN:
                 continue
-            if not now.received and self._has_given_rows(part, scope):
+            if not now.received and self._received.has_given(scope, part):
                 continue  # That it has none now cannot be the end of them.
             self._largest = max(self._largest, now.largest)
             with self._bot.lock:
@@ -246,9 +250,12 @@ class PartReader:
                     break
                 continue  # Rows may have been deleted, or have come.
             equal |= now.equal
-            if not now.moved and (number == 0 or not fresh):
-                return
-            if number and not fresh and (now.positions <= len(known) + equal.total() or now.sequence == before):
+            is_at_rest = not now.moved or (
+                number > 0 and (now.positions <= len(known) + equal.total() or now.sequence == before)
+            )
+            if is_at_rest and (number == 0 or not fresh):
+                if now.hides_rows(self._received.ids):
+                    break
                 return
             before = now.sequence
             self._bot.verify_bounds(now.asking, self._first_rows)  # Then the newest rows come into no request.
@@ -266,7 +273,7 @@ class PartReader:
             form = last.asking.form
             raise CannotRead(
                 f"the rows from {form.date(part.start)} to {form.date(part.after)} cannot be read to the end: "
-                f"{End.MOVING.value if last.end is End.SEEN else last.end.value}. They are read again at "
+                f"{End.MOVING.value if last.moved or last.end is End.SEEN else last.end.value}. They are read again at "
                 "the next sync; if this goes on, narrow the sync by `channels` or `feature_names`",
                 is_transient=True,
             )
@@ -274,27 +281,3 @@ class PartReader:
             bot.counts["splits"] += 1
         for half in part.halves():
             yield from self._settled(half, scope)
-
-    def _has_given_rows(self, part: Part, scope: Scope) -> bool:
-        return any(map(part.holds, self._given[scope]))
-
-    def _is_emitted(self, row: Row, part: Part, scope: Scope) -> bool:
-        """Whether the row is to be yielded: it is the part's own, or nobody's, and new."""
-        bot = self._bot
-        if self._received.add(row.id) and row.time is not None:
-            self._given[scope].append(row.time)
-        if row.start is not None and self._newest < row.start <= bot.now():
-            self._newest = row.start
-        if row.time is None:
-            with bot.lock:
-                is_new = bot.undated.add(row.id)
-        elif part.owns(row):
-            is_new = self._emitted.add(row.id)
-            self._own += is_new
-            self._times = (min(row.time, *self._times), max(row.time, *self._times)) if self._times else (row.time,)
-        else:
-            is_new = False
-            if row.time > bot.now():
-                with bot.lock:
-                    bot.ahead.add(row.id)
-        return is_new
