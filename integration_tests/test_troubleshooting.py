@@ -169,8 +169,12 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip_held_at=0, max_page=10)),
     "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
     "the API gives some rows only for a small request": lambda: synced(1, ROWS, server=WithoutTheFirstOfMany),
-    "whether the API leaves rows out was not answered": lambda: synced(0, ROWS, server=OnlyWithDevelopers),
-    "the API does not heed a list of channels": lambda: synced(0, ROWS, Reading(channel_list="refuse")),
+    "whether the API leaves rows out was not answered": lambda: synced(
+        0, ROWS, server=OnlyWithDevelopers, **UNLIMITED
+    ),
+    "the API does not heed a list of channels": lambda: synced(
+        0, ROWS, Reading(channel_list="refuse"), **UNLIMITED
+    ),
     "not read from there to …": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
     "the API ignores the filter `…`; now asking with …": lambda: synced(
         0, ROWS, Reading(user_key="userId"), user_ids=[ROWS[0]["User ID"]]

@@ -14,9 +14,9 @@ from source_kore_llm_logs.reading.padding import (
     UNVERIFIED,
     VERIFIED,
     Span,
+    cell_around,
     fit_calls,
     is_beside,
-    minute_around,
     padded,
 )
 from source_kore_llm_logs.reading.part import DAY, HOUR, MINUTE, SECOND, Part
@@ -116,7 +116,7 @@ def verifies(server: Filter, form: RequestFormat, late: int) -> bool:
     """Whether one call at least comes back for the minute around it, as `Bot.verify_bounds` asks for it."""
     for offset in (7 * SECOND, 11 * HOUR + 59 * MINUTE + 50 * SECOND, 20 * HOUR + 50 * SECOND):
         end = NOON + offset
-        around = minute_around(seen("call", end - 2 * SECOND, end))
+        around = cell_around(seen("call", end - 2 * SECOND, end))
         assert around is not None
         asked = as_read(form, around)
         beside = [] if form.tells_the_zone else NEIGHBOURS
@@ -196,11 +196,11 @@ def test_a_call_is_asked_around_only_if_it_lies_well_inside_one_minute(
     start: int | None, end: int | None, is_fit: bool
 ) -> None:
     call = seen(1, start and NOON + start, end and NOON + end)
-    assert (minute_around(call) is not None) is is_fit
+    assert (cell_around(call) is not None) is is_fit
 
 
 def test_the_span_around_a_call_holds_no_whole_minute() -> None:
-    span = minute_around(seen(1, NOON + 20_000, NOON + 21_000))
+    span = cell_around(seen(1, NOON + 20_000, NOON + 21_000))
     assert span == (NOON + 1, NOON + MINUTE - 1)
 
 
@@ -208,7 +208,7 @@ def test_the_span_around_a_call_holds_no_whole_minute() -> None:
 def test_no_cut_to_whole_minutes_parts_the_bounds_around_a_call(unit: int, zone: int) -> None:
     """So if the call comes, the first bound was not moved on past it and the last not excluded before it."""
     assume(unit >= MINUTE)
-    span = minute_around(seen(1, NOON + 20_000, NOON + 21_000))
+    span = cell_around(seen(1, NOON + 20_000, NOON + 21_000))
     assert span is not None
     assert (span.date_from + zone) // unit == (span.date_to + zone) // unit
 

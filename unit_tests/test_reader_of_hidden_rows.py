@@ -36,13 +36,20 @@ def test_a_future_date_to_that_is_taken_for_now_and_then_cut_hides_no_row(
     assert reading.planner.reached < after
 
 
-def test_the_cursor_follows_the_newest_row_until_bounds_are_verified() -> None:
-    """A call that crosses a minute verifies nothing, and shows how far requests reach all the same."""
-    crossing = [row(number, NOON + number * HOUR + SECOND // 2) for number in range(5)]
-    told = scenario(crossing, start=NOON - 2 * DAY, after=NOON + 10 * HOUR, now=NOON + 10 * HOUR + MINUTE)
-    reading, _ = reading_of(told)
+@pytest.mark.parametrize(
+    ("second", "behind"), [(30, 0), (0, 20 * MINUTE), (None, 75 * MINUTE), (3600, 4 * HOUR + 15 * MINUTE + SECOND)]
+)
+def test_the_cursor_waits_no_longer_than_a_call_shows(second: int | None, behind: int) -> None:
+    """A call within a minute verifies bounds; one that crosses a minute, five minutes or an hour shows less."""
+    whole = NOON if second == 3600 else NOON + 20 * MINUTE if second is None else NOON + 21 * MINUTE + second * SECOND
+    log = [row(number, whole + number * HOUR, delay=0) for number in range(5)]
+    log = [replace(raw, start=(raw.end or 0) - SECOND, end=(raw.end or 0) + SECOND // 2) for raw in log]
+    now = NOON + 8 * HOUR + 7 * SECOND
+    told = scenario(log, start=NOON - 2 * DAY, after=now - MINUTE, now=now)
+    reading, server = reading_of(told)
     assert len(reading.emitted) == 5
-    assert reading.planner.reached == NOON + 4 * HOUR - SECOND // 2 - 15 * MINUTE
+    waits = told.after if not behind else server.requests[0].at - behind
+    assert abs(reading.planner.reached - waits) < 40 * SECOND
 
 
 def test_an_idle_window_asks_for_no_proof_and_leaves_the_cursor() -> None:

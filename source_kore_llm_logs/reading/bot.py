@@ -10,9 +10,18 @@ from typing import Any, NamedTuple
 from source_kore_llm_logs.reading.end_of_rows import RowsGiven
 from source_kore_llm_logs.reading.fetch import Answer, Fetch, Page, Refused, Row, TooLarge
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import FARTHEST_WEST, Span, fit_calls, is_beside, minute_around, padded
+from source_kore_llm_logs.reading.padding import (
+    CELLS,
+    FARTHEST_WEST,
+    MOST_CUT,
+    Span,
+    cell_around,
+    fit_calls,
+    is_beside,
+    padded,
+)
 from source_kore_llm_logs.reading.page_size import DOCUMENTED, PageSize
-from source_kore_llm_logs.reading.part import Part
+from source_kore_llm_logs.reading.part import MINUTE, Part
 from source_kore_llm_logs.reading.request_format import (
     SPELLINGS,
     RequestFormat,
@@ -77,7 +86,8 @@ class Bot:
         self._fetch = fetch
         self._given: dict[RequestFormat, RowsGiven] = {}
         self._refused: set[RequestFormat] = set()
-        self._verified: set[str] = set()
+        self._cut_below: dict[str, int] = {}
+        """For each way to write dates, what bounds are cut to less than, as far as known. -> padding.py"""
         self._asked_around: Counter[str] = Counter()
         self.heeded: set[str] = set()
         """Spellings of filters that were seen to take effect."""
@@ -226,7 +236,11 @@ class Bot:
 
     def is_verified(self, form: RequestFormat) -> bool:
         """Whether the least padding is enough for requests in this format. -> padding.py"""
-        return form.dates in self._verified
+        return self._cut_below.get(form.dates) == MINUTE
+
+    def most_cut(self, form: RequestFormat) -> int:
+        """Milliseconds that a bound may be before the one that is sent, as far as known."""
+        return self._cut_below.get(form.dates, MOST_CUT)
 
     def verify_bounds(self, asking: Asking, rows: Sequence[Row]) -> bool:
         """Whether bounds are verified; asks, if these rows show a call to ask around and it is worth another question.
@@ -237,23 +251,24 @@ class Bot:
         form = asking.form
         if self.is_verified(form) or not form.tells_the_time:
             return self.is_verified(form)
-        for call in fit_calls(rows, with_neighbours=not form.tells_the_zone):
-            with self.lock:
-                if self._asked_around[form.dates] >= MOST_CALLS_ASKED_AROUND:
-                    break
-                self._asked_around[form.dates] += 1
-            with self.lock:
-                trial = self.scopes.trial_of_a_list()
-            is_heeded = trial is not None and self._comes_back(call, asking._replace(scope=trial))
-            if is_heeded or self._comes_back(call, asking):
+        cells = CELLS if form.tells_the_zone else CELLS[:1]
+        for cell in (cell for cell in cells if cell < self.most_cut(form)):
+            for call in fit_calls(rows, not form.tells_the_zone, cell):
                 with self.lock:
-                    self._verified.add(form.dates)
-                    self.scopes.heeds_lists = is_heeded or self.scopes.heeds_lists
-                return True
+                    if self._asked_around[form.dates] >= MOST_CALLS_ASKED_AROUND:
+                        return False
+                    self._asked_around[form.dates] += 1
+                    trial = self.scopes.trial_of_a_list()
+                is_heeded = trial is not None and self._comes_back(call, asking._replace(scope=trial), cell)
+                if is_heeded or self._comes_back(call, asking, cell):
+                    with self.lock:
+                        self._cut_below[form.dates] = cell
+                        self.scopes.heeds_lists = is_heeded or self.scopes.heeds_lists
+                    return cell == MINUTE
         return False
 
-    def _comes_back(self, call: Row, asking: Asking) -> bool:
-        span = minute_around(call)
+    def _comes_back(self, call: Row, asking: Asking, cell: int) -> bool:
+        span = cell_around(call, cell)
         assert span is not None
         minute, skip, found = asking._replace(span=span), 0, False
         for _ in range(MOST_PAGES_OF_A_MINUTE):

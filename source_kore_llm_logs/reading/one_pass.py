@@ -11,7 +11,7 @@ from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Page, Refused
 from source_kore_llm_logs.reading.filter_check import are_filters_heeded
 from source_kore_llm_logs.reading.format_search import where_rows_are
 from source_kore_llm_logs.reading.id_set import IdSet
-from source_kore_llm_logs.reading.padding import Span, minute_around
+from source_kore_llm_logs.reading.padding import Span, cell_around
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 from source_kore_llm_logs.reading.scopes import Scope
@@ -163,7 +163,7 @@ class Pass:
 
     def _refuses_what_is_behind(self, row: Row) -> bool:
         """Whether the server refuses a `skip` behind the last row, whichever that is: then it is no ceiling."""
-        span = minute_around(row)
+        span = cell_around(row)
         if self.bot.refuses_what_is_behind is None and span is not None and not self.moved:
             asking = self.asking._replace(span=self.asking.form.written(span))
             answer, _ = self.bot.page(asking, 0)

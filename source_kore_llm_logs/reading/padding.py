@@ -22,7 +22,8 @@ from UTC, so a cut to the hour or finer does not give the call.
 Where the last request reaches beyond now, padding may not help: a server may take that for now, and then cut it. So of
 a bot whose bounds are not verified, nothing is taken for complete that is newer than the newest row shown, less a
 quarter of an hour, or than now, less the padding, whichever is later: a row that was shown lies before whatever the
-bound was cut to.
+bound was cut to. Where no call lies within a minute, one that comes back for its five minutes, or its hour, shows at
+least that no bound is cut to more, and the cursor waits no longer than that.
 
 Dates without a time are rounded outwards to whole days before they are sent: the server's own cut comes on top.
 
@@ -37,16 +38,19 @@ from source_kore_llm_logs.reading.fetch import Row
 from source_kore_llm_logs.reading.part import DAY, HOUR, MINUTE, SECOND, Part
 
 CALL = 15 * MINUTE
-UNVERIFIED = DAY + 14 * HOUR + CALL
+MOST_CUT = DAY + 14 * HOUR
+UNVERIFIED = MOST_CUT + CALL
 VERIFIED = CALL
 LONGEST_CALL = HOUR
 """Calls should not last so long. If a bot shows some, requests for it reach back by as much more."""
 FARTHEST_WEST = 12 * HOUR
 """A time without a zone that is to be no later than now is no later there either."""
 LONGEST_PART = 84 * DAY
-FROM_THE_MINUTE, TO_THE_MINUTE = 2 * SECOND, 58 * SECOND
-"""A call is fit to be asked around if it lies between these seconds of one minute: a bound that is cut to the second
-and excluded does not hide it."""
+CELLS = (MINUTE, 5 * MINUTE, HOUR)
+"""A call that comes back when its cell is asked for shows that bounds are cut to less than this."""
+MARGIN = 2 * SECOND
+"""A call is fit to be asked around if it lies so far inside of a cell: a bound that is cut to the second and excluded
+does not hide it."""
 
 
 class Span(NamedTuple):
@@ -68,14 +72,14 @@ def padded(part: Part, is_verified: bool, longest_call: int = 0) -> Span:
     return Span(part.start - UNVERIFIED, part.after + UNVERIFIED)
 
 
-def minute_around(row: Row) -> Span | None:
-    """The span with no whole minute inside it that holds the row's call; None if the call is not fit for it."""
+def cell_around(row: Row, cell: int = MINUTE) -> Span | None:
+    """The span with no whole minute (or other cell) inside it that holds the row's call; None if it is not fit."""
     if row.start is None or row.end is None or not row.start <= row.end:
         return None
-    minute = row.start - row.start % MINUTE
-    if row.start - minute < FROM_THE_MINUTE or row.end - minute > TO_THE_MINUTE:
+    begin = row.start - row.start % cell
+    if row.start - begin < MARGIN or row.end - begin > cell - MARGIN:
         return None
-    return Span(minute + 1, minute + MINUTE - 1)
+    return Span(begin + 1, begin + cell - 1)
 
 
 def is_beside(row: Row, span: Span) -> bool:
@@ -84,13 +88,13 @@ def is_beside(row: Row, span: Span) -> bool:
     return bool(times) and (max(times) < span.date_from - CALL or min(times) > span.date_to + CALL)
 
 
-def fit_calls(rows: Iterable[Row], with_neighbours: bool) -> list[Row]:
-    """The calls to ask around, the fittest first: those that leave the most of their minute for a late entry.
+def fit_calls(rows: Iterable[Row], with_neighbours: bool, cell: int = MINUTE) -> list[Row]:
+    """The calls to ask around, the fittest first: those that leave the most of their cell for a late entry.
 
     With neighbours: only calls between two rows that are less than a day apart and would not be given.
     """
     dated: Sequence[Row] = [row for row in rows if row.start is not None and row.end is not None]
-    fit = sorted((row for row in dated if minute_around(row)), key=lambda row: (row.end or 0) % MINUTE)
+    fit = sorted((row for row in dated if cell_around(row, cell)), key=lambda row: (row.end or 0) % cell)
     if not with_neighbours:
         return fit
     times = sorted(row.end for row in dated if row.end is not None)

@@ -111,7 +111,8 @@ class PartReader:
         after, reaches = self._planned.part.after, asking.span.date_to
         if self._bot.is_verified(asking.form):
             return after if reaches >= min(self._began, after + CALL) else min(after, reaches - CALL)
-        return min(after, max(min(reaches, self._bot.now()) - UNVERIFIED, self._received.newest_start - CALL))
+        shown = max(min(reaches, self._bot.now()) - self._bot.most_cut(asking.form), self._received.newest_start)
+        return min(after, shown - CALL)
 
     def _widened(self, part: Part, asking: Asking, missing: Answers) -> Iterator[Row | None]:
         """The part's rows in all scopes. Raises CannotRead if even that does not bring what is missing."""
