@@ -5,8 +5,8 @@
 3. No pass asks beyond the moment at which the first began, once bounds are verified: the present cannot grow under it.
    The part is settled if nothing moved in its first pass. Else passes go on until one brings no row of the part that is
    not known yet, and either nothing moved in it, or as many different rows are known as it received, or it brought the
-   very sequence of the pass before. The last two are for orders that change among ties, and for equal rows. Every
-   second pass asks for smaller pages: an order may depend on them.
+   very sequence of the pass before. The last two are for orders that change among ties, and for equal rows. Each
+   pass asks for smaller pages than the one before: an order may depend on them.
 4. Where that does not come about, the part is split, as long as that makes the request shorter; else the reader raises.
 5. What a question showed to be there must have come. -> scopes.py
 
@@ -226,7 +226,7 @@ class PartReader:
         for number in range(MOST_PASSES_IN_ALL):
             if idle == MOST_PASSES:
                 break
-            limit = max(2, 2 * self._largest // 3) if number % 2 else None
+            limit = max(2, self._largest // 2, self._largest - number * max(1, self._largest // 16)) if number else None
             now = first if first and number == 0 else self._pass(part, scope, limit)
             fresh, began = 0, self._bot.counts["requests"]
             for page in pages if pages and number == 0 else now:
