@@ -186,3 +186,20 @@ def test_where_only_times_without_a_zone_are_taken_and_none_ahead_the_last_hours
     assert reading.error is None
     assert_emitted(server, "st", reading.emitted, told.start, told.after, reached=reading.planner.reached)
     assert reading.planner.reached == told.after or zone
+
+
+def test_a_limit_that_gave_rows_and_then_gives_none_is_made_smaller() -> None:
+    """As where rows have become larger, and a page of too many bytes is answered with no row."""
+    told = scenario(rows(300, HOUR), start=NOON - HOUR, after=NOON + 300 * HOUR, now=NOW + 30 * DAY)
+    server = told.server()
+
+    def fetch(body: Body) -> Answer:
+        is_new = str(body["dateTo"]) > "2024-05-20" and str(body["dateFrom"]) > "2024-05-17"
+        return Page([], 2) if is_new and int(body["limit"]) > 20 else server.fetch("st")(body)
+
+    bot = Bot("st", identified(fetch, {}), server.clock)
+    planner = Planner(Part(told.start, told.after), longest=4 * DAY)
+    emitted = []
+    while (planned := planner.take()) is not None:
+        emitted += [raw.id for raw in PartReader(bot, planner, planned).rows() if raw]
+    assert len(emitted) == len(set(emitted)) == 300
