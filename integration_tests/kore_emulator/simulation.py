@@ -1,0 +1,434 @@
+"""One simulated Kore.ai: a pure function from behaviour, rows, request and moment to an answer.
+
+No clock, no thread, no HTTP: the fuzz calls it directly, and the emulator serves it. What is left to chance follows
+from the request's number and a seed. A row is found by the bounds, the filters and the scope of a request, rows are put
+into the order of the server, and a page is cut out of them.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from .behaviour import DAY, EPOCH, UNKNOWN_CHANNEL, Behaviour, Failure, Filter, Form, LogRow, parse
+from .tie_order import first_in_heap_order
+
+Body = Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """Rows (status 200), or the words of a refusal or fault. Status 0: the connection ends without an answer."""
+
+    status: int
+    rows: Sequence[LogRow] = ()
+    words: str = ""
+    size: int = 2  # bytes of the rows as a JSON array
+    is_cut: bool = False  # half of the body arrives
+
+
+class Refusal(Exception):
+    """Carries the answer to a request that gets no page."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__(answer.words)
+
+
+def answer(does: Behaviour, log: Log, body: Body, moment: int, number: int = 0, seed: int = 0) -> Answer:
+    """The answer to the bot's request of this number (from 0) at this moment."""
+    try:
+        if does.down or number in does.faults:
+            raise failed("500", "Internal server error", does)
+        if number in does.timeouts:
+            raise failed("504", "Gateway Time-out", does)
+        if does.refuses:
+            raise failed("refused", "the request is not possible", does)
+        chance = random.Random(seed * 1_000_003 + number)
+        query = _query(does, body, moment)
+        skip, limit = _numbers(does, body)
+        found = log.ordered(does, query, Page(skip, limit, number, moment, chance))
+        return _page(does, found, skip, limit, chance)
+    except Refusal as refusal:
+        return refusal.answer
+
+
+def failed(how: Failure | str, why: str, does: Behaviour) -> Refusal:
+    if how == "empty":
+        return Refusal(Answer(200))
+    if how == "refused":
+        return Refusal(Answer(412, words="Validation errors/ Invalid arguments" + (f": {why}" if does.hints else "")))
+    if how == "dropped":
+        return Refusal(Answer(0, words=why))
+    if how == "cut body":
+        return Refusal(Answer(200, words=why, is_cut=True))
+    return Refusal(Answer(int(how), words=why))
+
+
+# Arguments
+
+
+class Query(NamedTuple):
+    """Which rows a request asks for, and whether by `Time Taken`. All pages of a pass have the same."""
+
+    first: int
+    last: int
+    columns: tuple[tuple[Filter, frozenset[str]], ...]
+    developers: bool | None  # only them, none of them, or both
+    sort: str | None
+
+
+SPELLINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "sample": {},
+    "table": {"userIds": ["userId"], "channelUserIds": ["channelUIds"]},
+    "both": {"userIds": ["userIds", "userId"], "channelUserIds": ["channelUserIds", "channelUIds"]},
+}
+COLUMNS: Mapping[Filter, Callable[[LogRow], str]] = {
+    "channel": lambda row: row.channel,
+    "featureName": lambda row: row.feature,
+    "taskId": lambda row: row.task,
+    "userIds": lambda row: row.user,
+    "channelUserIds": lambda row: row.channel_user,
+}
+
+
+def _query(does: Behaviour, body: Body, moment: int) -> Query:
+    keys: dict[Filter, Sequence[str]] = {key: SPELLINGS[does.spelling].get(key, (key,)) for key in COLUMNS}
+    known = {"dateFrom", "dateTo", "limit", "skip", "isDeveloper", "sort"}.union(*keys.values())
+    if does.unknown_keys == "refused" and (unknown := sorted(body.keys() - known)):
+        raise failed("refused", f"{unknown[0]} is not allowed", does)
+    sort = body.get("sort")
+    if sort is not None and (does.sort == "refused" or sort.get("field") != "Time Taken"):
+        raise failed("refused", "sort is not allowed", does)
+    columns = []
+    for key, spelled in keys.items():
+        for value in (body[one] for one in spelled if body.get(one)):
+            if key == "channel":
+                value = _channels(does, value)
+            if key not in does.ignored_filters:
+                columns.append((key, _folded(does, [value] if isinstance(value, str) else value)))
+    if does.no_channel == "rtm" and not any(key == "channel" for key, _ in columns):
+        columns.append(("channel", frozenset(["rtm"])))
+    first, last = _bounds(does, body, moment)
+    order = sort.get("order", "asc") if sort and does.sort == "honoured" else None
+    return Query(first, last, tuple(columns), developers(does, body.get("isDeveloper")), order)
+
+
+def _folded(does: Behaviour, values: Iterable[str]) -> frozenset[str]:
+    return frozenset(value.casefold() if does.folds_case else value for value in values)
+
+
+def _channels(does: Behaviour, channels: Any) -> Any:
+    if isinstance(channels, list):
+        is_unknown = UNKNOWN_CHANNEL in channels
+        if does.channel_list == "text" or (does.channel_list == "one" and len(channels) > 1):
+            raise failed("refused", "channel is not of the right type", does)
+        if does.channel_list == "refused" and is_unknown:
+            raise failed("refused", f"channel {UNKNOWN_CHANNEL} is not known", does)
+        if does.channel_list == "known" and is_unknown:
+            raise failed("empty", "", does)
+        if does.channel_list == "first":
+            return channels[:1]
+    return channels
+
+
+def developers(does: Behaviour, asked: object) -> bool | None:
+    """Whether only developers' rows are found, or none of them; None: whoever's."""
+    if does.developer == "ignored":
+        return None
+    is_asked = does.developer_absent if asked is None else asked in (True, "true")
+    return (True if does.developer == "selects" else None) if is_asked else False
+
+
+def selects(does: Behaviour, query: Query) -> Callable[[LogRow], bool]:
+    """Tells whether a row is among those that a query asks for, whatever its time."""
+
+    def selected(row: LogRow) -> bool:
+        if query.developers is not None and row.developer != query.developers:
+            return False
+        return all((_folded(does, [COLUMNS[key](row)]) <= chosen) for key, chosen in query.columns)
+
+    return selected
+
+
+def _numbers(does: Behaviour, body: Body) -> tuple[int, int]:
+    numbers = []
+    for name in ("skip", "limit"):
+        value = body.get(name, "0" if name == "skip" and does.numbers != "int" else 0 if name == "skip" else None)
+        is_text = isinstance(value, str) and value.isdecimal()
+        is_int = isinstance(value, int) and not isinstance(value, bool)
+        if not (is_text and does.numbers != "int") and not (is_int and does.numbers != "text"):
+            raise failed("refused", f"{name} is not of the right type", does)
+        numbers.append(int(value))
+    skip, limit = numbers
+    if limit < 1 or skip < 0:
+        raise failed("refused", "limit should be greater than 0, and skip not less", does)
+    for name, number, ceiling in (
+        ("skip", skip, does.skip_ceiling),
+        ("skip + limit", skip + limit, does.depth_ceiling),
+    ):
+        if ceiling is not None and number > ceiling:
+            raise failed(does.above_ceiling, f"{name} should be less than or equal to {ceiling}", does)
+    if does.largest_limit is not None and limit > does.largest_limit:
+        if does.above_limit != "cut":
+            raise failed(does.above_limit, f"limit should be less than or equal to {does.largest_limit}", does)
+        limit = does.largest_limit
+    return skip, limit
+
+
+# Dates
+
+
+def _bounds(does: Behaviour, body: Body, moment: int) -> tuple[int, int]:
+    """The first and the last millisecond that a request asks for."""
+    dates = []
+    for name in ("dateFrom", "dateTo"):
+        parsed = parse(body.get(name))
+        if parsed is None or parsed[1] in does.refused_forms:
+            raise failed("refused", f"{name} is not in the right format", does)
+        if parsed[1] in does.silent_forms:
+            raise failed("empty", "", does)
+        dates.append(parsed)
+    (low, low_form), (high, high_form) = dates
+    if low > high:
+        raise failed("refused", "dateFrom should be less than or equal to dateTo", does)
+    low, high = _read(does, low, low_form), _read(does, high, high_form)
+    if high > moment and does.future_to != "served":
+        if does.future_to != "now":
+            raise failed(does.future_to, "dateTo cannot be in the future", does)
+        high = moment
+    if high_form == "day" and does.date_to_is_end_of_day:
+        high += DAY - 1
+    low, high = _shortened(does, low, high)
+    low, high = _cut(does, low), _cut(does, high, up=does.cut_to_up)
+    return low if does.from_inclusive else low + 1, high if does.to_inclusive else high - 1
+
+
+def _shortened(does: Behaviour, low: int, high: int) -> tuple[int, int]:
+    if does.longest_days is None:
+        return low, high
+    longest = does.longest_days * DAY
+    is_long = high - low > longest if does.days_counted == "hours" else days_touched(low, high) > does.longest_days
+    if is_long and does.above_longest == "refused":
+        raise failed("refused", f"date range should be less than or equal to {does.longest_days} days", does)
+    if is_long:
+        return (high - longest, high) if does.above_longest == "cut start" else (low, low + longest)
+    return low, high
+
+
+def _read(does: Behaviour, wall: int, form: Form) -> int:
+    return from_clock(does.zone, wall) if form in does.zone_reads else wall
+
+
+def _cut(does: Behaviour, when: int, up: bool = False) -> int:
+    zone = does.zone if does.cut_in_zone else "UTC"
+    wall = to_clock(zone, when)
+    return from_clock(zone, -(-wall // does.cut) * does.cut if up else wall // does.cut * does.cut)
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def to_clock(zone: str, when: int) -> int:
+    """What a clock in the zone shows, written down like a moment in UTC."""
+    if zone == "UTC":
+        return when
+    shift = (EPOCH + timedelta(milliseconds=when)).astimezone(_zone(zone)).utcoffset()
+    return when + (shift or timedelta()) // timedelta(milliseconds=1)
+
+
+def from_clock(zone: str, wall: int) -> int:
+    """The (first) moment at which a clock in the zone shows this."""
+    if zone == "UTC":
+        return wall
+    shift = datetime.fromtimestamp(wall / 1000, timezone.utc).replace(tzinfo=_zone(zone)).utcoffset()
+    return wall - (shift or timedelta()) // timedelta(milliseconds=1)
+
+
+def days_touched(low: int, high: int) -> int:
+    """How many calendar days in UTC a span has a part of; a midnight at its end belongs to the day that ends there."""
+    return max(high - 1, low) // DAY - low // DAY + 1
+
+
+# Rows
+
+
+def filed(does: Behaviour, row: LogRow) -> int | None:
+    """The time by which the server compares the row with the bounds; None: it has none, and is always found."""
+    if does.filed_under == "entry":
+        return row.entry
+    end = row.unshown_end if row.end is None and does.hidden_end else row.end
+    first, second = (row.start, end) if does.filed_under == "start" else (end, row.start)
+    return first if first is not None else second if second is not None else row.entry
+
+
+class Page(NamedTuple):
+    """What differs between the requests of one query."""
+
+    skip: int
+    limit: int
+    number: int
+    moment: int
+    chance: random.Random
+
+
+_KEYS: Mapping[str, Callable[[Behaviour, LogRow], int]] = {
+    "filed": lambda does, row: filed(does, row) or 0,
+    "start": lambda does, row: row.start or 0,
+    "end": lambda does, row: row.end or 0,
+    "entry": lambda does, row: row.entry or 0,
+    "written": lambda does, row: row.appears,
+    "time taken": lambda does, row: row.taken,
+    "second": lambda does, row: (row.start or 0) // 1000,
+    "day": lambda does, row: (row.start or 0) // DAY,
+    "arbitrary": lambda does, row: zlib.crc32(row.number.encode()),
+}
+_BLOCK = 32
+"""Rows that an engine without order keeps together."""
+
+
+class Log:
+    """The rows of one bot: a value, but for what it remembers of earlier answers."""
+
+    def __init__(self, rows: Iterable[LogRow] = ()) -> None:
+        self.rows = tuple(rows)
+        self._moves = any(row.appears or row.vanishes is not None for row in self.rows)
+        self._remembered: dict[Any, Any] = {}
+
+    def with_rows(self, rows: Iterable[LogRow]) -> Log:
+        return Log((*self.rows, *rows))
+
+    def present(self, does: Behaviour, number: int, moment: int) -> Sequence[LogRow]:
+        """The rows that the request of this number finds in the log, in the order in which they were written."""
+        if does.replica_behind and number % 2:
+            number = max(0, number - does.replica_behind)
+        rows: Iterable[LogRow] = self.rows
+        if self._moves:
+            rows = (row for row in rows if row.appears <= number and (row.vanishes is None or number < row.vanishes))
+        if does.retention_days is not None:
+            oldest = moment - does.retention_days * DAY
+            rows = (row for row in rows if row.entry is None or row.entry - row.delay >= oldest)
+        if does.lag_seconds:
+            lag = int(does.lag_seconds * 1000)
+            rows = (row for row in rows if row.entry is None or row.entry + _hidden(row) % (lag + 1) <= moment)
+        if gone := min(does.deletes * number, does.deletes_in_all):
+            kept = sorted(self.rows, key=lambda row: row.entry or 0)[gone:]
+            there = set(map(id, kept))
+            rows = (row for row in rows if id(row) in there)
+        return rows if isinstance(rows, tuple) else tuple(rows)
+
+    def ordered(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
+        """The rows that the query finds, in the server's order; those behind the page may be missing."""
+        is_still = not (
+            self._moves or does.lag_seconds or does.deletes or does.replica_behind or does.retention_days is not None
+        )
+        state = None if is_still else (page.number, page.moment)
+        found: Sequence[LogRow] = self._once((does, query, "found", state), lambda: self._found(does, query, page))
+        order, descending = does.order, does.descending
+        if query.sort is not None:
+            order, descending = "time taken", query.sort == "desc"
+        if order in ("random", "blocks"):
+            return _unordered(found, 1 if order == "random" else _BLOCK, page.chance)
+        sign = -1 if descending else 1
+
+        def keyed() -> list[tuple[int, LogRow]]:
+            return [(sign * _KEYS[order](does, row), row) for row in found]
+
+        keys = self._once((does, query, "keys", state), keyed)
+        if does.ties in ("shuffled", "paged"):
+            chance = page.chance if does.ties == "shuffled" else random.Random(1_000_003 * page.skip + page.limit)
+            keys = [*keys]
+            chance.shuffle(keys)
+            return _sorted(keys)
+        wanted = page.skip + page.limit
+        if does.ties == "heap" and len(keys) > wanted * does.heap_from:
+            return list(self._once((does, query, state, wanted), lambda: _first(keys, wanted)))
+        turned = does.ties == "turned" and page.number % 2 == 1
+        return list(
+            self._once((does, query, "ordered", state, turned), lambda: _sorted(keys[::-1] if turned else keys))
+        )
+
+    def _found(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
+        rows = self.present(does, page.number, page.moment)
+        times = self._once(
+            ("filed", does.filed_under, does.hidden_end), lambda: [filed(does, row) for row in self.rows]
+        )
+        if len(rows) < len(self.rows):
+            times = [filed(does, row) for row in rows]
+        first, last = query.first, query.last
+        dated = (row for row, time in zip(rows, times, strict=True) if time is None or first <= time <= last)
+        if query.columns or query.developers is not None:
+            return list(filter(selects(does, query), dated))
+        return list(dated)
+
+    def _once(self, key: Any, made: Callable[[], Any]) -> Any:
+        if key not in self._remembered:
+            if len(self._remembered) > 24:
+                self._remembered.pop(next(iter(self._remembered)))
+            self._remembered[key] = made()
+        return self._remembered[key]
+
+
+def _sorted(keys: list[tuple[int, LogRow]]) -> list[LogRow]:
+    return [row for _, row in sorted(keys, key=itemgetter(0))]
+
+
+def _first(keys: list[tuple[int, LogRow]], wanted: int) -> list[LogRow]:
+    return [row for _, row in first_in_heap_order(keys, wanted)]
+
+
+def _hidden(row: LogRow) -> int:
+    return zlib.crc32(row.body or row.number.encode()) // 11
+
+
+def _unordered(found: Sequence[LogRow], block: int, chance: random.Random) -> Sequence[LogRow]:
+    blocks = [found[first : first + block] for first in range(0, len(found), block)]
+    chance.shuffle(blocks)
+    return [row for rows in blocks for row in rows]
+
+
+def _page(does: Behaviour, found: Sequence[LogRow], skip: int, limit: int, chance: random.Random) -> Answer:
+    if does.most_rows is not None:
+        found = found[: does.most_rows]
+    if does.skip == "rounded":
+        skip = skip // limit * limit
+    skip = {"ignored": 0, "held": min(skip, does.skip_held_at), "pages": skip * limit}.get(does.skip, skip)
+    if does.behind == "refused" and skip and skip >= len(found):
+        raise failed("refused", "skip should be less than the number of rows", does)
+    if does.varying_pages:
+        limit = chance.randint(1, limit)
+    rows = found[skip : skip + limit]
+    size = 2 + sum(row.size for row in rows)
+    if does.page_bytes is not None:
+        while len(rows) > 1 and size > does.page_bytes:
+            size -= rows[-1].size
+            rows = rows[:-1]
+    is_too_large = (does.fails_above_rows is not None and len(rows) > does.fails_above_rows) or (
+        does.fails_above_bytes is not None and size > does.fails_above_bytes
+    )
+    if is_too_large:
+        raise failed(does.fails_how, "the page is too large", does)
+    return Answer(200, rows, size=size)
+
+
+# What moves
+
+
+def arrivals(does: Behaviour, body: Body, moment: int, number: int, inserted: int, seed: int = 0) -> list[LogRow]:
+    """The rows that are written just before the request of this number, if `inserted` of them were before."""
+    chance = random.Random(seed * 1_000_003 + number)
+    rows = []
+    for index in range(inserted, min(inserted + does.inserts, does.inserts_in_all)):
+        end = moment
+        if does.inserts_into == "span":
+            low, high = (parsed[0] if (parsed := parse(body.get(key))) else moment for key in ("dateFrom", "dateTo"))
+            end = min(end, chance.randint(min(low, high), max(low, high)))
+        rows.append(LogRow(f"new {index}", end - chance.randint(0, 5_000), end, appears=number))
+    return rows
