@@ -38,7 +38,7 @@ def sentence(outcome: Outcome) -> str:
     assert len(told) == 1, outcome
     for remark in NOTHING_SAID:
         assert remark not in outcome.stdout + outcome.stderr, outcome
-    assert outcome.stderr == ""
+    assert outcome.stderr == f"{told[0]}\n"  # For a person whose terminal does not show stdout.
     return str(told[0])
 
 

@@ -8,13 +8,12 @@ a character and ends in a stack trace when nobody reads.
 import os
 import select
 import sys
-from contextlib import suppress
 from threading import Lock, local
 from typing import NoReturn, TextIO, cast
 
-from source_kore_llm_logs.runtime import signals
+from source_kore_llm_logs.runtime import signals, stderr
 
-RECORD = b'{"type":"RECORD"'
+RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
 """Each write lets another thread take over; more of them cost more than the writing."""
 
@@ -26,13 +25,13 @@ class Stdout:
     line on stderr: nothing that is still read could arrive.
     """
 
-    def __init__(self) -> None:
-        self._descriptor = 1
+    def __init__(self, descriptor: int = 1, name: str = "Standard output") -> None:
+        self._descriptor, self._name = descriptor, name
         self._lock = Lock()
         self._pending = bytearray()
         self._unfinished = local()
-        if sys.__stdout__ is None:
-            _give_up("it is closed")
+        if sys.__stdout__ is None and descriptor == 1:
+            self._give_up("it is closed")
 
     def replace(self) -> None:
         """Makes it what `print` writes to, and the CDK's PRINT_BUFFER, into which the log goes while it is imported."""
@@ -41,14 +40,14 @@ class Stdout:
 
     def write_line(self, line: str) -> None:
         """One protocol message. Records may wait for more of them; anything else is seen at once, and all before it."""
-        self._add(f"{line}\n".encode())
+        self._add(f"{line}\n".encode(), at_once=not line.startswith(RECORD))
 
     def write(self, text: str) -> int:
         """Part of a line, or lines: what a thread writes is kept until it has ended the line."""
         lines, end, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
         self._unfinished.text = rest
         if end:
-            self._add(f"{lines}\n".encode(errors="backslashreplace"))
+            self._add(f"{lines}\n".encode(errors="backslashreplace"), at_once=True)
         return len(text)
 
     def flush(self) -> None:
@@ -60,10 +59,10 @@ class Stdout:
         self._lock.acquire()
         self._write()
 
-    def _add(self, data: bytes) -> None:
+    def _add(self, data: bytes, at_once: bool) -> None:
         with self._lock:
             self._pending += data
-            if len(self._pending) >= BYTES_A_WRITE or not data.startswith(RECORD):
+            if at_once or len(self._pending) >= BYTES_A_WRITE:
                 self._write()
 
     def _write(self) -> None:
@@ -73,12 +72,10 @@ class Stdout:
             except BlockingIOError:  # The parent process made it non-blocking.
                 select.select([], [self._descriptor], [])
             except BrokenPipeError:
-                _give_up("its reader has gone")
+                self._give_up("its reader has gone")
             except OSError as error:
-                _give_up(error.strerror or type(error).__name__)
+                self._give_up(error.strerror)
 
-
-def _give_up(reason: str) -> NoReturn:
-    with suppress(OSError):
-        os.write(2, f"Standard output cannot be written: {reason}.\n".encode())
-    signals.end(1)
+    def _give_up(self, reason: str) -> NoReturn:
+        stderr.tell(f"{self._name} cannot be written: {reason}.")
+        signals.end(1)
