@@ -49,6 +49,8 @@ def test_discover_gives_the_stream_of_the_contract(emulator: Emulator) -> None:
     assert stream["source_defined_cursor"] is True
     assert stream["default_cursor_field"] == ["end_date"]
     assert stream["source_defined_primary_key"] == [["id"]]
+    # Airbyte then gives a second attempt at a full refresh no state, and a generation of its own.
+    assert stream["is_resumable"] is False
 
 
 def test_check_asks_every_bot_once(emulator: Emulator) -> None:

@@ -107,14 +107,26 @@ def test_killed_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_th
     records = [to_record(bot, row) for bot in BOTS for row in ROWS[bot]]
     ends = {record["id"]: (record["bot_id"], record["end_date"] or record["start_date"] or "9") for record in records}
     chance, kills_in_the_midst = random.Random(5), 0
-    for _ in range(8):
+
+    def seen() -> tuple[int, bytes]:
+        """How many bytes of records there are, and the state."""
+        return tuple(  # type: ignore[return-value]
+            read(file) if file.exists() else empty
+            for file, read, empty in (
+                (folder.records_file, lambda file: file.stat().st_size, 0),
+                (folder.state_file, Path.read_bytes, b""),
+            )
+        )
+
+    for kill in range(10):
+        before, after = seen(), chance.randrange(1, 200_000)
         process = subprocess.Popen(folder.line, cwd=folder.path, stderr=subprocess.DEVNULL)
-        size = folder.records_file.stat().st_size if folder.records_file.exists() else 0
-        grown, deadline = chance.randrange(1, 400_000), time.monotonic() + 30
+        deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
-            if folder.records_file.exists() and folder.records_file.stat().st_size >= size + grown:
+            size, state = seen()
+            if state != before[1] if kill % 2 else size >= before[0] + after:
                 break
-            time.sleep(0.002)
+            time.sleep(0.001)
         kills_in_the_midst += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()

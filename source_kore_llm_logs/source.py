@@ -108,9 +108,13 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         return exact
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        """The catalog. A full refresh cannot be resumed -> state_migration.py."""
         if self._bare:
             return SourceKoreLlmLogs(config=config).discover(logger, config)
-        return super().discover(logger, config)
+        catalog = super().discover(logger, config)
+        for stream in catalog.streams:
+            stream.is_resumable = False
+        return catalog
 
     def read(
         self,

@@ -133,7 +133,7 @@ def test_only_a_stream_that_is_read_in_full_loses_its_state() -> None:
             "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": [OWN]}},
         }
     )
-    for mode, kept in (("full_refresh", []), ("incremental", [state])):
+    for mode, kept in (("full_refresh", None), ("incremental", [state])):
         catalog = ConfiguredAirbyteCatalogSerializer.load(
             {
                 "streams": [

@@ -30,11 +30,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def state_to_resume(
     state: list[AirbyteStateMessage] | None, catalog: ConfiguredAirbyteCatalog | None
 ) -> list[AirbyteStateMessage] | None:
-    """The state without that of streams which are read in full: the CDK would resume from it all the same."""
-    if not state or catalog is None:
-        return state
-    in_full = {stream.stream.name for stream in catalog.streams if stream.sync_mode is SyncMode.full_refresh}
-    return [message for message in state if not (message.stream and message.stream.stream_descriptor.name in in_full)]
+    """None where the stream is read in full: the CDK would resume from a state of any kind all the same.
+
+    Airbyte hands none over then, because the catalog says that the stream is not resumable: a second attempt is a new
+    generation, which replaces what the first one wrote.
+    """
+    if catalog and any(stream.sync_mode is SyncMode.full_refresh for stream in catalog.streams):
+        return None
+    return state
 
 
 def refuse(what: str) -> NoReturn:

@@ -105,4 +105,7 @@ def _state(document: Any) -> list[AirbyteStateMessage]:
         raise fault from None
     if not all(state.stream or state.global_ or state.data for state in states):
         raise fault
+    for state in states:
+        if state.global_:
+            state.global_.shared_state = None  # The CDK takes none, and what each stream has reached is all there is.
     return states
