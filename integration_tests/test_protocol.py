@@ -135,7 +135,7 @@ def test_check_lists_every_bot_that_fails_and_why(emulator: Emulator) -> None:
     told = outcome.of_type("CONNECTION_STATUS")[-1]["connectionStatus"]["message"]
     assert BOTS[0] not in told
     assert f"Bot {BOTS[1]}: the app lacks the scope" in told
-    assert "Bot st-nobody: wrong credentials or a wrong bot id" in told
+    assert "Bot st-nobody: a wrong bot id, or a bot that the app does not serve" in told
 
 
 def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_next_sync(

@@ -42,7 +42,15 @@ class Folder:
     def __init__(self, path: Path, config: dict[str, Any]):
         self.path = path
         (path / "config.json").write_text(json.dumps(config))
-        self.line = [sys.executable, "-m", "source_kore_llm_logs.to_files", "--config", "config.json", "--folder", "kore"]
+        self.line = [
+            sys.executable,
+            "-m",
+            "source_kore_llm_logs.to_files",
+            "--config",
+            "config.json",
+            "--folder",
+            "kore",
+        ]
         self.records_file, self.state_file = path / "kore/llm_usage_logs.jsonl", path / "kore/state.json"
 
     def sync(self, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -58,7 +66,9 @@ class Folder:
     @property
     def cursors(self) -> dict[str, str]:
         (state,) = json.loads(self.state_file.read_text())
-        return {one["partition"]["bot_id"]: one["cursor"]["end_date"] for one in state["stream"]["stream_state"]["states"]}
+        return {
+            one["partition"]["bot_id"]: one["cursor"]["end_date"] for one in state["stream"]["stream_state"]["states"]
+        }
 
 
 def ids(*bots: str) -> set[str]:

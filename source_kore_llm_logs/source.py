@@ -86,19 +86,19 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         }
         with checking():
             (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
-        faults = []
+        faults = list[Fault]()
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
             for check in [pool.submit(_check, log) for log in stream.generate_partitions()]:
                 try:
                     check.result()
                 except HostUnreachable as fault:
                     pool.shutdown(wait=False, cancel_futures=True)
-                    faults = [str(fault.message)]
+                    faults = [fault]
                     break
                 except AirbyteTracedException as fault:
-                    faults.append(str(fault.message))
+                    faults.append(fault if isinstance(fault, Fault) else Fault(str(fault)))
         if faults:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults))
+            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
     @staticmethod
@@ -128,7 +128,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             return
         self._refuse_unknown_streams(catalog)
         with sync_report() as report:
-            messages = faults_at_the_end(super().read(logger, config, catalog, state))
+            messages = faults_at_the_end(super().read(logger, config, catalog, state), self._exact(config)["bot_ids"])
             try:
                 yield from report.backpressure.printing(messages)
             finally:

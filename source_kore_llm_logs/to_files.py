@@ -1,8 +1,8 @@
-"""`python -m source_kore_llm_logs.to_files --config config.json --folder kore`: a sync into files, from cron or by hand.
+"""A sync into files: `python -m source_kore_llm_logs.to_files --config config.json --folder kore`.
 
-The folder holds `llm_usage_logs.jsonl`, to which each sync appends its records, one a line, and `state.json`, from which
-the next sync goes on. Whatever ends a sync, nothing that was read is thrown away: records are on the disk before a state
-that tells of them is. Those that came after the last state come again with the next sync, under the same `id`.
+The folder holds `llm_usage_logs.jsonl`, to which each sync appends its records, one a line, and `state.json`, from
+which the next sync goes on. Whatever ends a sync, nothing that was read is thrown away: records are on the disk before
+a state that tells of them is. Those that came after the last state come again with the next sync (same `id`).
 """
 
 import argparse
@@ -32,8 +32,8 @@ CATALOG = {
 class Folder(Stdout):
     """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another.
 
-    The main thread calls `write_line`. Raises OSError if the folder cannot be used, BlockingIOError if another sync uses
-    it. A write that fails ends the process with status 1 and one line on stderr.
+    The main thread calls `write_line`. Raises OSError if the folder cannot be used, BlockingIOError if another sync
+    uses it. A write that fails ends the process with status 1 and one line on stderr.
     """
 
     def __init__(self, folder: Path):

@@ -11,7 +11,8 @@ from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
 from source_kore_llm_logs.components.config_normalization import BOT_ID, INSTANT, ExactConfiguration, instant
-from source_kore_llm_logs.errors import Fault, named
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.specification import named
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]

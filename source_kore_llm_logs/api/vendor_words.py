@@ -11,6 +11,8 @@ from enum import Enum, auto
 import orjson
 import requests
 
+from source_kore_llm_logs.api.body import body_of
+
 LONGEST_ENVELOPE = 100_000
 LONGEST_TEXT = 300
 """Bytes. No sentence of the vendor's is longer; a body of plain text that is longer is something else."""
@@ -32,6 +34,10 @@ class Refusal(Enum):
     SCOPE = auto()
     TOKEN = auto()
     CREDENTIALS = auto()
+    ADDRESS = auto()
+    """The address from which the request came is not allowed."""
+    BOT = auto()
+    """There is no such bot."""
     ARGUMENTS = auto()
 
 
@@ -39,9 +45,17 @@ KINDS = {
     Refusal.RATE_LIMIT: re.compile(r"rate.?limit|too many requests", re.I),
     Refusal.REPLAY: re.compile(r"\breplay", re.I),
     Refusal.TOKEN_TIMES: re.compile(r"\bexp\b|\bexpir|\biat\b|\bnbf\b|not yet valid|not active|in the future", re.I),
+    Refusal.ADDRESS: re.compile(
+        r"white.?list|allow.?list|firewall|\bip\b.{0,40}(allow|block|den|permi|restrict)", re.I
+    ),
     Refusal.SCOPE: re.compile(r"\bscope|\bpermission", re.I),
     Refusal.TOKEN: re.compile(r"\bjwt\b|\btoken\b", re.I),
     Refusal.CREDENTIALS: re.compile(r"\bcredential|\bunauthori[sz]ed|\bauthenticat|\bauthori[sz]ation", re.I),
+    Refusal.BOT: re.compile(
+        r"\bbot\b(?: \S+){0,4} (?:not (?:be )?found|not exist|unknown)"
+        r"|\b(?:invalid|unknown|no such|not find|no) (?:the )?bot\b",
+        re.I,
+    ),
     Refusal.ARGUMENTS: re.compile(r"\bvalidation|\binvalid arg|\bbad request", re.I),
 }
 """In the order in which they are looked for: "error verifying the jwt: possibly a replay" is a replay."""
@@ -59,7 +73,7 @@ def words_of(response: requests.Response) -> str:
     counts only if it is one of the refusals that are known, and a bare message only if it is a sentence. Tokens are
     left out.
     """
-    content = response.content
+    content = body_of(response)
     is_short, is_200 = len(content) <= LONGEST_TEXT, response.status_code == 200
     try:
         body = orjson.loads(content[:LONGEST_ENVELOPE])

@@ -19,8 +19,9 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 )
 
 from source_kore_llm_logs.api.signing_key import signing_key
-from source_kore_llm_logs.errors import Fault, named, specification
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms, now
+from source_kore_llm_logs.specification import named, specification
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""

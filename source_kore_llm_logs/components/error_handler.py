@@ -27,11 +27,13 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.api import network
-from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, redirected, seconds_of, sign_in_refused
+from source_kore_llm_logs.api.body import GZIP, begins_with, body_of
+from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused, seconds_of
 from source_kore_llm_logs.api.vendor_words import Refusal, kind_of, words_of
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted, named
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RetriesExhausted
 from source_kore_llm_logs.records.decoding import rows_in
 from source_kore_llm_logs.runtime.sync_report import current_report
+from source_kore_llm_logs.specification import named
 
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
@@ -45,8 +47,6 @@ MOST_SECONDS_OF_WAITS = 4 * 3600
 """For one request. An hourly limit can take an hour to free."""
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
-SIGN_IN = {Refusal.TOKEN_TIMES, Refusal.SCOPE, Refusal.TOKEN, Refusal.CREDENTIALS}
-ARGUMENTS_REFUSED = {400, 412, 416, 422}
 NOT_KORE = {501, 505}
 """A server that takes no POST, or speaks another HTTP: not the API, and not a fault that passes."""
 
@@ -76,7 +76,7 @@ def rows_of(response: requests.Response) -> list[Any]:
     `rows_in` does."""
     rows = _rows.get(response)
     if rows is None:
-        rows = _rows[response] = [] if response.status_code == 204 else rows_in(response.content)
+        rows = _rows[response] = [] if response.status_code == 204 else rows_in(body_of(response))
     return rows
 
 
@@ -144,7 +144,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
             resolution = self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
         except requests.RequestException:
-            resolution = self._again(response.request, f"Bot {bot_of(response.request)}: {CUT_OFF}")
+            resolution = self._again(response.request, CUT_OFF)
         else:
             resolution = self._interpret(response)
         if resolution is not SUCCESS:
@@ -152,8 +152,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         return resolution
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
-        bot, status = bot_of(response.request), response.status_code
-        is_json = True
+        status, is_json = response.status_code, True
         if status in (200, 204):
             try:
                 rows_of(response)
@@ -165,49 +164,33 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         words = words_of(response)
         kind = kind_of(words)
         if status == 429 or kind is Refusal.RATE_LIMIT:
-            return self._wait(response, bot, words)
-        if 300 <= status < 400:
-            raise Fault(redirected(response))
-        if status == 407:
-            raise Fault(network.proxy_refuses(network.proxy_for(str(response.request.url))))
+            return self._wait(response, words)
         if status in (401, 403) and kind is Refusal.REPLAY:
-            return self._with_a_fresh_token(response, bot, words)
-        if status in (401, 403) or (status in (200, 400) and kind in SIGN_IN):
-            raise Fault(sign_in_refused(bot, response, words, kind))
-        if status in ARGUMENTS_REFUSED or (status == 200 and kind is Refusal.ARGUMENTS):
-            raise RequestRefused(bot, status, words or "no reason given")
-        if status == 413:
-            raise PageTooLarge(
-                message=f"Bot {bot}: the API refuses even the smallest page as too large (413).",
-                failure_type=FailureType.transient_error,
-            )
-        if status == 200:
-            return self._not_rows(response, bot, words, is_json)
-        said = f": {words}" if words else ""
+            return self._with_a_fresh_token(response, words)
+        if status == 200 and kind in (None, Refusal.RATE_LIMIT, Refusal.REPLAY):
+            return self._not_rows(response, words, is_json)
         if status in (408, 425) or (status >= 500 and status not in NOT_KORE):
-            message = f"Bot {bot}: the API answered with status {status}{said}."
+            said = f": {words}" if words else ""
+            message = f"the API answered with status {status}{said}."
             return self._again(response.request, message, timed_out=status == 504, retry_after=_retry_after(response))
-        raise Fault(
-            f"Bot {bot}: the API answered with status {status}{said}. Check {named('host')}: it must be the address of "
-            "your Kore.ai platform."
-        )
+        raise refused(response, bot_of(response.request), words, kind)
 
-    def _not_rows(self, response: requests.Response, bot: str, words: str, is_json: bool) -> ErrorResolution:
-        if not is_json and response.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
-            return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
+    def _not_rows(self, response: requests.Response, words: str, is_json: bool) -> ErrorResolution:
+        if not is_json and begins_with(response, b"[", b"{", GZIP[:1]):
+            return self._again(response.request, CUT_OFF)
         if not words and looks_encrypted(response):
             raise Fault(
-                f"Bot {bot}: the API answered with a JSON object or a cipher text instead of an array of rows. If the "
-                "app enforces encrypted payloads, turn that off for this app in Kore.ai."
+                "the API answered with a JSON object or a cipher text instead of an array of rows. If the app enforces "
+                "encrypted payloads, turn that off for this app in Kore.ai.",
+                bot_id=bot_of(response.request),
             )
-        return self._again(response.request, f"Bot {bot}: the API answered with {not_rows(response, words)}.")
+        return self._again(response.request, f"the API answered with {not_rows(response, words)}.")
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
         if request is None:
             raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check {named('host')}.")
-        url = str(request.url)
-        bot, host, proxy = bot_of(request), urlsplit(url).netloc, network.proxy_for(url)
+        host, proxy = urlsplit(str(request.url)).netloc, network.proxy_for(str(request.url))
         mistake = network.proxy_mistake(fault, proxy)
         if mistake:
             raise Fault(mistake)
@@ -218,10 +201,10 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
                 raise Fault(f"No secure connection to {host}: its certificate is not trusted here. {check}")
             return self._again(request, f"No secure connection to {host}. {check}", HostUnreachable)
         if isinstance(fault, requests.exceptions.ReadTimeout):
-            return self._again(request, f"Bot {bot}: {host} did not answer in time.", timed_out=True)
+            return self._again(request, f"{host} did not answer in time.", timed_out=True)
         if isinstance(fault, requests.exceptions.ConnectionError):
             return self._again(request, network.unreachable(host, fault, proxy, named("host")), HostUnreachable)
-        return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
+        return self._again(request, f"the connection to {host} failed ({type(fault).__name__}).")
 
     def _of(self, request: Any) -> Attempts:
         with self._lock:
@@ -230,56 +213,54 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def _again(
         self,
         request: Any,
-        message: str,
+        what: str,
         at_last: type[RetriesExhausted] = RetriesExhausted,
         timed_out: bool = False,
         retry_after: float | None = None,
     ) -> ErrorResolution:
+        """Another try; `what` is the fault in words. Raises `at_last` after the last."""
+        bot = None if at_last is HostUnreachable else bot_of(request)
         attempts = self._of(request)
         attempts.faults += 1
         attempts.timeouts += timed_out
         if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
-            raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
+            raise PageTooLarge(what, FailureType.transient_error, bot)
         if attempts.faults >= self._max_tries:
-            raise at_last(
-                message=f"{message} Tried {attempts.faults} times.",
-                failure_type=FailureType.transient_error,
-            )
+            raise at_last(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
         pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
         attempts.pause = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
-        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+        return _retry(what, bot)
 
-    def _with_a_fresh_token(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
-        attempts = self._of(response.request)
+    def _with_a_fresh_token(self, response: requests.Response, words: str) -> ErrorResolution:
+        bot, attempts = bot_of(response.request), self._of(response.request)
         attempts.replays += 1
-        message = f"Bot {bot}: the token was rejected as one that was used before. The API said: {words}."
+        what = f"the token was rejected as one that was used before. The API said: {words}."
         if attempts.replays > MAX_REPLAYS:
-            raise RetriesExhausted(
-                message=f"{message} Each request carries a new one: look for a proxy that sends requests twice.",
-                failure_type=FailureType.transient_error,
-            )
+            what += " Each request carries a new one: look for a proxy that sends requests twice."
+            raise RetriesExhausted(what, FailureType.transient_error, bot)
         attempts.pause = 0.25 * attempts.replays
-        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+        return _retry(what, bot)
 
-    def _wait(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
-        attempts = self._of(response.request)
+    def _wait(self, response: requests.Response, words: str) -> ErrorResolution:
+        bot, attempts = bot_of(response.request), self._of(response.request)
         attempts.waits += 1
         waited = time.monotonic() - attempts.since
         if attempts.waits > MAX_RATE_WAITS or waited > MOST_SECONDS_OF_WAITS or self._is_check:
             raise RetriesExhausted(
-                message=f"Bot {bot}: the API's rate limit is used up by other requests. Wait a minute, and lower "
+                f"the API's rate limit is used up by other requests. Wait a minute, and lower "
                 f"{named('requests_per_minute')} if other programs use the same bot.",
-                failure_type=FailureType.transient_error,
+                FailureType.transient_error,
+                bot,
             )
         base = RATE_WAIT_SECONDS["hour" if "hour" in words.lower() else "minute"]
         # The window frees little by little: short waits first cost nothing.
         wait = min(base, 4.0 * 2.0**attempts.waits) * random.uniform(0.8, 1.0)
         attempts.pause = _retry_after(response) or wait
-        return ErrorResolution(
-            ResponseAction.RATE_LIMITED,
-            FailureType.transient_error,
-            f"Bot {bot}: rate limit reached ({words or 'status 429'}), waiting.",
-        )
+        return _retry(f"rate limit reached ({words or 'status 429'}), waiting.", bot, ResponseAction.RATE_LIMITED)
+
+
+def _retry(what: str, bot: str | None, action: ResponseAction = ResponseAction.RETRY) -> ErrorResolution:
+    return ErrorResolution(action, FailureType.transient_error, f"Bot {bot}: {what}" if bot else what)
 
 
 def _retry_after(response: requests.Response) -> float | None:

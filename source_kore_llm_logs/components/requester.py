@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -61,14 +62,15 @@ class BotBudget(HttpAPIBudget):
             if not block:
                 raise
             if hit.time_to_wait >= SAY_WAITS_FROM:
-                bot = str(request.url).rsplit("/", 2)[-2]
-                logger.info(
-                    "Bot %s: %s requests are used up, waiting %.0f s for the next.",
-                    bot,
-                    hit.rate,
-                    hit.time_to_wait.total_seconds(),
-                )
+                bot, seconds = str(request.url).rsplit("/", 2)[-2], hit.time_to_wait.total_seconds()
+                logger.info("Bot %s: %s are used up, waiting %.0f s for the next.", bot, _in_words(hit.rate), seconds)
             super().acquire_call(request, block=True, timeout=timeout)
+
+
+def _in_words(rate: str) -> str:
+    """A limit as the CDK writes it, "limit=1800/1.0h", for a person."""
+    limit, _, interval = rate.removeprefix("limit=").partition("/")
+    return f"{int(limit):,} requests {'an hour' if interval.endswith('h') else 'a minute'}"
 
 
 def budget_of(config: Config) -> BotBudget:
@@ -85,7 +87,8 @@ def budget_of(config: Config) -> BotBudget:
 class BotSession(requests.Session):
     """Sends a request once its bot may be asked, with a token that is signed after that wait. Thread-safe.
 
-    No redirect is followed: `requests` would send the token along, because its header is not `Authorization`.
+    No redirect is followed: `requests` would send the token along, because its header is not `Authorization`. No cookie
+    is kept: a balancer's would tie all bots to one server, a session's would stand beside the token.
     Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
     """
 
@@ -93,6 +96,7 @@ class BotSession(requests.Session):
         super().__init__()
         self._budget = budget
         self.auth = self._sign = authenticator
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for prefix in list(self.adapters):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 

@@ -16,9 +16,10 @@ from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigr
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
-from source_kore_llm_logs.errors import Fault, named
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms, now
 from source_kore_llm_logs.runtime.sync_report import is_sync
+from source_kore_llm_logs.specification import named
 
 logger = logging.getLogger("airbyte")
 

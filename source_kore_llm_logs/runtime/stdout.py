@@ -76,6 +76,6 @@ class Stdout:
             except OSError as error:
                 self._give_up(error.strerror)
 
-    def _give_up(self, reason: str) -> NoReturn:
+    def _give_up(self, reason: str | None) -> NoReturn:
         stderr.tell(f"{self._name} cannot be written: {reason}.")
         signals.end(1)
