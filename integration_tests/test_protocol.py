@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import catalog_of, read, run
+from integration_tests.command import CATALOG, catalog_of, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
@@ -121,6 +121,25 @@ def test_bad_input_gets_one_clear_sentence_and_a_non_zero_exit(
     assert named in told
     assert "Traceback" not in outcome.stdout + outcome.stderr
     assert SECRET not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "read"])
+def test_a_field_that_there_is_not_is_told_and_a_near_miss_of_what_is_copied_fails(
+    emulator: Emulator, command: str
+) -> None:
+    documents = {"catalog": CATALOG} if command == "read" else {}
+    harmless = run(command, config=emulator.config(page_sizes=50, tenant="x"), **documents)
+    assert harmless.code == 0
+    told = [line for line in harmless.log.splitlines() if "no field of the configuration" in line]
+    assert told == [
+        "`page_sizes` is no field of the configuration: did you mean Page Size (`page_size`)? It has no effect.",
+        "`tenant` is no field of the configuration, and has no effect.",
+    ]
+    emulator.clear_requests()
+    refused = run(command, config=emulator.config(payload_contents="redacted"), **documents)
+    assert refused.code == 1
+    assert "did you mean Prompts and Answers (`payload_content`)?" in refused.stderr
+    assert emulator.requests == []
 
 
 def test_an_unreachable_host_fails_the_check_in_seconds(emulator: Emulator) -> None:

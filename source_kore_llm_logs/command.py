@@ -24,6 +24,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.runtime import log_filter, signals, stderr
 from source_kore_llm_logs.runtime.documents import Documents, read_documents
 from source_kore_llm_logs.runtime.memory import give_back_what_is_freed
@@ -96,6 +97,7 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
         if documents.config:
             secret = str(documents.config.get("client_secret", ""))
             update_secrets([found for found in (secret, secret.strip()) if found.strip()])
+            ExactConfiguration().transform(documents.config)  # Once: it tells of what has no effect.
         lines = AirbyteEntrypoint(SourceOfDocuments(documents)).run(parsed)
         for line in _counted(lines) if is_watched else lines:
             stdout.write_line(line)

@@ -3,7 +3,6 @@
 Each is read exactly once, so that a pipe (`--config <(…)`, /dev/stdin) will do. The CDK would read the path again.
 """
 
-import codecs
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -17,15 +16,6 @@ from airbyte_cdk.models import (
 )
 
 from source_kore_llm_logs.errors import Fault
-
-UTF_8 = "Save it as UTF-8 without a byte-order mark."
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "begins with a byte-order mark",
-    codecs.BOM_UTF32_LE: "is UTF-32",  # Before UTF-16, whose mark it begins with.
-    codecs.BOM_UTF32_BE: "is UTF-32",
-    codecs.BOM_UTF16_LE: "is UTF-16",
-    codecs.BOM_UTF16_BE: "is UTF-16",
-}
 
 
 class Documents(NamedTuple):
@@ -60,16 +50,13 @@ def read_json(name: str, path: str) -> Any:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path.
         reason = (getattr(error, "strerror", None) or "its path is not valid").lower()
         raise Fault(f"{file} cannot be read: {reason}.") from None
-    for mark, fault in BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            raise Fault(f"{file} {fault}. {UTF_8}")
     if not data.strip():
         raise Fault(f"{file} is empty.")
     try:
-        document = json.loads(data.decode())
+        document = json.loads(data)  # UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeDecodeError:
-        raise Fault(f"{file} is not UTF-8. {UTF_8}") from None
+        raise Fault(f"{file} is not UTF-8.") from None
     except UnicodeEncodeError:
         raise Fault(f"{file} holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.") from None
     except json.JSONDecodeError as error:
@@ -94,7 +81,10 @@ def _catalog(document: Any) -> ConfiguredAirbyteCatalog:
 
 
 def _state(document: Any) -> list[AirbyteStateMessage]:
-    fault = Fault("The file given by --state is not a list of state messages.")
+    fault = Fault(
+        "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of the last "
+        "STATE message."
+    )
     if not document:
         return []
     if not isinstance(document, list):
