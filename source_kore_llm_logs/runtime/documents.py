@@ -5,8 +5,9 @@ Each is read exactly once, so that a pipe (`--config <(…)`, /dev/stdin) will d
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from airbyte_cdk.models import (
     AirbyteStateMessage,
@@ -16,6 +17,8 @@ from airbyte_cdk.models import (
 )
 
 from source_kore_llm_logs.errors import Fault
+
+T = TypeVar("T")
 
 
 class Documents(NamedTuple):
@@ -31,13 +34,12 @@ def read_documents(arguments: Namespace) -> Documents:
 
     Blocks until a pipe is closed at its other end.
     """
-    named = {name: getattr(arguments, name, None) for name in ("config", "catalog", "state")}
-    read = {name: read_json(name, path) for name, path in named.items() if path is not None}
-    return Documents(
-        _config(read["config"]) if "config" in read else None,
-        _catalog(read["catalog"]) if "catalog" in read else None,
-        _state(read["state"]) if "state" in read else None,
-    )
+
+    def document(name: str, load: Callable[[Any], T]) -> T | None:
+        path = getattr(arguments, name, None)
+        return None if path is None else load(read_json(name, path))
+
+    return Documents(document("config", _config), document("catalog", _catalog), document("state", _state))
 
 
 def read_json(name: str, path: str) -> Any:
@@ -82,8 +84,8 @@ def _catalog(document: Any) -> ConfiguredAirbyteCatalog:
 
 def _state(document: Any) -> list[AirbyteStateMessage]:
     fault = Fault(
-        "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of the last "
-        "STATE message."
+        "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of the "
+        "last STATE message."
     )
     if not document:
         return []
