@@ -146,7 +146,8 @@ with pipeline.sql_client() as client:
     (count,) = client.execute_sql("SELECT count(DISTINCT id) FROM llm_usage_logs")[0]
     kinds = client.execute_sql("SELECT DISTINCT data_type FROM information_schema.columns WHERE column_name IN "
                                "('request_payload', 'response_payload', 'additional_columns')")
-    tables = client.execute_sql("SELECT count(DISTINCT table_name) FROM information_schema.tables WHERE table_name LIKE 'llm_%'")
+    tables = client.execute_sql("SELECT count(DISTINCT table_name) FROM information_schema.tables "
+                                "WHERE table_name LIKE 'llm_%'")
 print("found:", count, kinds, tables)
 """
     )

@@ -25,10 +25,9 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secre
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.runtime import log_filter, signals, stderr
+from source_kore_llm_logs.runtime import log_filter, signals
 from source_kore_llm_logs.runtime.documents import Documents, read_documents
-from source_kore_llm_logs.runtime.memory import give_back_what_is_freed
-from source_kore_llm_logs.runtime.stdout import RECORD, Stdout
+from source_kore_llm_logs.runtime.output import RECORD, Stdout, tell
 from source_kore_llm_logs.runtime.unforeseen import unforeseen
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
@@ -69,7 +68,6 @@ def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) ->
     """
     is_watched = os.isatty(2) and (to_files or not os.isatty(1))
     log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
-    give_back_what_is_freed()
 
     def last_words(number: signal.Signals) -> None:
         logger.warning("Ended by %s. The next sync goes on from the last STATE message.", number.name)
@@ -103,7 +101,7 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
             stdout.write_line(line)
             if parsed.command == "check" and (failure := _failure_in(line)) is not None:
                 failed = True
-                stderr.tell(failure)
+                tell(failure)
         return int(failed)
     except Exception as error:
         if isinstance(error, AirbyteTracedException) and error.message is not None:
@@ -112,7 +110,7 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
             logger.error("", exc_info=error)
             fault = unforeseen(error)
         stdout.write_line(orjson.dumps(AirbyteMessageSerializer.dump(_told(fault, parsed.command))).decode())
-        stderr.tell(filter_secrets(fault.message or ""))
+        tell(filter_secrets(fault.message or ""))
         return 1
 
 
@@ -124,7 +122,7 @@ def _counted(lines: Iterable[str]) -> Iterator[str]:
         records += line.startswith(RECORD)
         if time.monotonic() - told >= SECONDS_BETWEEN_COUNTS:
             told = time.monotonic()
-            stderr.tell(f"{records:,} records so far.")
+            tell(f"{records:,} records so far.")
 
 
 def _told(fault: AirbyteTracedException, command: str) -> AirbyteMessage:

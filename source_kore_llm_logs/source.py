@@ -14,16 +14,16 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     Status,
 )
-from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarativeSource
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.error_handler import checking
 from source_kore_llm_logs.components.requester import PER_MINUTE
 from source_kore_llm_logs.components.state_migration import state_to_resume
 from source_kore_llm_logs.errors import Fault, HostUnreachable
+from source_kore_llm_logs.manifest import manifest
 from source_kore_llm_logs.reading.planner import SIDE_BY_SIDE
 from source_kore_llm_logs.reading.request_format import SPELLINGS
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
@@ -36,10 +36,11 @@ LEAST_AT_ONCE, MOST_AT_ONCE = 8, 100
 """Parts that are read at once, over all bots, unless `num_workers` says so. The manifest has one thread more."""
 
 
-class SourceKoreLlmLogs(YamlDeclarativeSource):
+class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
     """Kore.ai's LLM usage logs as an Airbyte source.
 
-    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command.
+    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command. Built for
+    a check, it gives up at the second fault of a request, and waits for no rate limit.
     Raises AirbyteTracedException (config error) if the config cannot be used.
     """
 
@@ -48,9 +49,13 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog | None = None,
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
+        is_check: bool = False,
     ):
         super().__init__(
-            path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state_to_resume(state, catalog)
+            catalog or ConfiguredAirbyteCatalog(streams=[]),
+            config or {},
+            state_to_resume(state, catalog) or [],
+            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
         )
         self._bare = config is None
 
@@ -84,8 +89,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
             "end_date": None,
         }
-        with checking():
-            (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
+        (stream,) = SourceKoreLlmLogs(config=last_minute, is_check=True).streams(last_minute)
         faults = list[Fault]()
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
             for check in [pool.submit(_check, log) for log in stream.generate_partitions()]:

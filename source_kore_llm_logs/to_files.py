@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from source_kore_llm_logs.runtime import signals, stderr
-from source_kore_llm_logs.runtime.stdout import Stdout
+from source_kore_llm_logs.runtime import signals
+from source_kore_llm_logs.runtime.output import Stdout, tell
 
 STREAM = "llm_usage_logs"
 CATALOG = {
@@ -97,10 +97,10 @@ def main() -> None:
     try:
         folder = Folder(given.folder)
     except BlockingIOError:
-        stderr.tell(f"Another sync into {given.folder} is still running.")
+        tell(f"Another sync into {given.folder} is still running.")
         signals.end(0)
     except OSError as error:
-        stderr.tell(f"The folder {given.folder} cannot be written: {error.strerror}.")
+        tell(f"The folder {given.folder} cannot be written: {error.strerror}.")
         signals.end(1)
     folder.replace()
     reading, writing = os.pipe()

@@ -8,7 +8,7 @@ import pytest
 from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.specification import named, specification
+from source_kore_llm_logs.manifest import named, specification
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",

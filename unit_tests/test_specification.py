@@ -12,7 +12,7 @@ from jsonschema import Draft201909Validator
 from integration_tests.form.picture import PICTURE, signature, specification
 from source_kore_llm_logs.components.config_normalization import BOT_ID, ExactConfiguration, instant
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.specification import named
+from source_kore_llm_logs.manifest import named
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]

@@ -10,10 +10,9 @@ import requests
 from airbyte_cdk.models import FailureType
 
 from source_kore_llm_logs.api import network
-from source_kore_llm_logs.api.body import BLANK, begins_with, body_of
-from source_kore_llm_logs.api.vendor_words import Refusal
+from source_kore_llm_logs.api.vendor_words import BLANK, Refusal, begins_with, body_of
 from source_kore_llm_logs.errors import Fault, PageTooLarge, RequestRefused
-from source_kore_llm_logs.specification import named
+from source_kore_llm_logs.manifest import named
 
 ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
 ADDRESS = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")

@@ -4,15 +4,17 @@ Kore.ai answers 401 for five different things and tells them apart only in the t
 any status, in JSON or as plain text [D, I]. Nothing that may be a payload is ever taken for words.
 """
 
+import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from enum import Enum, auto
 
 import orjson
 import requests
 
-from source_kore_llm_logs.api.body import body_of
-
+GZIP = b"\x1f\x8b\x08"
+BLANK = b"\xef\xbb\xbf \t\r\n"
 LONGEST_ENVELOPE = 100_000
 LONGEST_TEXT = 300
 """Bytes. No sentence of the vendor's is longer; a body of plain text that is longer is something else."""
@@ -59,6 +61,22 @@ KINDS = {
     Refusal.ARGUMENTS: re.compile(r"\bvalidation|\binvalid arg|\bbad request", re.I),
 }
 """In the order in which they are looked for: "error verifying the jwt: possibly a replay" is a replay."""
+
+
+def body_of(response: requests.Response) -> bytes:
+    """The body, unpacked where it is gzip although no header says so; as it came where that fails."""
+    content = response.content
+    if content.startswith(GZIP):
+        try:
+            return gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            pass
+    return content
+
+
+def begins_with(response: requests.Response, *starts: bytes) -> bool:
+    """Whether one of these is the first byte that is no blank."""
+    return body_of(response).lstrip(BLANK)[:1] in starts
 
 
 def kind_of(words: str) -> Refusal | None:

@@ -22,8 +22,8 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 
 from source_kore_llm_logs.api.signing_key import signing_key
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named, specification
 from source_kore_llm_logs.records.timestamps import iso_ms, now
-from source_kore_llm_logs.specification import named, specification
 
 logger = logging.getLogger("airbyte")
 

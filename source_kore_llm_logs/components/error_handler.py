@@ -7,14 +7,10 @@ and no log line that follows from one, holds a payload.
 
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import requests
 from airbyte_cdk.models import FailureType
@@ -27,13 +23,12 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.api import network
-from source_kore_llm_logs.api.body import GZIP, begins_with, body_of
 from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused, seconds_of
-from source_kore_llm_logs.api.vendor_words import Refusal, kind_of, words_of
+from source_kore_llm_logs.api.vendor_words import GZIP, Refusal, begins_with, body_of, kind_of, words_of
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RetriesExhausted
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.records.decoding import rows_in
 from source_kore_llm_logs.runtime.sync_report import current_report
-from source_kore_llm_logs.specification import named
 
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
@@ -50,34 +45,14 @@ SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 NOT_KORE = {501, 505}
 """A server that takes no POST, or speaks another HTTP: not the API, and not a fault that passes."""
 
-_is_check: ContextVar[bool] = ContextVar("is_check", default=False)
-
-
-@contextmanager
-def checking() -> Iterator[None]:
-    """A stream that is built inside this block gives up at the second fault, and does not wait for a rate limit."""
-    token = _is_check.set(True)
-    try:
-        yield
-    finally:
-        _is_check.reset(token)
-
-
-def is_check() -> bool:
-    """Whether this is inside `checking()`."""
-    return _is_check.get()
-
-
-_rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
-
 
 def rows_of(response: requests.Response) -> list[Any]:
     """The rows of a page that passed `KoreErrorHandler`, decoded once; none, where there is no content (204). Raises as
     `rows_in` does."""
-    rows = _rows.get(response)
-    if rows is None:
-        rows = _rows[response] = [] if response.status_code == 204 else rows_in(body_of(response))
-    return rows
+    if not hasattr(response, "rows"):
+        rows = [] if response.status_code == 204 else rows_in(body_of(response))
+        response.rows = rows  # type: ignore[attr-defined]
+    return response.rows  # type: ignore[attr-defined, no-any-return]
 
 
 def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
@@ -88,7 +63,8 @@ def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
 
 @dataclass
 class Attempts:
-    """What one request has met so far. Each has a count of its own: six waits and then a 503 are one fault."""
+    """What one request has met so far; it stays with the request. Each has a count of its own: six waits and then a 503
+    are one fault."""
 
     faults: int = 0
     timeouts: int = 0
@@ -97,6 +73,12 @@ class Attempts:
     since: float = field(default_factory=time.monotonic)
     pause: float = 0.0
     """Seconds before the next try."""
+
+
+def _attempts_at(request: Any) -> Attempts:
+    if not hasattr(request, "attempts"):
+        request.attempts = Attempts()
+    return request.attempts  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -113,10 +95,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.backoff_strategies = [self]
-        self._attempts: WeakKeyDictionary[Any, Attempts] = WeakKeyDictionary()
-        self._lock = Lock()
         self._backpressure = current_report().backpressure
-        self._is_check = is_check()
+        self._is_check = bool(parameters.get("is_check"))
         self._max_tries = MAX_TRIES_OF_A_CHECK if self._is_check else MAX_TRIES
 
     @property
@@ -133,7 +113,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float:
         """Seconds to wait, as `interpret_response` decided; `attempt_count` mixes waits with faults."""
-        return self._of(response_or_exception.request).pause if response_or_exception is not None else 0.0
+        return _attempts_at(response_or_exception.request).pause if response_or_exception is not None else 0.0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
@@ -206,10 +186,6 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
             return self._again(request, network.unreachable(host, fault, proxy, named("host")), HostUnreachable)
         return self._again(request, f"the connection to {host} failed ({type(fault).__name__}).")
 
-    def _of(self, request: Any) -> Attempts:
-        with self._lock:
-            return self._attempts.setdefault(request, Attempts())
-
     def _again(
         self,
         request: Any,
@@ -220,7 +196,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     ) -> ErrorResolution:
         """Another try; `what` is the fault in words. Raises `at_last` after the last."""
         bot = None if at_last is HostUnreachable else bot_of(request)
-        attempts = self._of(request)
+        attempts = _attempts_at(request)
         attempts.faults += 1
         attempts.timeouts += timed_out
         if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
@@ -232,7 +208,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         return _retry(what, bot)
 
     def _with_a_fresh_token(self, response: requests.Response, words: str) -> ErrorResolution:
-        bot, attempts = bot_of(response.request), self._of(response.request)
+        bot, attempts = bot_of(response.request), _attempts_at(response.request)
         attempts.replays += 1
         what = f"the token was rejected as one that was used before. The API said: {words}."
         if attempts.replays > MAX_REPLAYS:
@@ -242,7 +218,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         return _retry(what, bot)
 
     def _wait(self, response: requests.Response, words: str) -> ErrorResolution:
-        bot, attempts = bot_of(response.request), self._of(response.request)
+        bot, attempts = bot_of(response.request), _attempts_at(response.request)
         attempts.waits += 1
         waited = time.monotonic() - attempts.since
         if attempts.waits > MAX_RATE_WAITS or waited > MOST_SECONDS_OF_WAITS or self._is_check:

@@ -29,7 +29,6 @@ from requests.auth import AuthBase
 from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
-from source_kore_llm_logs.components.error_handler import is_check
 from source_kore_llm_logs.errors import Fault
 
 logger = logging.getLogger("airbyte")
@@ -74,9 +73,7 @@ def _in_words(rate: str) -> str:
 
 
 def budget_of(config: Config) -> BotBudget:
-    """The limits of all bots. A check, which asks each bot once, and once more after a fault, waits for none."""
-    if is_check():
-        return BotBudget(policies=[])
+    """The limits of all bots."""
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
     policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
@@ -124,11 +121,13 @@ class BotRequester(HttpRequester):
 
     def __post_init__(self, parameters: Any) -> None:
         super().__post_init__(parameters)
+        # A check asks each bot once, and once more after a fault: it waits for no limit.
+        budget = BotBudget(policies=[]) if parameters.get("is_check") else budget_of(self.config)
         self._client = HttpClient(
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=BotSession(budget_of(self.config), self.get_authenticator()),
+            session=BotSession(budget, self.get_authenticator()),
             backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
             message_repository=self.message_repository,
             request_timeout=(self.connect_timeout_in_seconds, self.read_timeout_in_seconds),

@@ -7,7 +7,7 @@ offset for UTC, and waits in silence for one that lies ahead.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -17,9 +17,8 @@ from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.records.timestamps import iso_ms, now
-from source_kore_llm_logs.runtime.sync_report import is_sync
-from source_kore_llm_logs.specification import named
 
 logger = logging.getLogger("airbyte")
 
@@ -62,6 +61,10 @@ class StateOfEachBot(StateMigration):
     """
 
     config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._is_sync = bool(parameters.get("is_sync"))
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
         return True
@@ -86,7 +89,7 @@ class StateOfEachBot(StateMigration):
                 "the lookback on; if rows are missing, clear the state.",
                 ", ".join(ahead),
             )
-        if is_sync():
+        if self._is_sync:
             self._tell_of_retention([reached.get(bot) for bot in self.config["bot_ids"]])
         if not reached:
             return {}

@@ -7,8 +7,7 @@ from airbyte_cdk.sources.streams.http.exceptions import UserDefinedBackoffExcept
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.runtime import stderr
-from source_kore_llm_logs.runtime.stdout import Stdout
+from source_kore_llm_logs.runtime.output import Stdout, tell
 from source_kore_llm_logs.runtime.unforeseen import log_line
 
 HIDDEN_EXTRAS = ("headers", "body")
@@ -41,7 +40,7 @@ class PlainLines(logging.Handler):
     """Writes the log to stderr for a person: the bare sentences, without a secret. Thread-safe."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        stderr.tell(filter_secrets(record.getMessage()))
+        tell(filter_secrets(record.getMessage()))
 
 
 def install(stdout: Stdout, to_stderr: int | None) -> None:

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.runtime.backpressure import Backpressure
-from source_kore_llm_logs.specification import named
 
 if TYPE_CHECKING:
     from source_kore_llm_logs.runtime.log_of_bot import LogOfBot

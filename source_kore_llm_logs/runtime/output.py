@@ -1,21 +1,30 @@
-"""Standard output: protocol messages in whole lines and few writes, from any thread.
+"""Standard output: protocol messages in whole lines and few writes, from any thread. And one line on standard error.
 
-Everything goes through one buffer, so that the order of lines is the order of calls: the messages of the command, the
-log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to four bytes
-a character and ends in a stack trace when nobody reads.
+Everything on stdout goes through one buffer, so that the order of lines is the order of calls: the messages of the
+command, the log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to
+four bytes a character and ends in a stack trace when nobody reads.
 """
 
 import os
 import select
 import sys
+from contextlib import suppress
 from threading import Lock, local
 from typing import NoReturn, TextIO, cast
 
-from source_kore_llm_logs.runtime import signals, stderr
+from source_kore_llm_logs.runtime import signals
 
 RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
 """Each write lets another thread take over; more of them cost more than the writing."""
+MOST_BYTES_ON_STDERR = 8000
+"""Of a line: a parent process that does not read this pipe would block us at 64 KB."""
+
+
+def tell(text: str) -> None:
+    """Writes one line on stderr, for a person; raises nothing, whatever stderr is. Thread-safe."""
+    with suppress(OSError):
+        os.write(2, text.encode(errors="backslashreplace")[:MOST_BYTES_ON_STDERR] + b"\n")
 
 
 class Stdout:
@@ -77,5 +86,5 @@ class Stdout:
                 self._give_up(error.strerror)
 
     def _give_up(self, reason: str | None) -> NoReturn:
-        stderr.tell(f"{self._name} cannot be written: {reason}.")
+        tell(f"{self._name} cannot be written: {reason}.")
         signals.end(1)
