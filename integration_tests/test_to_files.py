@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from integration_tests.command import CATALOG, arguments
 from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from source_kore_llm_logs import command
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
@@ -257,3 +259,25 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(emulator: Emulator, tmp_path:
         assert f"\nBot {bot}: " in seen
     assert '{"' not in seen
     assert (tmp_path / "stdout").read_text() == ""
+
+
+def test_a_read_whose_messages_go_to_a_file_shows_its_progress_and_its_failure_at_the_terminal(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.reading = Reading(max_page=50, refusals={BOTS[0]: "scope"})
+    line = arguments("read", tmp_path, config=emulator.config(), catalog=CATALOG)
+    seen = at_a_terminal(line, tmp_path)
+    assert f"\nBot {BOTS[1]}: " in seen
+    assert seen.splitlines()[-1].startswith(f"Bot {BOTS[0]}: the app lacks the scope.")
+    assert '{"' not in seen
+    assert "Traceback" not in seen
+    assert '"type":"RECORD"' in (tmp_path / "stdout").read_text()
+
+
+def test_every_few_seconds_a_person_sees_how_many_records_there_are(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "SECONDS_BETWEEN_COUNTS", 0.0)
+    lines = ['{"type":"LOG"}', '{"type":"RECORD","record":{}}']
+    assert list(command._counted(lines)) == lines
+    assert capfd.readouterr().err == "0 records so far.\n1 records so far.\n"
