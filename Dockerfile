@@ -25,7 +25,10 @@ FROM ${BASE_IMAGE}
 # Two layers: a new version of the connector is a small one on top of the dependencies.
 COPY --from=build /connector /connector
 COPY --from=build /code/connector /connector
+# glibc keeps up to 64 MB of free memory for each thread, which of pages of 50 MB is more than the rows themselves: one
+# arena, for one thread at a time runs Python; blocks of 128 KB are given back when freed, and what is more than 8 MB.
 ENV PATH=/connector/bin:$PATH PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=8388608 \
     AIRBYTE_ENTRYPOINT="env --block-signal=TERM,INT /connector/bin/source-kore-llm-logs"
 LABEL io.airbyte.name=airbyte/source-kore-llm-logs \
     io.airbyte.version=0.2.0 \

@@ -47,13 +47,16 @@ integration: .venv/.installed ## Run the tests against the emulator
 fuzz: .venv/.installed ## Read thousands of made-up servers, looking for one of which a row is lost (long)
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --timeout=0 unit_tests/test_reading_fuzz.py
 
-destinations: $(patsubst %,%/.installed,.venv .venv-demo .venv-lake .venv-snowflake) ## Sync into databases and onto S3
+destinations: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-lake .venv-snowflake) ## Sync into databases and onto S3
 	@$(PYTEST) integration_tests/destinations integration_tests/test_snippets.py -m "not image_tests"
 
 DATABASE ?= kore.duckdb
-dbt: .venv-demo/.installed ## Run the dbt package on a DuckDB file and draw report.html: make dbt DATABASE=kore.duckdb
+dbt: $(DATABASE) .venv-demo/.installed ## Run the dbt package on a DuckDB file and draw report.html: make dbt DATABASE=kore.duckdb
 	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/dbt build --quiet --project-dir dbt --profiles-dir dbt
 	@KORE_DUCKDB=$(abspath $(DATABASE)) .venv-demo/bin/python dbt/report report.html
+# dbt would make an empty one.
+$(DATABASE):
+	@echo "There is no $(DATABASE). Name the DuckDB file that PyAirbyte wrote: make dbt DATABASE=..." >&2; exit 1
 
 WAREHOUSE ?= duckdb
 dbt-sql: .venv-dbt/.installed ## Print it as one SQL script: make dbt-sql WAREHOUSE=duckdb|postgres|snowflake|bigquery

@@ -4,6 +4,8 @@ Twelve bots with rows of 50 KB, in pages of up to 1,000 rows. Whoever reads the 
 until the connector has stopped too, and then reads the rest.
 """
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,8 @@ METADATA = yaml.safe_load((Path(__file__).parents[1] / "metadata.yaml").read_tex
 LIMIT_MIB = int(
     METADATA["resourceRequirements"]["jobSpecific"][0]["resourceRequirements"]["memory_limit"].removesuffix("Mi")
 )
+IMAGE = dict(re.findall(r"(MALLOC_\w+)=(\d+)", (Path(__file__).parents[1] / "Dockerfile").read_text()))
+"""What the image tells the C library."""
 QUIET_SECONDS = 5.0
 """So long no CPU time is used: the connector stands still."""
 
@@ -67,7 +71,7 @@ def stalled_read(
         config = {**served, "end_date": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"}
         line = arguments("read", Path(folder), config=config, catalog=CATALOG)
         ended, records = None, 0
-        with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(line, stdout=subprocess.PIPE, env=os.environ | IMAGE) as process:
             assert process.stdout is not None
             for message in process.stdout:
                 if message.startswith(b'{"type":"RECORD"'):

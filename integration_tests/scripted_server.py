@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,12 +22,13 @@ class Answer:
 
 
 class ScriptedServer:
-    """Answers with `script`, then for ever with `page` where `skip` is 0, else with `[]`.
+    """Answers with `script`, then for ever with `page` where `skip` is 0, else with `[]`; to a request about a bot of
+    `of_bot`, always with that bot's answer.
 
     `asked` holds method, path and headers of each request.
     """
 
-    def __init__(self, script: Iterable[Answer] = (), page: bytes = b"[]"):
+    def __init__(self, script: Iterable[Answer] = (), page: bytes = b"[]", of_bot: Mapping[str, Answer] | None = None):
         script = iter(script)
         self.asked = asked = list[tuple[str, str, dict[str, str]]]()
 
@@ -37,7 +38,8 @@ class ScriptedServer:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked.append((self.command, self.path, dict(self.headers.items())))
-                given = next(script, None) or Answer(body=page if b'"skip": "0"' in body else b"[]")
+                of_this_bot = next((answer for bot, answer in (of_bot or {}).items() if f"/{bot}/" in self.path), None)
+                given = of_this_bot or next(script, None) or Answer(body=page if b'"skip": "0"' in body else b"[]")
                 self.send_response_only(given.status)
                 own = {
                     "Date": self.date_time_string(time.time() + given.clock_ahead),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import catalog_of, read, run
+from integration_tests.command import CATALOG, catalog_of, read, run
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
@@ -49,6 +49,8 @@ def test_discover_gives_the_stream_of_the_contract(emulator: Emulator) -> None:
     assert stream["source_defined_cursor"] is True
     assert stream["default_cursor_field"] == ["end_date"]
     assert stream["source_defined_primary_key"] == [["id"]]
+    # Airbyte then gives a second attempt at a full refresh no state, and a generation of its own.
+    assert stream["is_resumable"] is False
 
 
 def test_check_asks_every_bot_once(emulator: Emulator) -> None:
@@ -121,6 +123,25 @@ def test_bad_input_gets_one_clear_sentence_and_a_non_zero_exit(
     assert SECRET not in outcome.stdout + outcome.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "read"])
+def test_a_field_that_there_is_not_is_told_and_a_near_miss_of_what_is_copied_fails(
+    emulator: Emulator, command: str
+) -> None:
+    documents = {"catalog": CATALOG} if command == "read" else {}
+    harmless = run(command, config=emulator.config(page_sizes=50, tenant="x"), **documents)
+    assert harmless.code == 0
+    told = [line for line in harmless.log.splitlines() if "no field of the configuration" in line]
+    assert told == [
+        "`page_sizes` is no field of the configuration: did you mean Page Size (`page_size`)? It has no effect.",
+        "`tenant` is no field of the configuration, and has no effect.",
+    ]
+    emulator.clear_requests()
+    refused = run(command, config=emulator.config(payload_contents="redacted"), **documents)
+    assert refused.code == 1
+    assert "did you mean Prompts and Answers (`payload_content`)?" in refused.stderr
+    assert emulator.requests == []
+
+
 def test_an_unreachable_host_fails_the_check_in_seconds(emulator: Emulator) -> None:
     outcome = run("check", timeout=30, config={**emulator.config(), "host": "http://127.0.0.1:9"})
     assert outcome.code == 1
@@ -133,7 +154,7 @@ def test_check_lists_every_bot_that_fails_and_why(emulator: Emulator) -> None:
     told = outcome.of_type("CONNECTION_STATUS")[-1]["connectionStatus"]["message"]
     assert BOTS[0] not in told
     assert f"Bot {BOTS[1]}: the app lacks the scope" in told
-    assert "Bot st-nobody: wrong credentials or a wrong bot id" in told
+    assert "Bot st-nobody: a wrong bot id, or a bot that the app does not serve" in told
 
 
 def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_next_sync(

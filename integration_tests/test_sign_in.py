@@ -229,11 +229,24 @@ def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot() -> None:
     assert told(outcome).startswith(f"The state of bot {BOT} has no `end_date` that is a date")
 
 
-def test_a_full_refresh_with_a_state_reads_everything() -> None:
+def global_state_at(cursor: str) -> list[dict[str, Any]]:
+    (state,) = state_at(cursor)
+    return [{"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": [state["stream"]]}}]
+
+
+@pytest.mark.parametrize("state", [state_at, global_state_at])
+def test_a_full_refresh_with_a_state_of_either_type_reads_everything(state: Any) -> None:
     catalog = configured(CATALOG["streams"][0]["stream"], "full_refresh")
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = run("read", config=emulator.config(), catalog=catalog, state=state_at(f"{NOW:%Y-%m-%dT%H:%M:%SZ}"))
+        outcome = run("read", config=emulator.config(), catalog=catalog, state=state(f"{NOW:%Y-%m-%dT%H:%M:%SZ}"))
     assert (outcome.code, len(outcome.ids)) == (0, len(ROWS))
+
+
+def test_a_global_state_is_gone_on_from() -> None:
+    middle = ends()[20]
+    with Emulator({BOT: ROWS}) as emulator:
+        outcome = read(emulator.config(lookback_minutes=0), global_state_at(middle.isoformat()))
+    assert (outcome.code, len(outcome.ids)) == (0, sum(end >= middle for end in ends()))
 
 
 def test_a_bot_that_is_no_longer_configured_stays_in_the_state_and_harms_nothing() -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from integration_tests.command import finished, parse
-from integration_tests.documents import PAGE, README, ROOT, block, blocks, section
+from integration_tests.documents import PAGE, README, ROOT, block, blocks
 from integration_tests.kore_emulator import Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
@@ -28,16 +28,16 @@ ROWS = generate_rows(BOT, NOW - timedelta(days=100), NOW - timedelta(minutes=90)
 NEW_ROWS = generate_rows(
     BOT, NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6
 )  # The suite may take half an hour.
-IMAGE = "airbyte/source-kore-llm-logs:dev"
+IMAGE = f"airbyte/source-kore-llm-logs:{yaml.safe_load((ROOT / 'metadata.yaml').read_text())['data']['dockerImageTag']}"
 PYAIRBYTE = ROOT / ".venv-demo/bin/python"
+DLT = ROOT / ".venv-dbt/bin/python"
 COMMANDS = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "AIRBYTE_OFFLINE_MODE": "1",
     "DO_NOT_TRACK": "1",
 }
 
-needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="the block needs jq: apt-get install jq")
-needs_flock = pytest.mark.skipif(not shutil.which("flock"), reason="the block needs flock, of util-linux")
+needs_dlt = pytest.mark.skipif(not DLT.exists(), reason="dlt is not installed: make .venv-dbt/.installed")
 needs_pyairbyte = pytest.mark.skipif(not PYAIRBYTE.exists(), reason="PyAirbyte is not installed: make destinations")
 
 
@@ -49,8 +49,9 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def folder(emulator: Emulator, tmp_path: Path) -> Path:
-    """Where a person has put `config.json`."""
+    """Where a person has put `config.json`, and the environment into which the connector is installed."""
     (tmp_path / "config.json").write_text(json.dumps(emulator.config()))
+    (tmp_path / ".venv-kore").symlink_to(Path(sys.executable).parent.parent)
     return tmp_path
 
 
@@ -74,8 +75,9 @@ def records(messages: str) -> list[dict[str, Any]]:
     return [message["record"]["data"] for message in parse(messages) if message["type"] == "RECORD"]
 
 
-def catalog(folder: Path) -> None:
-    well(typed(block(README, "Your own bots", "> catalog.json"), folder))
+def in_the_files(folder: Path) -> list[str]:
+    """The ids in the file of records."""
+    return [json.loads(line)["id"] for line in (folder / "kore/llm_usage_logs.jsonl").read_text().splitlines()]
 
 
 def test_the_readmes_configuration_is_what_the_spec_requires() -> None:
@@ -84,73 +86,80 @@ def test_the_readmes_configuration_is_what_the_spec_requires() -> None:
     assert list(config) == message["spec"]["connectionSpecification"]["required"]
 
 
-@needs_jq
-def test_the_readmes_commands_make_two_syncs_of_which_the_second_reads_what_is_new(
-    emulator: Emulator, folder: Path
-) -> None:
-    shell = [one for one in blocks(section(README, "Your own bots")) if one.startswith(("source-kore", "jq"))]
-    *first, second = shell
-    printed = "".join(well(typed(one, folder)) for one in first)
+def test_the_readmes_commands_check_and_sync_and_sync_again_what_is_new(emulator: Emulator, folder: Path) -> None:
+    commands = block(README, "Your own bots", "source-kore-llm-logs check")
+    assert '"status":"SUCCEEDED"' in well(typed(commands, folder))
+    assert sorted(in_the_files(folder)) == sorted(ids(ROWS))
+    emulator.add_rows(BOT, NEW_ROWS)
+    well(typed(commands, folder))
+    assert sorted(in_the_files(folder)) == sorted(ids(ROWS + NEW_ROWS))
+
+
+def test_the_line_for_cron_keeps_what_was_read_when_a_bot_fails(emulator: Emulator, folder: Path) -> None:
+    (line,) = re.findall(r"^17 \* \* \* \* (.+)$", PAGE.read_text(), re.M)
+    line = line.replace("/srv/kore", shlex.quote(str(folder)))
+
+    def by_cron() -> int:
+        bare = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+        return subprocess.run(["sh", "-c", line], cwd="/", env=bare, timeout=120, check=False).returncode
+
+    gone = "st-retired"
+    (folder / "config.json").write_text(json.dumps(emulator.config(bot_ids=[gone, BOT])))
+    assert by_cron() == 1
+    assert f"Bot {gone}: a wrong bot id" in (folder / "sync.log").read_text().splitlines()[-1]
+    assert set(in_the_files(folder)) == ids(ROWS)
+    emulator.add_rows(BOT, NEW_ROWS)
+    emulator.clear_requests()
+    assert by_cron() == 1
+    assert sorted(in_the_files(folder)) == sorted(ids(ROWS + NEW_ROWS))
+    assert sum(seen.bot_id == BOT for seen in emulator.requests) < 10  # It went on, and did not begin anew.
+
+
+def protocol() -> str:
+    return block(PAGE, "Usage on the command line", "> catalog.json")
+
+
+def test_the_protocols_commands_read_every_row(folder: Path) -> None:
+    printed = well(typed(protocol(), folder))
+    assert '"type":"SPEC"' in printed
     assert '"status":"SUCCEEDED"' in printed
     assert {record["id"] for record in records((folder / "messages.jsonl").read_text())} == ids(ROWS)
-    emulator.add_rows(BOT, NEW_ROWS)
-    well(typed(second, folder))
-    assert {record["id"] for record in records((folder / "messages.jsonl").read_text())} == ids(NEW_ROWS)
 
 
-@needs_jq
-@needs_flock
-def test_the_cron_script_keeps_the_state_and_a_failed_sync_changes_nothing(emulator: Emulator, folder: Path) -> None:
-    catalog(folder)
-    script = folder / "sync.sh"
-    script.write_text(block(PAGE, "Usage on the command line", "flock"))
-
-    def run_by_cron() -> subprocess.CompletedProcess[str]:
-        return typed(f"exec sh {shlex.quote(str(script))}", Path("/"))
-
-    def files() -> list[Path]:
-        return sorted(folder.glob("records-*.jsonl"))
-
-    def kept() -> list[str]:
-        return [file.read_text() for file in (*files(), folder / "state.json")]
-
-    def stored() -> list[str]:
-        return [json.loads(line)["id"] for file in files() for line in file.read_text().splitlines()]
-
-    well(run_by_cron())
-    assert set(stored()) == ids(ROWS)
-    assert len(stored()) == len(ROWS)
-    before = kept()
-
-    emulator.add_rows(BOT, NEW_ROWS)
-    emulator.reading = Reading(refusals={BOT: "scope"})
-    failed = run_by_cron()
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(f"Bot {BOT}: the app lacks the scope.")
-    assert kept() == before
-
-    emulator.reading = Reading()
-    well(run_by_cron())
-    assert set(stored()) == ids(ROWS + NEW_ROWS)
-    assert len(stored()) == len(ROWS + NEW_ROWS)
-
-    well(run_by_cron())
-    assert set(stored()) == ids(ROWS + NEW_ROWS)
+def test_a_config_that_cannot_be_used_is_told_in_the_protocols_commands_by_one_sentence_each(folder: Path) -> None:
+    (folder / "config.json").write_text("{}")
+    commands = protocol()
+    discover = commands[commands.index("source-kore-llm-logs discover") : commands.index("source-kore-llm-logs read")]
+    said = "The file given by --config must hold a JSON object with the fields of the configuration.\n"
+    assert typed(discover, folder).stderr == said
+    read = typed(commands[commands.index("source-kore-llm-logs read") :], folder)
+    assert (read.returncode, read.stderr) == (1, said)
 
 
-@needs_jq
-@needs_flock
-def test_the_cron_script_does_not_run_twice_at_once(folder: Path) -> None:
-    catalog(folder)
-    (folder / "sync.sh").write_text(block(PAGE, "Usage on the command line", "flock"))
-    with subprocess.Popen(["flock", "sync.lock", "sleep", "60"], cwd=folder) as other:
-        try:
-            until_locked = "while flock -n sync.lock true; do sleep 0.05; done"
-            subprocess.run(["sh", "-c", until_locked], cwd=folder, timeout=30)
-            assert "still running" in well(typed("sh sync.sh", folder))
-        finally:
-            other.terminate()
-    assert not (folder / "state.json").exists()
+@needs_dlt
+def test_the_dlt_script_loads_every_record_once_with_payloads_as_json(emulator: Emulator, folder: Path) -> None:
+    script = block(PAGE, "Usage with dlt", "import dlt")
+    counted = (
+        script
+        + """
+with pipeline.sql_client() as client:
+    (count,) = client.execute_sql("SELECT count(DISTINCT id) FROM llm_usage_logs")[0]
+    kinds = client.execute_sql("SELECT DISTINCT data_type FROM information_schema.columns WHERE column_name IN "
+                               "('request_payload', 'response_payload', 'additional_columns')")
+    tables = client.execute_sql("SELECT count(DISTINCT table_name) FROM information_schema.tables "
+                                "WHERE table_name LIKE 'llm_%'")
+print("found:", count, kinds, tables)
+"""
+    )
+    sync = block(README, "Your own bots", "source-kore-llm-logs check")
+    for stored in (len(ROWS), len(ROWS + NEW_ROWS)):
+        well(typed(sync, folder))
+        environment = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(folder / "dlt")}
+        done = subprocess.run(
+            [DLT, "-c", counted], cwd=folder, env=environment, capture_output=True, text=True, timeout=140, check=False
+        )
+        assert f"found: {stored} [('JSON',)] [(1,)]" in well(done)
+        emulator.add_rows(BOT, NEW_ROWS)
 
 
 def by_pyairbyte(script: str, folder: Path) -> tuple[int, int]:
@@ -173,15 +182,20 @@ def test_the_pyairbyte_script_reads_every_row_and_goes_on_from_its_cache(emulato
     assert by_pyairbyte(script, folder) == (len(NEW_ROWS), len(ROWS) + len(NEW_ROWS))
 
 
-def test_the_docker_commands_run_the_protocols_commands_on_files_that_they_mount() -> None:
-    text = block(PAGE, "Usage on the command line", "docker build").replace("\\\n", " ")
-    build, *runs = [shlex.split(line) for line in text.splitlines()]
-    assert build == ["docker", "build", "-t", IMAGE, "."]
-    assert [line[line.index(IMAGE) + 1] for line in runs] == ["spec", "check", "discover", "read"]
+def docker_blocks() -> list[list[str]]:
+    """The commands of all blocks that run the image."""
+    found = [one for page in (README, PAGE) for one in blocks(page.read_text()) if "docker run" in one]
+    lines = "".join(found).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_docker_commands_name_the_image_and_files_that_they_mount() -> None:
+    runs = [line for line in docker_blocks() if line[:2] == ["docker", "run"]]
+    assert [line[line.index(IMAGE) + 1] for line in runs] == ["check", "-m", "-m", "spec", "check", "discover", "read"]
     for line in runs:
-        files = [word for word in line if word.endswith(".json")]
-        assert all(file.startswith("/config/") for file in files)
-        assert ("$PWD:/config:ro" in line) is bool(files)
+        is_in_the_folder = "$PWD:/work" in line and "/work" in line[line.index("$PWD:/work") + 1 :]
+        assert any(word.endswith(".json") for word in line) is is_in_the_folder
+        assert ("-m" in line) is (line[line.index(IMAGE) - 1] == "python")
     compile(in_the_image(IMAGE), str(PAGE), "exec")
 
 
@@ -201,20 +215,39 @@ def in_the_image(image: str) -> str:
 
 @pytest.mark.image_tests
 def test_the_docker_commands_read_every_row(image: str, folder: Path) -> None:
-    catalog(folder)
-    folder.chmod(0o755)
-    _, *runs = block(PAGE, "Usage on the command line", "docker build").splitlines(keepends=True)
-    printed = well(typed("".join(runs).replace(IMAGE, image), folder))
+    discover = protocol()
+    discover = discover[discover.index("source-kore-llm-logs discover") : discover.index("source-kore-llm-logs read")]
+    well(typed(discover, folder))
+    runs = [line for line in docker_blocks() if line[:2] == ["docker", "run"]]
+    text = "\n".join(shlex.join(line) for line in runs).replace("'$PWD:/work'", '"$PWD:/work"')
+    printed = well(typed(text.replace("'$(id -u)'", '"$(id -u)"').replace(IMAGE, image), folder))
     assert '"type":"SPEC"' in printed
     assert '"status":"SUCCEEDED"' in printed
     assert '"type":"CATALOG"' in printed
     assert {record["id"] for record in records(printed)} == ids(ROWS)
+    assert set(in_the_files(folder)) == ids(ROWS)
 
 
 @pytest.mark.image_tests
 @needs_pyairbyte
 def test_the_pyairbyte_script_reads_every_row_from_the_image(image: str, folder: Path) -> None:
     assert by_pyairbyte(in_the_image(image), folder) == (len(ROWS), len(ROWS))
+
+
+def test_a_database_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    missing = tmp_path / "kore.duckdb"
+    done = subprocess.run(
+        ["make", "--silent", "dbt", f"DATABASE={missing}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"There is no {missing}. Name the DuckDB file")
+    assert not missing.exists()
+
+
+def test_pyairbytes_script_and_make_dbt_name_the_same_file() -> None:
+    (written,) = re.findall(r'DuckDBCache\(db_path="(.+?)"\)', PAGE.read_text())
+    named = re.findall(r"make dbt DATABASE=(\S+?)[`\s]", README.read_text() + PAGE.read_text())
+    assert set(named) == {written}
 
 
 def test_the_make_commands_of_the_readme_exist() -> None:

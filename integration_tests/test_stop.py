@@ -62,7 +62,7 @@ def test_a_read_that_waits_for_the_rate_limit_ends_too(tmp_path: Path) -> None:
     with emulator(Reading()) as running:
         config = running.config(requests_per_minute=6, window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)
-        outcome = stopped(line, lambda pid: os.kill(pid, signal.SIGTERM), after="requests are used up, waiting")
+        outcome = stopped(line, lambda pid: os.kill(pid, signal.SIGTERM), after=" are used up, waiting")
         assert len(running.requests) == 6
         assert outcome.code == -signal.SIGTERM
 

@@ -32,6 +32,16 @@ def told(outcome: Outcome) -> str:
     return "\n".join([*statuses, *(error["message"] for error in outcome.errors), outcome.log])
 
 
+def checked_beside_another(answer: Answer) -> str:
+    """One bot gets this answer, another an empty log."""
+    with ScriptedServer(of_bot={BOT: answer}) as server:
+        config = {
+            "host": f"http://{server.address}", "bot_ids": [BOT, "st-beta"], "client_id": "cs-1",
+            "client_secret": "s" * 64, "start_date": "2025-01-01",
+        }  # fmt: skip
+        return told(run("check", config=config))
+
+
 def checked(reading: Reading | None = None, **changes: Any) -> str:
     with Emulator({BOT: ROWS}, reading or Reading()) as emulator:
         outcome = run("check", config=emulator.config(**changes))
@@ -133,9 +143,16 @@ WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for ro
 
 SEEN: dict[str, Callable[[], str]] = {
     "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
+    "is no field of the configuration": lambda: checked(payload_contents="redacted"),
     "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
     "The catalog names …": lambda: told(run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
+    "a wrong bot id, or a bot that the app does not serve": lambda: checked_beside_another(
+        Answer(401, b"Invalid SDK credentials")
+    ),
+    "Kore.ai does not know this bot": lambda: answered(404, b"Bot not found"),
+    "an HTML page came in the place of the API's refusal": lambda: answered(403, b"<html>"),
+    "the address of this machine is not allowed": lambda: answered(403, b"IP address is not whitelisted"),
     "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
     "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
     "the token was rejected as one that was used before": lambda: answered(401, b"possibly a replay"),
@@ -154,7 +171,7 @@ SEEN: dict[str, Callable[[], str]] = {
         Reading(faults_script=["object_200"])
     ),
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
-    "requests are used up, waiting": with_the_own_limit_used_up,
+    "requests … are used up, waiting": with_the_own_limit_used_up,
     "rate limit reached (…), waiting": lambda: synced(
         0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02, rate_refusal="429_retry_after")
     ),

@@ -1,8 +1,11 @@
 """One command of the Airbyte protocol: `spec`, `check`, `discover` or `read`, its messages on stdout."""
 
+import logging
+import os
 import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from typing import Any, NoReturn
 
@@ -21,10 +24,10 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.runtime import log_filter, signals
 from source_kore_llm_logs.runtime.documents import Documents, read_documents
-from source_kore_llm_logs.runtime.memory import give_back_what_is_freed
-from source_kore_llm_logs.runtime.stdout import Stdout
+from source_kore_llm_logs.runtime.output import RECORD, Stdout, tell
 from source_kore_llm_logs.runtime.unforeseen import unforeseen
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
@@ -32,6 +35,7 @@ logger = init_logger("airbyte")
 
 USAGE = 2
 """The status after a wrong command line, as the parser has it."""
+SECONDS_BETWEEN_COUNTS = 10.0
 
 
 class SourceOfDocuments(SourceKoreLlmLogs):
@@ -56,10 +60,14 @@ class SourceOfDocuments(SourceKoreLlmLogs):
         """Writes nothing: the CDK would put the secret into a file, which a killed process leaves behind."""
 
 
-def run_command(arguments: list[str], stdout: Stdout) -> NoReturn:
-    """Runs one command and ends the process with its status; no thread is waited for."""
-    log_filter.install(stdout)
-    give_back_what_is_freed()
+def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) -> NoReturn:
+    """Runs one command and ends the process with its status; no thread is waited for.
+
+    The sentence of a failure goes to stderr, too. So does the log: all of it where stderr is a terminal that does not
+    show the messages, and `to_files`, where nobody gets the messages, its warnings at least.
+    """
+    is_watched = os.isatty(2) and (to_files or not os.isatty(1))
+    log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
 
     def last_words(number: signal.Signals) -> None:
         logger.warning("Ended by %s. The next sync goes on from the last STATE message.", number.name)
@@ -67,14 +75,14 @@ def run_command(arguments: list[str], stdout: Stdout) -> NoReturn:
 
     signals.before_end(last_words)
     try:
-        status = _run(arguments, stdout)
+        status = _run(arguments, stdout, is_watched)
     except SystemExit as end:  # The parser of the command line has said why.
         status = end.code if isinstance(end.code, int) else 1
     stdout.finish()
     signals.end(status)
 
 
-def _run(arguments: list[str], stdout: Stdout) -> int:
+def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
     """The exit status. Raises SystemExit for a wrong command line."""
     parsed = AirbyteEntrypoint.parse_args(arguments)
     if not parsed.command:
@@ -87,9 +95,13 @@ def _run(arguments: list[str], stdout: Stdout) -> int:
         if documents.config:
             secret = str(documents.config.get("client_secret", ""))
             update_secrets([found for found in (secret, secret.strip()) if found.strip()])
-        for line in AirbyteEntrypoint(SourceOfDocuments(documents)).run(parsed):
+            ExactConfiguration().transform(documents.config)  # Once: it tells of what has no effect.
+        lines = AirbyteEntrypoint(SourceOfDocuments(documents)).run(parsed)
+        for line in _counted(lines) if is_watched else lines:
             stdout.write_line(line)
-            failed |= parsed.command == "check" and _tells_of_failure(line)
+            if parsed.command == "check" and (failure := _failure_in(line)) is not None:
+                failed = True
+                tell(failure)
         return int(failed)
     except Exception as error:
         if isinstance(error, AirbyteTracedException) and error.message is not None:
@@ -98,7 +110,19 @@ def _run(arguments: list[str], stdout: Stdout) -> int:
             logger.error("", exc_info=error)
             fault = unforeseen(error)
         stdout.write_line(orjson.dumps(AirbyteMessageSerializer.dump(_told(fault, parsed.command))).decode())
+        tell(filter_secrets(fault.message or ""))
         return 1
+
+
+def _counted(lines: Iterable[str]) -> Iterator[str]:
+    """The lines; every few seconds, stderr tells how many of them were records so far."""
+    records, told = 0, time.monotonic()
+    for line in lines:
+        yield line
+        records += line.startswith(RECORD)
+        if time.monotonic() - told >= SECONDS_BETWEEN_COUNTS:
+            told = time.monotonic()
+            tell(f"{records:,} records so far.")
 
 
 def _told(fault: AirbyteTracedException, command: str) -> AirbyteMessage:
@@ -112,6 +136,7 @@ def _told(fault: AirbyteTracedException, command: str) -> AirbyteMessage:
     return message
 
 
-def _tells_of_failure(line: str) -> bool:
+def _failure_in(line: str) -> str | None:
+    """The sentence of a check that failed, if the line is its status."""
     status = orjson.loads(line).get("connectionStatus") or {}
-    return bool(status.get("status") == "FAILED")
+    return str(status.get("message") or "") if status.get("status") == "FAILED" else None

@@ -3,7 +3,7 @@
 import sys
 
 from source_kore_llm_logs.runtime import signals
-from source_kore_llm_logs.runtime.stdout import Stdout
+from source_kore_llm_logs.runtime.output import Stdout
 
 
 def run(arguments: list[str] | None = None) -> None:

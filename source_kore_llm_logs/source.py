@@ -14,16 +14,16 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     Status,
 )
-from airbyte_cdk.sources.declarative.yaml_declarative_source import YamlDeclarativeSource
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.error_handler import checking
 from source_kore_llm_logs.components.requester import PER_MINUTE
 from source_kore_llm_logs.components.state_migration import state_to_resume
 from source_kore_llm_logs.errors import Fault, HostUnreachable
+from source_kore_llm_logs.manifest import manifest
 from source_kore_llm_logs.reading.planner import SIDE_BY_SIDE
 from source_kore_llm_logs.reading.request_format import SPELLINGS
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
@@ -36,10 +36,11 @@ LEAST_AT_ONCE, MOST_AT_ONCE = 8, 100
 """Parts that are read at once, over all bots, unless `num_workers` says so. The manifest has one thread more."""
 
 
-class SourceKoreLlmLogs(YamlDeclarativeSource):
+class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
     """Kore.ai's LLM usage logs as an Airbyte source.
 
-    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command.
+    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command. Built for
+    a check, it gives up at the second fault of a request, and waits for no rate limit.
     Raises AirbyteTracedException (config error) if the config cannot be used.
     """
 
@@ -48,9 +49,13 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog | None = None,
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
+        is_check: bool = False,
     ):
         super().__init__(
-            path_to_yaml="manifest.yaml", catalog=catalog, config=config, state=state_to_resume(state, catalog)
+            catalog or ConfiguredAirbyteCatalog(streams=[]),
+            config or {},
+            state_to_resume(state, catalog) or [],
+            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
         )
         self._bare = config is None
 
@@ -84,21 +89,20 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
             "end_date": None,
         }
-        with checking():
-            (stream,) = SourceKoreLlmLogs(config=last_minute).streams(last_minute)
-        faults = []
+        (stream,) = SourceKoreLlmLogs(config=last_minute, is_check=True).streams(last_minute)
+        faults = list[Fault]()
         with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
             for check in [pool.submit(_check, log) for log in stream.generate_partitions()]:
                 try:
                     check.result()
                 except HostUnreachable as fault:
                     pool.shutdown(wait=False, cancel_futures=True)
-                    faults = [str(fault.message)]
+                    faults = [fault]
                     break
                 except AirbyteTracedException as fault:
-                    faults.append(str(fault.message))
+                    faults.append(fault if isinstance(fault, Fault) else Fault(str(fault)))
         if faults:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults))
+            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
     @staticmethod
@@ -108,9 +112,13 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
         return exact
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        """The catalog. A full refresh cannot be resumed -> state_migration.py."""
         if self._bare:
             return SourceKoreLlmLogs(config=config).discover(logger, config)
-        return super().discover(logger, config)
+        catalog = super().discover(logger, config)
+        for stream in catalog.streams:
+            stream.is_resumable = False
+        return catalog
 
     def read(
         self,
@@ -124,7 +132,7 @@ class SourceKoreLlmLogs(YamlDeclarativeSource):
             return
         self._refuse_unknown_streams(catalog)
         with sync_report() as report:
-            messages = faults_at_the_end(super().read(logger, config, catalog, state))
+            messages = faults_at_the_end(super().read(logger, config, catalog, state), self._exact(config)["bot_ids"])
             try:
                 yield from report.backpressure.printing(messages)
             finally:

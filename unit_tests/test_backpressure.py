@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import sys
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -12,7 +11,6 @@ import requests
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from urllib3 import HTTPResponse
 
-from source_kore_llm_logs.runtime import memory
 from source_kore_llm_logs.runtime.backpressure import Backpressure
 from source_kore_llm_logs.runtime.sync_report import current_report
 from unit_tests.waiting import WatchedCondition, waits_for
@@ -130,16 +128,3 @@ def test_outside_a_sync_nothing_is_held_back() -> None:
         read(backpressure, 10**7)
         backpressure.handed_on()
     assert backpressure.held == 20 * 10**7
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is what Linux has")
-def test_glibc_is_told_to_give_freed_memory_back() -> None:
-    assert memory.give_back_what_is_freed()
-
-
-def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_mallopt(name: Any) -> object:
-        return object()
-
-    monkeypatch.setattr(memory.ctypes, "CDLL", without_mallopt)
-    assert not memory.give_back_what_is_freed()

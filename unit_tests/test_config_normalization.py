@@ -7,7 +7,8 @@ import pytest
 
 from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
-from source_kore_llm_logs.errors import Fault, named, specification
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named, specification
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",
@@ -43,6 +44,8 @@ def exact(**changes: Any) -> dict[str, Any]:
         ("https://platform.kore.ai/botbuilder/bots/st-1/summary?lang=en#top", "https://platform.kore.ai"),
         ("HTTPS://Platform.Kore.ai?x=1", "https://platform.kore.ai"),
         ("platform.kore.ai#/login", "https://platform.kore.ai"),
+        ("platform.kore.ai/login?next=https://other.example.com", "https://platform.kore.ai"),
+        ("https.example.com", "https://https.example.com"),
     ],
 )
 @pytest.mark.parametrize("unseen", UNSEEN)
@@ -167,6 +170,77 @@ def test_true_and_false_are_taken_as_text_too(given: Any, taken: bool) -> None:
 
 def test_private_options_of_a_program_cannot_be_set() -> None:
     assert not any(name.startswith("__") for name in exact(__checking=True, __injected_components_py="x"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["payload_contents", "payloadContent", "payload-content", "PAYLOAD_CONTENT", "payload_conten", "content",
+     "Prompts and Answers"],
+)  # fmt: skip
+def test_a_near_miss_of_what_decides_what_is_copied_is_refused(name: str) -> None:
+    with pytest.raises(
+        Fault, match=rf"^`{name}` is no field.*: did you mean Prompts and Answers \(`payload_content`\)\?$"
+    ):
+        exact(**{name: "redacted"})
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("channel", "channels"),
+        ("user_id", "user_ids"),
+        ("endDate", "end_date"),
+        ("include_dev_usage", "include_developer_usage"),
+    ],
+)
+def test_so_is_one_of_a_filter_or_of_the_period(name: str, field: str) -> None:
+    with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
+        exact(**{name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("bot_id", "bot_ids"), ("clientSecret", "client_secret"), ("hots", "host")]
+)
+def test_a_required_field_that_is_misspelt_is_told_as_that(name: str, field: str) -> None:
+    config = {**GOOD, name: GOOD[field]}
+    del config[field]
+    with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
+        ExactConfiguration().transform(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("requests_per_minutes", "did you mean Requests per Minute and Bot (`requests_per_minute`)? It has no effect."),
+        ("client_email", "did you mean Client ID (`client_id`)? It has no effect."),
+        ("tenant", "`tenant` is no field of the configuration, and has no effect."),
+        ("\ud800", "`?` is no field of the configuration, and has no effect."),
+    ],
+)
+def test_any_other_unknown_field_is_told_once_and_left_out(
+    name: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = exact(**{name: 5})
+    ExactConfiguration().transform(config)
+    (line,) = caplog.messages
+    assert line.endswith(said)
+    assert name not in config
+
+
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
+@pytest.mark.parametrize(
+    "field", ["host", "client_id", "client_secret", "bot_ids", "channels", "start_date", "task_id"]
+)
+def test_quotes_that_were_pasted_with_a_value_are_told(field: str, quotes: str) -> None:
+    value = quotes[0] + str(GOOD.get(field, "x")) + quotes[1]
+    with pytest.raises(Fault, match=rf"\(`{field}`\) must be given without the quotes around it\.$"):
+        exact(**{field: [value] if field in LISTS else value})
+
+
+@pytest.mark.parametrize("entry", ["st-1, st-2", "st-1,st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2"])
+def test_several_bots_in_one_entry_are_told(entry: str) -> None:
+    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must have one bot id in each entry, for example \["):
+        exact(bot_ids=[entry])
 
 
 def test_what_is_exact_already_stays_as_it_is() -> None:

@@ -19,7 +19,6 @@ from source_kore_llm_logs.components.error_handler import (
     MAX_TRIES_OF_A_CHECK,
     TRIES_BEFORE_A_SMALLER_PAGE,
     KoreErrorHandler,
-    checking,
     rows_of,
 )
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
@@ -52,8 +51,7 @@ def handler() -> KoreErrorHandler:
 
 
 def handler_of_a_check() -> KoreErrorHandler:
-    with checking():
-        return handler()
+    return KoreErrorHandler(config={}, parameters={"is_check": True})
 
 
 def pauses(asked: KoreErrorHandler, response: requests.Response, tries: int) -> list[float]:
@@ -364,8 +362,7 @@ def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
     ],
 )
 def test_no_payload_and_no_token_reaches_a_message(status: int, body: bytes) -> None:
-    with checking():
-        asked = handler()
+    asked = handler_of_a_check()
     said, response = "", answer(status, body)
     try:
         said += str(asked.interpret_response(response).error_message)

@@ -9,7 +9,6 @@ import pytest
 import requests
 from airbyte_cdk.sources.types import StreamSlice
 
-from source_kore_llm_logs.components.error_handler import checking
 from source_kore_llm_logs.components.retriever import LogRetriever
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, TooLarge, Unavailable
@@ -55,8 +54,8 @@ class Requester:
         return response
 
 
-def retriever(requester: Requester, **config: Any) -> LogRetriever:
-    return LogRetriever(requester, config, {}, cursor=object())  # type: ignore[arg-type]
+def retriever(requester: Requester, is_check: bool = False, **config: Any) -> LogRetriever:
+    return LogRetriever(requester, config, {"is_check": is_check}, cursor=object())  # type: ignore[arg-type]
 
 
 def answered(raises: Exception) -> Answer:
@@ -138,8 +137,7 @@ def test_a_window_is_read_part_after_part() -> None:
 
 def test_a_check_asks_one_small_question_about_the_last_minute_and_reads_nothing() -> None:
     requester = Requester(rows(10))
-    with checking():
-        checked = retriever(requester)
+    checked = retriever(requester, is_check=True)
     assert list(checked.read_records({}, SLICE)) == []
     (body,) = requester.bodies
     assert (body["dateFrom"], body["dateTo"]) == ("2024-05-15T13:59:00.000Z", "2024-05-15T14:00:00.000Z")

@@ -70,7 +70,7 @@ class FakeLog:
         for page in range(2):
             if self.fails == number:
                 self.has_failed = True
-                raise Fault(f"Bot {self.bot.id}: down.")
+                raise Fault("down.", bot_id=self.bot.id)
             yield seen(2 * number + page, NOON, NOON, id=f"{self.bot.id}/{number}/{page}")
             yield None
         self.planner.is_read(planned.part)

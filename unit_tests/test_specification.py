@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
-from source_kore_llm_logs.components.config_normalization import BOT_ID, INSTANT, ExactConfiguration, instant
-from source_kore_llm_logs.errors import Fault, named
+from source_kore_llm_logs.components.config_normalization import BOT_ID, ExactConfiguration, instant
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]
@@ -40,7 +41,11 @@ def is_in_the_calendar(day: str) -> bool:
     return True
 
 
-@given(st.from_regex(INSTANT, fullmatch=True).filter(lambda text: text[:10] not in ("0001-01-01", "9999-12-31")))
+@given(
+    st.from_regex(PROPERTIES["start_date"]["pattern"], fullmatch=True).filter(
+        lambda text: text[:10] not in ("", "0001-01-01", "9999-12-31")
+    )
+)
 @pytest.mark.parametrize("name", DATES)
 def test_a_date_that_the_form_takes_is_refused_only_where_the_calendar_has_no_such_day(name: str, text: str) -> None:
     assert accepted(name, text)
@@ -78,13 +83,7 @@ def test_a_date_that_the_connector_refuses_is_refused_by_the_form(name: str, tex
         instant(name, text)
 
 
-def test_only_the_end_date_may_be_left_empty() -> None:
-    assert [name for name in DATES if accepted(name, "")] == ["end_date"]
-
-
-def test_the_form_and_the_connector_hold_dates_and_bots_to_the_same_pattern() -> None:
-    assert PROPERTIES["start_date"]["pattern"] == f"^{INSTANT.pattern}$"
-    assert PROPERTIES["end_date"]["pattern"] == f"^(|{INSTANT.pattern})$"
+def test_the_form_and_the_connector_hold_bots_to_the_same_pattern() -> None:
     assert PROPERTIES["bot_ids"]["items"]["pattern"] == rf"^\s*{BOT_ID.pattern}\s*$"
 
 
@@ -96,6 +95,22 @@ def test_the_form_and_the_connector_hold_dates_and_bots_to_the_same_pattern() ->
 def test_no_host_that_the_connector_takes_is_refused_by_the_form(host: str) -> None:
     assert taken(host=host)["base_url"]
     assert accepted("host", host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai", "htttps://platform.kore.ai",
+     "ftp://platform.kore.ai", "file:///etc/hosts", "platform kore.ai", "platform. kore.ai", "'platform.kore.ai'",
+     '"platform.kore.ai"'],
+)  # fmt: skip
+def test_an_address_with_half_a_scheme_another_one_a_blank_or_quotes_is_refused_by_form_and_connector(
+    host: str,
+) -> None:
+    assert not accepted("host", host)
+    with pytest.raises(
+        Fault, match=r"^Host \(`host`\) must (begin with https://|not contain a blank|be given without)"
+    ):
+        taken(host=host)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,7 +11,6 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
-from source_kore_llm_logs.runtime.sync_report import sync_report
 
 NOW = datetime.now(timezone.utc)
 CONFIG = {"bot_ids": ["st-1", "st-2"], "start_date": iso_ms(NOW - timedelta(days=30))}
@@ -25,8 +23,8 @@ def of(bot: str, cursor: Any) -> dict[str, Any]:
 OWN = of("st-1", "2024-01-01T00:00:00.000Z")
 
 
-def migrated(state: dict[str, Any], **config: Any) -> dict[str, Any]:
-    migration = StateOfEachBot(config={**CONFIG, **config})
+def migrated(state: dict[str, Any], is_sync: bool = False, **config: Any) -> dict[str, Any]:
+    migration = StateOfEachBot(config={**CONFIG, **config}, parameters={"is_sync": is_sync})
     return dict(migration.migrate(state)) if migration.should_migrate(state) else state
 
 
@@ -116,9 +114,9 @@ def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_a
     reached = (
         [] if cursor_days_ago is None else [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago))) for bot in bots]
     )
-    for is_read in (False, True):
-        with sync_report() if is_read else nullcontext():
-            migrated({"states": reached}, bot_ids=bots, start_date=iso_ms(NOW - timedelta(days=start_days_ago)))
+    start = iso_ms(NOW - timedelta(days=start_days_ago))
+    for is_sync in (False, True):
+        migrated({"states": reached}, is_sync, bot_ids=bots, start_date=start)
     told = [record.getMessage() for record in caplog.records if "365 days" in record.getMessage()]
     assert len(told) == is_told
     assert all(record.levelno == logging.WARNING for record in caplog.records)
@@ -133,7 +131,7 @@ def test_only_a_stream_that_is_read_in_full_loses_its_state() -> None:
             "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": [OWN]}},
         }
     )
-    for mode, kept in (("full_refresh", []), ("incremental", [state])):
+    for mode, kept in (("full_refresh", None), ("incremental", [state])):
         catalog = ConfiguredAirbyteCatalogSerializer.load(
             {
                 "streams": [

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def test_the_labels_of_the_image_name_the_version() -> None:
     labels = re.findall(r"\.version=\"?([^\s\"]+)", text("Dockerfile"))
     assert labels
     assert set(labels) == {VERSION}
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/integrations/sources/kore-llm-logs.md"])
+def test_the_tags_of_the_image_are_the_version(path: str) -> None:
+    assert set(re.findall(r"airbyte/source-kore-llm-logs:([\w.]+)", text(path))) == {VERSION}
+
+
+def test_the_sample_start_date_is_recent_enough_for_the_logs_that_kore_ai_keeps() -> None:
+    age = date.fromisoformat(RELEASED) - date.fromisoformat(first(r'"start_date": "(.+)"', "README.md"))
+    assert timedelta(0) < age < timedelta(days=60)
 
 
 def test_make_prints_the_version_and_nothing_else_in_a_fresh_clone(tmp_path: Path) -> None:

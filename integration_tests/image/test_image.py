@@ -132,7 +132,7 @@ def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator:
     name = f"kore-{uuid.uuid4().hex}"
     config = emulator.config(bot_ids=[BOTS[0]], requests_per_minute=4, window_days=30, num_workers=2)
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome = stopped(line, sigterm(name), after="requests are used up, waiting")
+    outcome = stopped(line, sigterm(name), after=" are used up, waiting")
     assert len(emulator.requests) == 4
     assert outcome.code == 143
 

@@ -4,13 +4,17 @@ Kore.ai answers 401 for five different things and tells them apart only in the t
 any status, in JSON or as plain text [D, I]. Nothing that may be a payload is ever taken for words.
 """
 
+import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from enum import Enum, auto
 
 import orjson
 import requests
 
+GZIP = b"\x1f\x8b\x08"
+BLANK = b"\xef\xbb\xbf \t\r\n"
 LONGEST_ENVELOPE = 100_000
 LONGEST_TEXT = 300
 """Bytes. No sentence of the vendor's is longer; a body of plain text that is longer is something else."""
@@ -32,6 +36,10 @@ class Refusal(Enum):
     SCOPE = auto()
     TOKEN = auto()
     CREDENTIALS = auto()
+    ADDRESS = auto()
+    """The address from which the request came is not allowed."""
+    BOT = auto()
+    """There is no such bot."""
     ARGUMENTS = auto()
 
 
@@ -39,12 +47,36 @@ KINDS = {
     Refusal.RATE_LIMIT: re.compile(r"rate.?limit|too many requests", re.I),
     Refusal.REPLAY: re.compile(r"\breplay", re.I),
     Refusal.TOKEN_TIMES: re.compile(r"\bexp\b|\bexpir|\biat\b|\bnbf\b|not yet valid|not active|in the future", re.I),
+    Refusal.ADDRESS: re.compile(
+        r"white.?list|allow.?list|firewall|\bip\b.{0,40}(allow|block|den|permi|restrict)", re.I
+    ),
     Refusal.SCOPE: re.compile(r"\bscope|\bpermission", re.I),
     Refusal.TOKEN: re.compile(r"\bjwt\b|\btoken\b", re.I),
     Refusal.CREDENTIALS: re.compile(r"\bcredential|\bunauthori[sz]ed|\bauthenticat|\bauthori[sz]ation", re.I),
+    Refusal.BOT: re.compile(
+        r"\bbot\b(?: \S+){0,4} (?:not (?:be )?found|not exist|unknown)"
+        r"|\b(?:invalid|unknown|no such|not find|no) (?:the )?bot\b",
+        re.I,
+    ),
     Refusal.ARGUMENTS: re.compile(r"\bvalidation|\binvalid arg|\bbad request", re.I),
 }
 """In the order in which they are looked for: "error verifying the jwt: possibly a replay" is a replay."""
+
+
+def body_of(response: requests.Response) -> bytes:
+    """The body, unpacked where it is gzip although no header says so; as it came where that fails."""
+    content = response.content
+    if content.startswith(GZIP):
+        try:
+            return gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            pass
+    return content
+
+
+def begins_with(response: requests.Response, *starts: bytes) -> bool:
+    """Whether one of these is the first byte that is no blank."""
+    return body_of(response).lstrip(BLANK)[:1] in starts
 
 
 def kind_of(words: str) -> Refusal | None:
@@ -59,7 +91,7 @@ def words_of(response: requests.Response) -> str:
     counts only if it is one of the refusals that are known, and a bare message only if it is a sentence. Tokens are
     left out.
     """
-    content = response.content
+    content = body_of(response)
     is_short, is_200 = len(content) <= LONGEST_TEXT, response.status_code == 200
     try:
         body = orjson.loads(content[:LONGEST_ENVELOPE])

@@ -6,10 +6,12 @@ one sentence with the name of its field, that says what to do and does not repea
 
 import ipaddress
 import json
+import logging
 import re
 import unicodedata
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta, timezone
+from difflib import get_close_matches
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -19,8 +21,11 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 )
 
 from source_kore_llm_logs.api.signing_key import signing_key
-from source_kore_llm_logs.errors import Fault, named, specification
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named, specification
 from source_kore_llm_logs.records.timestamps import iso_ms, now
+
+logger = logging.getLogger("airbyte")
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
@@ -28,12 +33,14 @@ SETTLING_DELAY = timedelta(seconds=60)
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 HOST = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-INSTANT = re.compile(
-    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
-)
+SEVERAL = re.compile(r"[\s,;]")
+QUOTED = re.compile(r"""(["'`]).*\1|“.*”""", re.DOTALL)
 PRIVATE = "__"
 """How the names of a program's own options begin; a user's config has none."""
+DERIVED = ("base_url", "sync_end")
+"""What is added here for the manifest."""
+DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")
+"""Groups of the form: who misspells one of their fields would get other data, and not a slower sync."""
 
 
 def refuse(field: str, what: str) -> NoReturn:
@@ -54,7 +61,7 @@ def moment_of(text: str) -> datetime:
 
     Raises ValueError if it is neither, or not in the calendar.
     """
-    if not INSTANT.fullmatch(text):
+    if not text or not re.fullmatch(specification()["properties"]["start_date"]["pattern"], text):
         raise ValueError("must be a date or a time such as 2025-01-31 or 2025-01-31T00:00:00Z")
     try:
         parsed = pendulum.parse(text, tz="UTC", exact=False)
@@ -77,23 +84,26 @@ def base_url(host: str) -> str:
 
     Plain http only on this machine itself. Raises Fault for what holds no host, or a user name or password.
     """
+    has_scheme = re.match(r"https?://", host, re.I)
+    if not has_scheme and re.match(r"https?[:.]*//|[a-z][a-z0-9+.-]*:/", host, re.I):
+        refuse("host", "must begin with https:// or be a bare host name, for example platform.kore.ai")
     try:
-        parts = urlsplit(host if "://" in host else f"https://{host}")
+        parts = urlsplit(host if has_scheme else f"https://{host}")
         port = parts.port
     except ValueError:
         refuse("host", "must be an address such as platform.kore.ai, with a port from 1 to 65535 if it has one")
-    scheme, name = parts.scheme.lower(), parts.hostname or ""
-    if scheme not in ("https", "http"):
-        refuse("host", "must begin with https:// or be a bare host name, for example platform.kore.ai")
+    name = parts.hostname or ""
     if "@" in parts.netloc:
         refuse("host", "must not contain a user name or password")
+    if re.search(r"\s", name):
+        refuse("host", "must not contain a blank: it is one address such as platform.kore.ai")
     loopback = name == "localhost" or _is_loopback(name)
     if not (HOST.fullmatch(name) or loopback):
         refuse("host", "must be the address of your Kore.ai platform, for example platform.kore.ai")
-    if scheme == "http" and not loopback:
+    if parts.scheme == "http" and not loopback:
         refuse("host", "must use https; plain http would show the logs to the network")
     authority = f"[{name}]" if ":" in name else name
-    return f"{scheme}://{authority}" + (f":{port}" if port else "")
+    return f"{parts.scheme}://{authority}" + (f":{port}" if port else "")
 
 
 def _is_loopback(name: str) -> bool:
@@ -112,7 +122,10 @@ def _text(field: str, value: Any, what: str = "must be text") -> str:
         value.encode()
     except UnicodeEncodeError:
         refuse(field, "holds a character that cannot be sent: copy it again")
-    return trimmed(value)
+    text = trimmed(value)
+    if QUOTED.fullmatch(text):
+        refuse(field, "must be given without the quotes around it")
+    return text
 
 
 def _choice(field: str, value: Any, choices: list[str]) -> str | None:
@@ -168,17 +181,42 @@ def exact(field: str, schema: Mapping[str, Any], value: Any) -> Any:
     return (_choice(field, value, schema["enum"]) if "enum" in schema else _text(field, value)) or None
 
 
+def _tell_of_unknown(name: str, value: Any, schema: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own or its
+    title's, or by a value that only it takes.
+
+    Raises Fault if that one decides what is copied, or must be given and is not.
+    """
+    fields = schema["properties"]
+    meant = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\s-]+", "_", trimmed(name)).lower()
+    near = [meant[spelling] for spelling in get_close_matches(words, meant, n=1, cutoff=0.75)]
+    near += [field for field, own in fields.items() if isinstance(value, str) and value in own.get("enum", ())]
+    what = f"`{trimmed(name)[:60].encode(errors='replace').decode()}` is no field of the configuration"
+    if not near:
+        logger.warning("%s, and has no effect.", what)
+        return
+    what += f": did you mean {named(near[0])}?"
+    is_missing = near[0] in schema["required"] and near[0] not in given
+    if is_missing or fields[near[0]]["group"] in DECIDES_WHAT_IS_COPIED:
+        raise Fault(what)
+    logger.warning("%s It has no effect.", what)
+
+
 class ExactConfiguration(ConfigTransformation):
     """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest.
 
-    A field that is null or empty is left out, so that its default counts, and so is every private option.
+    A field that is null or empty is left out, so that its default counts, and so is every private option. Of a field
+    that there is not, a line of the log tells.
     """
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
         """Raises Fault on the first field that cannot be used."""
-        for name in [name for name in config if name.startswith(PRIVATE)]:
-            del config[name]
         schema = specification()
+        for name in [name for name in config if name not in schema["properties"] and name not in DERIVED]:
+            value = config.pop(name)
+            if not name.startswith(PRIVATE):
+                _tell_of_unknown(name, value, schema, config)
         for field, own in schema["properties"].items():
             value = exact(field, own, config.pop(field, None))
             if value is not None:
@@ -187,8 +225,10 @@ class ExactConfiguration(ConfigTransformation):
                 example = f", for example {json.dumps(own['examples'][0])}" if "examples" in own else ""
                 refuse(field, f"must be given{example}")
         config["host"] = config["base_url"] = base_url(config["host"])
+        if any(SEVERAL.search(bot) for bot in config["bot_ids"]):
+            refuse("bot_ids", 'must have one bot id in each entry, for example ["st-1", "st-2"]')
         if not all(BOT_ID.fullmatch(bot) for bot in config["bot_ids"]):
-            refuse("bot_ids", "holds a value that is not a bot id; one looks like st-f3195ec3-72aa-5317-92")
+            refuse("bot_ids", "must be a list of bot ids; one looks like st-f3195ec3-72aa-5317-92")
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
         try:
             signing_key(config["client_secret"], config.get("jwt_algorithm") or "HS256")

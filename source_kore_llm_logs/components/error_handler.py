@@ -7,14 +7,10 @@ and no log line that follows from one, holds a payload.
 
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import requests
 from airbyte_cdk.models import FailureType
@@ -27,9 +23,10 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.api import network
-from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, redirected, seconds_of, sign_in_refused
-from source_kore_llm_logs.api.vendor_words import Refusal, kind_of, words_of
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted, named
+from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused, seconds_of
+from source_kore_llm_logs.api.vendor_words import GZIP, Refusal, begins_with, body_of, kind_of, words_of
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RetriesExhausted
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.records.decoding import rows_in
 from source_kore_llm_logs.runtime.sync_report import current_report
 
@@ -45,39 +42,17 @@ MOST_SECONDS_OF_WAITS = 4 * 3600
 """For one request. An hourly limit can take an hour to free."""
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
 SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
-SIGN_IN = {Refusal.TOKEN_TIMES, Refusal.SCOPE, Refusal.TOKEN, Refusal.CREDENTIALS}
-ARGUMENTS_REFUSED = {400, 412, 416, 422}
 NOT_KORE = {501, 505}
 """A server that takes no POST, or speaks another HTTP: not the API, and not a fault that passes."""
-
-_is_check: ContextVar[bool] = ContextVar("is_check", default=False)
-
-
-@contextmanager
-def checking() -> Iterator[None]:
-    """A stream that is built inside this block gives up at the second fault, and does not wait for a rate limit."""
-    token = _is_check.set(True)
-    try:
-        yield
-    finally:
-        _is_check.reset(token)
-
-
-def is_check() -> bool:
-    """Whether this is inside `checking()`."""
-    return _is_check.get()
-
-
-_rows: WeakKeyDictionary[requests.Response, list[Any]] = WeakKeyDictionary()
 
 
 def rows_of(response: requests.Response) -> list[Any]:
     """The rows of a page that passed `KoreErrorHandler`, decoded once; none, where there is no content (204). Raises as
     `rows_in` does."""
-    rows = _rows.get(response)
-    if rows is None:
-        rows = _rows[response] = [] if response.status_code == 204 else rows_in(response.content)
-    return rows
+    if not hasattr(response, "rows"):
+        rows = [] if response.status_code == 204 else rows_in(body_of(response))
+        response.rows = rows  # type: ignore[attr-defined]
+    return response.rows  # type: ignore[attr-defined, no-any-return]
 
 
 def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
@@ -88,7 +63,8 @@ def bot_of(request: requests.PreparedRequest | requests.Request | None) -> str:
 
 @dataclass
 class Attempts:
-    """What one request has met so far. Each has a count of its own: six waits and then a 503 are one fault."""
+    """What one request has met so far; it stays with the request. Each has a count of its own: six waits and then a 503
+    are one fault."""
 
     faults: int = 0
     timeouts: int = 0
@@ -97,6 +73,12 @@ class Attempts:
     since: float = field(default_factory=time.monotonic)
     pause: float = 0.0
     """Seconds before the next try."""
+
+
+def _attempts_at(request: Any) -> Attempts:
+    if not hasattr(request, "attempts"):
+        request.attempts = Attempts()
+    return request.attempts  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -113,10 +95,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.backoff_strategies = [self]
-        self._attempts: WeakKeyDictionary[Any, Attempts] = WeakKeyDictionary()
-        self._lock = Lock()
         self._backpressure = current_report().backpressure
-        self._is_check = is_check()
+        self._is_check = bool(parameters.get("is_check"))
         self._max_tries = MAX_TRIES_OF_A_CHECK if self._is_check else MAX_TRIES
 
     @property
@@ -133,7 +113,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float:
         """Seconds to wait, as `interpret_response` decided; `attempt_count` mixes waits with faults."""
-        return self._of(response_or_exception.request).pause if response_or_exception is not None else 0.0
+        return _attempts_at(response_or_exception.request).pause if response_or_exception is not None else 0.0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
@@ -144,7 +124,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
             resolution = self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
         except requests.RequestException:
-            resolution = self._again(response.request, f"Bot {bot_of(response.request)}: {CUT_OFF}")
+            resolution = self._again(response.request, CUT_OFF)
         else:
             resolution = self._interpret(response)
         if resolution is not SUCCESS:
@@ -152,8 +132,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         return resolution
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
-        bot, status = bot_of(response.request), response.status_code
-        is_json = True
+        status, is_json = response.status_code, True
         if status in (200, 204):
             try:
                 rows_of(response)
@@ -165,49 +144,33 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         words = words_of(response)
         kind = kind_of(words)
         if status == 429 or kind is Refusal.RATE_LIMIT:
-            return self._wait(response, bot, words)
-        if 300 <= status < 400:
-            raise Fault(redirected(response))
-        if status == 407:
-            raise Fault(network.proxy_refuses(network.proxy_for(str(response.request.url))))
+            return self._wait(response, words)
         if status in (401, 403) and kind is Refusal.REPLAY:
-            return self._with_a_fresh_token(response, bot, words)
-        if status in (401, 403) or (status in (200, 400) and kind in SIGN_IN):
-            raise Fault(sign_in_refused(bot, response, words, kind))
-        if status in ARGUMENTS_REFUSED or (status == 200 and kind is Refusal.ARGUMENTS):
-            raise RequestRefused(bot, status, words or "no reason given")
-        if status == 413:
-            raise PageTooLarge(
-                message=f"Bot {bot}: the API refuses even the smallest page as too large (413).",
-                failure_type=FailureType.transient_error,
-            )
-        if status == 200:
-            return self._not_rows(response, bot, words, is_json)
-        said = f": {words}" if words else ""
+            return self._with_a_fresh_token(response, words)
+        if status == 200 and kind in (None, Refusal.RATE_LIMIT, Refusal.REPLAY):
+            return self._not_rows(response, words, is_json)
         if status in (408, 425) or (status >= 500 and status not in NOT_KORE):
-            message = f"Bot {bot}: the API answered with status {status}{said}."
+            said = f": {words}" if words else ""
+            message = f"the API answered with status {status}{said}."
             return self._again(response.request, message, timed_out=status == 504, retry_after=_retry_after(response))
-        raise Fault(
-            f"Bot {bot}: the API answered with status {status}{said}. Check {named('host')}: it must be the address of "
-            "your Kore.ai platform."
-        )
+        raise refused(response, bot_of(response.request), words, kind)
 
-    def _not_rows(self, response: requests.Response, bot: str, words: str, is_json: bool) -> ErrorResolution:
-        if not is_json and response.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
-            return self._again(response.request, f"Bot {bot}: {CUT_OFF}")
+    def _not_rows(self, response: requests.Response, words: str, is_json: bool) -> ErrorResolution:
+        if not is_json and begins_with(response, b"[", b"{", GZIP[:1]):
+            return self._again(response.request, CUT_OFF)
         if not words and looks_encrypted(response):
             raise Fault(
-                f"Bot {bot}: the API answered with a JSON object or a cipher text instead of an array of rows. If the "
-                "app enforces encrypted payloads, turn that off for this app in Kore.ai."
+                "the API answered with a JSON object or a cipher text instead of an array of rows. If the app enforces "
+                "encrypted payloads, turn that off for this app in Kore.ai.",
+                bot_id=bot_of(response.request),
             )
-        return self._again(response.request, f"Bot {bot}: the API answered with {not_rows(response, words)}.")
+        return self._again(response.request, f"the API answered with {not_rows(response, words)}.")
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
         if request is None:
             raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check {named('host')}.")
-        url = str(request.url)
-        bot, host, proxy = bot_of(request), urlsplit(url).netloc, network.proxy_for(url)
+        host, proxy = urlsplit(str(request.url)).netloc, network.proxy_for(str(request.url))
         mistake = network.proxy_mistake(fault, proxy)
         if mistake:
             raise Fault(mistake)
@@ -218,68 +181,62 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
                 raise Fault(f"No secure connection to {host}: its certificate is not trusted here. {check}")
             return self._again(request, f"No secure connection to {host}. {check}", HostUnreachable)
         if isinstance(fault, requests.exceptions.ReadTimeout):
-            return self._again(request, f"Bot {bot}: {host} did not answer in time.", timed_out=True)
+            return self._again(request, f"{host} did not answer in time.", timed_out=True)
         if isinstance(fault, requests.exceptions.ConnectionError):
             return self._again(request, network.unreachable(host, fault, proxy, named("host")), HostUnreachable)
-        return self._again(request, f"Bot {bot}: the connection to {host} failed ({type(fault).__name__}).")
-
-    def _of(self, request: Any) -> Attempts:
-        with self._lock:
-            return self._attempts.setdefault(request, Attempts())
+        return self._again(request, f"the connection to {host} failed ({type(fault).__name__}).")
 
     def _again(
         self,
         request: Any,
-        message: str,
+        what: str,
         at_last: type[RetriesExhausted] = RetriesExhausted,
         timed_out: bool = False,
         retry_after: float | None = None,
     ) -> ErrorResolution:
-        attempts = self._of(request)
+        """Another try; `what` is the fault in words. Raises `at_last` after the last."""
+        bot = None if at_last is HostUnreachable else bot_of(request)
+        attempts = _attempts_at(request)
         attempts.faults += 1
         attempts.timeouts += timed_out
         if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
-            raise PageTooLarge(message=message, failure_type=FailureType.transient_error)
+            raise PageTooLarge(what, FailureType.transient_error, bot)
         if attempts.faults >= self._max_tries:
-            raise at_last(
-                message=f"{message} Tried {attempts.faults} times.",
-                failure_type=FailureType.transient_error,
-            )
+            raise at_last(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
         pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
         attempts.pause = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
-        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+        return _retry(what, bot)
 
-    def _with_a_fresh_token(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
-        attempts = self._of(response.request)
+    def _with_a_fresh_token(self, response: requests.Response, words: str) -> ErrorResolution:
+        bot, attempts = bot_of(response.request), _attempts_at(response.request)
         attempts.replays += 1
-        message = f"Bot {bot}: the token was rejected as one that was used before. The API said: {words}."
+        what = f"the token was rejected as one that was used before. The API said: {words}."
         if attempts.replays > MAX_REPLAYS:
-            raise RetriesExhausted(
-                message=f"{message} Each request carries a new one: look for a proxy that sends requests twice.",
-                failure_type=FailureType.transient_error,
-            )
+            what += " Each request carries a new one: look for a proxy that sends requests twice."
+            raise RetriesExhausted(what, FailureType.transient_error, bot)
         attempts.pause = 0.25 * attempts.replays
-        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, message)
+        return _retry(what, bot)
 
-    def _wait(self, response: requests.Response, bot: str, words: str) -> ErrorResolution:
-        attempts = self._of(response.request)
+    def _wait(self, response: requests.Response, words: str) -> ErrorResolution:
+        bot, attempts = bot_of(response.request), _attempts_at(response.request)
         attempts.waits += 1
         waited = time.monotonic() - attempts.since
         if attempts.waits > MAX_RATE_WAITS or waited > MOST_SECONDS_OF_WAITS or self._is_check:
             raise RetriesExhausted(
-                message=f"Bot {bot}: the API's rate limit is used up by other requests. Wait a minute, and lower "
+                f"the API's rate limit is used up by other requests. Wait a minute, and lower "
                 f"{named('requests_per_minute')} if other programs use the same bot.",
-                failure_type=FailureType.transient_error,
+                FailureType.transient_error,
+                bot,
             )
         base = RATE_WAIT_SECONDS["hour" if "hour" in words.lower() else "minute"]
         # The window frees little by little: short waits first cost nothing.
         wait = min(base, 4.0 * 2.0**attempts.waits) * random.uniform(0.8, 1.0)
         attempts.pause = _retry_after(response) or wait
-        return ErrorResolution(
-            ResponseAction.RATE_LIMITED,
-            FailureType.transient_error,
-            f"Bot {bot}: rate limit reached ({words or 'status 429'}), waiting.",
-        )
+        return _retry(f"rate limit reached ({words or 'status 429'}), waiting.", bot, ResponseAction.RATE_LIMITED)
+
+
+def _retry(what: str, bot: str | None, action: ResponseAction = ResponseAction.RETRY) -> ErrorResolution:
+    return ErrorResolution(action, FailureType.transient_error, f"Bot {bot}: {what}" if bot else what)
 
 
 def _retry_after(response: requests.Response) -> float | None:

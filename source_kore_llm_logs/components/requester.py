@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -28,7 +29,6 @@ from requests.auth import AuthBase
 from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
-from source_kore_llm_logs.components.error_handler import is_check
 from source_kore_llm_logs.errors import Fault
 
 logger = logging.getLogger("airbyte")
@@ -61,20 +61,19 @@ class BotBudget(HttpAPIBudget):
             if not block:
                 raise
             if hit.time_to_wait >= SAY_WAITS_FROM:
-                bot = str(request.url).rsplit("/", 2)[-2]
-                logger.info(
-                    "Bot %s: %s requests are used up, waiting %.0f s for the next.",
-                    bot,
-                    hit.rate,
-                    hit.time_to_wait.total_seconds(),
-                )
+                bot, seconds = str(request.url).rsplit("/", 2)[-2], hit.time_to_wait.total_seconds()
+                logger.info("Bot %s: %s are used up, waiting %.0f s for the next.", bot, _in_words(hit.rate), seconds)
             super().acquire_call(request, block=True, timeout=timeout)
 
 
+def _in_words(rate: str) -> str:
+    """A limit as the CDK writes it, "limit=1800/1.0h", for a person."""
+    limit, _, interval = rate.removeprefix("limit=").partition("/")
+    return f"{int(limit):,} requests {'an hour' if interval.endswith('h') else 'a minute'}"
+
+
 def budget_of(config: Config) -> BotBudget:
-    """The limits of all bots. A check, which asks each bot once, and once more after a fault, waits for none."""
-    if is_check():
-        return BotBudget(policies=[])
+    """The limits of all bots."""
     per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
     per_hour = int(config.get("requests_per_hour") or PER_HOUR)
     policies = [bot_policy(bot, per_minute, per_hour) for bot in config["bot_ids"]]
@@ -85,7 +84,8 @@ def budget_of(config: Config) -> BotBudget:
 class BotSession(requests.Session):
     """Sends a request once its bot may be asked, with a token that is signed after that wait. Thread-safe.
 
-    No redirect is followed: `requests` would send the token along, because its header is not `Authorization`.
+    No redirect is followed: `requests` would send the token along, because its header is not `Authorization`. No cookie
+    is kept: a balancer's would tie all bots to one server, a session's would stand beside the token.
     Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
     """
 
@@ -93,6 +93,7 @@ class BotSession(requests.Session):
         super().__init__()
         self._budget = budget
         self.auth = self._sign = authenticator
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for prefix in list(self.adapters):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
@@ -120,11 +121,13 @@ class BotRequester(HttpRequester):
 
     def __post_init__(self, parameters: Any) -> None:
         super().__post_init__(parameters)
+        # A check asks each bot once, and once more after a fault: it waits for no limit.
+        budget = BotBudget(policies=[]) if parameters.get("is_check") else budget_of(self.config)
         self._client = HttpClient(
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=BotSession(budget_of(self.config), self.get_authenticator()),
+            session=BotSession(budget, self.get_authenticator()),
             backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
             message_repository=self.message_repository,
             request_timeout=(self.connect_timeout_in_seconds, self.read_timeout_in_seconds),

@@ -11,7 +11,7 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
-from source_kore_llm_logs.components.error_handler import is_check, rows_of
+from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.reading.bot import Bot
 from source_kore_llm_logs.reading.fetch import Answer, Body, Page, Refused, Row, TooLarge, Unavailable
@@ -48,7 +48,7 @@ class LogRetriever(Retriever):
             raise Fault("The CDK gave the reader no cursor. Use the version of airbyte-cdk that this connector names.")
         self._report = current_report()
         self._report.opens = self.log_of_bot
-        self._is_check = is_check()
+        self._is_check = bool(parameters.get("is_check"))
         self._redact = self.config.get("payload_content") == "redacted"
 
     def log_of_bot(self, stream_slice: StreamSlice) -> LogOfBot:

@@ -7,7 +7,7 @@ offset for UTC, and waits in silence for one that lies ahead.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -16,9 +16,9 @@ from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigr
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, moment_of, trimmed
-from source_kore_llm_logs.errors import Fault, named
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.records.timestamps import iso_ms, now
-from source_kore_llm_logs.runtime.sync_report import is_sync
 
 logger = logging.getLogger("airbyte")
 
@@ -30,11 +30,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def state_to_resume(
     state: list[AirbyteStateMessage] | None, catalog: ConfiguredAirbyteCatalog | None
 ) -> list[AirbyteStateMessage] | None:
-    """The state without that of streams which are read in full: the CDK would resume from it all the same."""
-    if not state or catalog is None:
-        return state
-    in_full = {stream.stream.name for stream in catalog.streams if stream.sync_mode is SyncMode.full_refresh}
-    return [message for message in state if not (message.stream and message.stream.stream_descriptor.name in in_full)]
+    """None where the stream is read in full: the CDK would resume from a state of any kind all the same.
+
+    Airbyte hands none over then, because the catalog says that the stream is not resumable: a second attempt is a new
+    generation, which replaces what the first one wrote.
+    """
+    if catalog and any(stream.sync_mode is SyncMode.full_refresh for stream in catalog.streams):
+        return None
+    return state
 
 
 def refuse(what: str) -> NoReturn:
@@ -58,6 +61,10 @@ class StateOfEachBot(StateMigration):
     """
 
     config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._is_sync = bool(parameters.get("is_sync"))
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
         return True
@@ -82,7 +89,7 @@ class StateOfEachBot(StateMigration):
                 "the lookback on; if rows are missing, clear the state.",
                 ", ".join(ahead),
             )
-        if is_sync():
+        if self._is_sync:
             self._tell_of_retention([reached.get(bot) for bot in self.config["bot_ids"]])
         if not reached:
             return {}

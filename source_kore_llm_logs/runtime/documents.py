@@ -3,11 +3,11 @@
 Each is read exactly once, so that a pipe (`--config <(…)`, /dev/stdin) will do. The CDK would read the path again.
 """
 
-import codecs
 import json
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from airbyte_cdk.models import (
     AirbyteStateMessage,
@@ -18,14 +18,7 @@ from airbyte_cdk.models import (
 
 from source_kore_llm_logs.errors import Fault
 
-UTF_8 = "Save it as UTF-8 without a byte-order mark."
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "begins with a byte-order mark",
-    codecs.BOM_UTF32_LE: "is UTF-32",  # Before UTF-16, whose mark it begins with.
-    codecs.BOM_UTF32_BE: "is UTF-32",
-    codecs.BOM_UTF16_LE: "is UTF-16",
-    codecs.BOM_UTF16_BE: "is UTF-16",
-}
+T = TypeVar("T")
 
 
 class Documents(NamedTuple):
@@ -41,13 +34,12 @@ def read_documents(arguments: Namespace) -> Documents:
 
     Blocks until a pipe is closed at its other end.
     """
-    named = {name: getattr(arguments, name, None) for name in ("config", "catalog", "state")}
-    read = {name: read_json(name, path) for name, path in named.items() if path is not None}
-    return Documents(
-        _config(read["config"]) if "config" in read else None,
-        _catalog(read["catalog"]) if "catalog" in read else None,
-        _state(read["state"]) if "state" in read else None,
-    )
+
+    def document(name: str, load: Callable[[Any], T]) -> T | None:
+        path = getattr(arguments, name, None)
+        return None if path is None else load(read_json(name, path))
+
+    return Documents(document("config", _config), document("catalog", _catalog), document("state", _state))
 
 
 def read_json(name: str, path: str) -> Any:
@@ -60,16 +52,13 @@ def read_json(name: str, path: str) -> Any:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path.
         reason = (getattr(error, "strerror", None) or "its path is not valid").lower()
         raise Fault(f"{file} cannot be read: {reason}.") from None
-    for mark, fault in BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            raise Fault(f"{file} {fault}. {UTF_8}")
     if not data.strip():
         raise Fault(f"{file} is empty.")
     try:
-        document = json.loads(data.decode())
+        document = json.loads(data)  # UTF-8, UTF-16 or UTF-32, with or without a byte-order mark.
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeDecodeError:
-        raise Fault(f"{file} is not UTF-8. {UTF_8}") from None
+        raise Fault(f"{file} is not UTF-8.") from None
     except UnicodeEncodeError:
         raise Fault(f"{file} holds half of a surrogate pair (\\ud800 to \\udfff), which is no character.") from None
     except json.JSONDecodeError as error:
@@ -94,7 +83,10 @@ def _catalog(document: Any) -> ConfiguredAirbyteCatalog:
 
 
 def _state(document: Any) -> list[AirbyteStateMessage]:
-    fault = Fault("The file given by --state is not a list of state messages.")
+    fault = Fault(
+        "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of the "
+        "last STATE message."
+    )
     if not document:
         return []
     if not isinstance(document, list):
@@ -105,4 +97,7 @@ def _state(document: Any) -> list[AirbyteStateMessage]:
         raise fault from None
     if not all(state.stream or state.global_ or state.data for state in states):
         raise fault
+    for state in states:
+        if state.global_:
+            state.global_.shared_state = None  # The CDK takes none, and what each stream has reached is all there is.
     return states

@@ -77,7 +77,7 @@ class LogOfBot:
         except CannotRead as words:
             self.has_failed = True
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
-            raise Fault(f"Bot {self.bot.id}: {words}.", kind) from words
+            raise Fault(f"{words}.", kind, self.bot.id) from words
         except Exception:
             self.has_failed = True
             raise

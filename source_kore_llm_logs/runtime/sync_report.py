@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from source_kore_llm_logs.errors import named
+from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.runtime.backpressure import Backpressure
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""Standard output: protocol messages in whole lines and few writes, from any thread.
+"""Standard output: protocol messages in whole lines and few writes, from any thread. And one line on standard error.
 
-Everything goes through one buffer, so that the order of lines is the order of calls: the messages of the command, the
-log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to four bytes
-a character and ends in a stack trace when nobody reads.
+Everything on stdout goes through one buffer, so that the order of lines is the order of calls: the messages of the
+command, the log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to
+four bytes a character and ends in a stack trace when nobody reads.
 """
 
 import os
@@ -14,9 +14,17 @@ from typing import NoReturn, TextIO, cast
 
 from source_kore_llm_logs.runtime import signals
 
-RECORD = b'{"type":"RECORD"'
+RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
 """Each write lets another thread take over; more of them cost more than the writing."""
+MOST_BYTES_ON_STDERR = 8000
+"""Of a line: a parent process that does not read this pipe would block us at 64 KB."""
+
+
+def tell(text: str) -> None:
+    """Writes one line on stderr, for a person; raises nothing, whatever stderr is. Thread-safe."""
+    with suppress(OSError):
+        os.write(2, text.encode(errors="backslashreplace")[:MOST_BYTES_ON_STDERR] + b"\n")
 
 
 class Stdout:
@@ -26,13 +34,13 @@ class Stdout:
     line on stderr: nothing that is still read could arrive.
     """
 
-    def __init__(self) -> None:
-        self._descriptor = 1
+    def __init__(self, descriptor: int = 1, name: str = "Standard output") -> None:
+        self._descriptor, self._name = descriptor, name
         self._lock = Lock()
         self._pending = bytearray()
         self._unfinished = local()
-        if sys.__stdout__ is None:
-            _give_up("it is closed")
+        if sys.__stdout__ is None and descriptor == 1:
+            self._give_up("it is closed")
 
     def replace(self) -> None:
         """Makes it what `print` writes to, and the CDK's PRINT_BUFFER, into which the log goes while it is imported."""
@@ -41,14 +49,14 @@ class Stdout:
 
     def write_line(self, line: str) -> None:
         """One protocol message. Records may wait for more of them; anything else is seen at once, and all before it."""
-        self._add(f"{line}\n".encode())
+        self._add(f"{line}\n".encode(), at_once=not line.startswith(RECORD))
 
     def write(self, text: str) -> int:
         """Part of a line, or lines: what a thread writes is kept until it has ended the line."""
         lines, end, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
         self._unfinished.text = rest
         if end:
-            self._add(f"{lines}\n".encode(errors="backslashreplace"))
+            self._add(f"{lines}\n".encode(errors="backslashreplace"), at_once=True)
         return len(text)
 
     def flush(self) -> None:
@@ -60,10 +68,10 @@ class Stdout:
         self._lock.acquire()
         self._write()
 
-    def _add(self, data: bytes) -> None:
+    def _add(self, data: bytes, at_once: bool) -> None:
         with self._lock:
             self._pending += data
-            if len(self._pending) >= BYTES_A_WRITE or not data.startswith(RECORD):
+            if at_once or len(self._pending) >= BYTES_A_WRITE:
                 self._write()
 
     def _write(self) -> None:
@@ -73,12 +81,10 @@ class Stdout:
             except BlockingIOError:  # The parent process made it non-blocking.
                 select.select([], [self._descriptor], [])
             except BrokenPipeError:
-                _give_up("its reader has gone")
+                self._give_up("its reader has gone")
             except OSError as error:
-                _give_up(error.strerror or type(error).__name__)
+                self._give_up(error.strerror)
 
-
-def _give_up(reason: str) -> NoReturn:
-    with suppress(OSError):
-        os.write(2, f"Standard output cannot be written: {reason}.\n".encode())
-    signals.end(1)
+    def _give_up(self, reason: str | None) -> NoReturn:
+        tell(f"{self._name} cannot be written: {reason}.")
+        signals.end(1)

@@ -1,0 +1,116 @@
+"""A sync into files: `python -m source_kore_llm_logs.to_files --config config.json --folder kore`.
+
+The folder holds `llm_usage_logs.jsonl`, to which each sync appends its records, one a line, and `state.json`, from
+which the next sync goes on. Whatever ends a sync, nothing that was read is thrown away: records are on the disk before
+a state that tells of them is. Those that came after the last state come again with the next sync (same `id`).
+"""
+
+import argparse
+import fcntl
+import json
+import mmap
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from source_kore_llm_logs.runtime import signals
+from source_kore_llm_logs.runtime.output import Stdout, tell
+
+STREAM = "llm_usage_logs"
+CATALOG = {
+    "streams": [
+        {
+            "stream": {"name": STREAM, "json_schema": {}, "supported_sync_modes": ["incremental"]},
+            "sync_mode": "incremental",
+            "destination_sync_mode": "append",
+        }
+    ]
+}
+
+
+class Folder(Stdout):
+    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another.
+
+    The main thread calls `write_line`. Raises OSError if the folder cannot be used, BlockingIOError if another sync
+    uses it. A write that fails ends the process with status 1 and one line on stderr.
+    """
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        records = os.open(folder / f"{STREAM}.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        fcntl.flock(records, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _cut_unfinished_line(records)
+        super().__init__(records, f"The folder {folder}")
+        self.state = folder / "state.json"
+        self._folder = os.open(folder, os.O_RDONLY)
+        self._to_disk(self._folder)
+
+    def write_line(self, line: str) -> None:
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            data = json.dumps(message["record"]["data"], ensure_ascii=False, separators=(",", ":"))
+            self._add(f"{data}\n".encode(), at_once=False)
+        elif message["type"] == "STATE":
+            try:
+                self._save(message["state"])
+            except OSError as error:
+                self._give_up(error.strerror)
+
+    def write(self, text: str) -> int:
+        """Nothing: what a person has to know of the log goes to stderr."""
+        return len(text)
+
+    def _save(self, state: Any) -> None:
+        self.flush()
+        os.fsync(self._descriptor)
+        part = self.state.with_suffix(".part")
+        with part.open("w") as file:
+            json.dump([state], file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.state)
+        self._to_disk(self._folder)
+
+    @staticmethod
+    def _to_disk(folder: int) -> None:
+        with suppress(OSError):  # Some file systems sync no folder.
+            os.fsync(folder)
+
+
+def _cut_unfinished_line(descriptor: int) -> None:
+    """Takes off the beginning of a line, which a process that was killed may have left at the end of the file."""
+    if size := os.fstat(descriptor).st_size:
+        with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as content:
+            end = content.rfind(b"\n") + 1
+        os.ftruncate(descriptor, end)
+
+
+def main() -> None:
+    """Runs one sync and ends the process: with 0, 1 where anything failed, 2 after a wrong command line, or by a
+    signal."""
+    signals.install()
+    parser = argparse.ArgumentParser(prog="python -m source_kore_llm_logs.to_files", description=__doc__)
+    parser.add_argument("--config", required=True, help="the JSON file of the configuration")
+    parser.add_argument("--folder", required=True, type=Path, help="where the records and the state are kept")
+    given = parser.parse_args()
+    try:
+        folder = Folder(given.folder)
+    except BlockingIOError:
+        tell(f"Another sync into {given.folder} is still running.")
+        signals.end(0)
+    except OSError as error:
+        tell(f"The folder {given.folder} cannot be written: {error.strerror}.")
+        signals.end(1)
+    folder.replace()
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps(CATALOG).encode())
+    os.close(writing)
+    words = ["read", "--config", given.config, "--catalog", f"/dev/fd/{reading}"]
+    from source_kore_llm_logs.command import run_command
+
+    run_command(words + (["--state", str(folder.state)] if folder.state.exists() else []), folder, to_files=True)
+
+
+if __name__ == "__main__":
+    main()
