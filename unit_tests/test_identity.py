@@ -113,8 +113,33 @@ def test_another_value_of_a_documented_column_is_another_call(row: dict[str, Any
 
 @pytest.mark.parametrize("key", DETAILS)
 def test_every_part_of_the_payload_details_counts(key: str) -> None:
-    changed = {**SAMPLE["Payload Details"], key: "something else"}
+    changed = {**SAMPLE["Payload Details"], key: 7 if "Tokens" in key else "something else"}
     assert id_of({**SAMPLE, "Payload Details": changed}) != id_of(SAMPLE)
+
+
+COUNTED = {"usage": {"prompt_tokens": 614, "completion_tokens": 74, "total_tokens": 688}}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({}, {"Request Tokens": 614, "Response Tokens": 74}),
+        ({"Request Tokens": None}, {"Request Tokens": "614", "Response Tokens": 74.0}),
+        ({"Response Tokens": 74}, {"Request Tokens": 614, "Response Tokens": 74}),
+        ({"Request Tokens": ""}, {"Request Tokens": 614}),
+    ],
+)
+@pytest.mark.parametrize("redact", [False, True])
+def test_counts_that_the_log_fills_in_later_equal_to_the_provider_s_make_no_second_record(
+    first: dict[str, Any], later: dict[str, Any], redact: bool
+) -> None:
+    def record(counts: dict[str, Any]) -> dict[str, Any]:
+        details = {"Request Payload": {"model": "gpt-4"}, "Response Payload": COUNTED, **counts}
+        return to_record("st-1", {**SAMPLE, "Payload Details": details}, redact)
+
+    one, other = record(first), record(later)
+    assert {**one, "additional_columns": None} == {**other, "additional_columns": None}
+    assert record({**later, "Request Tokens": 615})["id"] != one["id"]
 
 
 def test_the_provider_s_id_of_the_answer_counts() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_kore_llm_logs.records.identity import fold
-from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.records.providers import HOLDERS, PARAMETERS
 from source_kore_llm_logs.records.record import COLUMNS, NAMES, to_record
 from source_kore_llm_logs.records.redaction import HARMLESS, LONGEST_NAME, REMOVED, is_gemini_id, is_model
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from source_kore_llm_logs.records.payloads import opened
-from source_kore_llm_logs.records.provider import ID_PREFIXES, INTEGRATIONS, KEYS, provider
+from source_kore_llm_logs.records.providers import ID_PREFIXES, INTEGRATIONS, KEYS, provider
 
 SHAPES = Path(__file__).parent / "fixtures" / "payloads"
 WELL_KNOWN = frozenset(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.plain_json import NUL_TEXTS
+from source_kore_llm_logs.records.decoding import MENDED_TEXTS
 from source_kore_llm_logs.records.record import EMPTY, SENTINELS, to_record
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
@@ -169,7 +169,7 @@ def test_u0000_becomes_ufffd_wherever_it_stands_and_is_counted_once_a_text() -> 
     }
     repairs: Counter[str] = Counter()
     record = to_record("st-1", row, repairs=repairs)
-    assert repairs == {NUL_TEXTS: 7}
+    assert repairs == {MENDED_TEXTS: 7}
     assert not any("\0" in text for text in keys_and_texts(record))
     assert record["description"] == "d\ufffd"
     assert record["request_payload"] == {"messages": ["a\ufffdb", {"\ufffd": "c\ufffd\ufffd"}], "model": "gpt\ufffd"}

@@ -13,14 +13,22 @@ from typing import Any
 
 import orjson
 
-from source_kore_llm_logs.records.failure import failure
-from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, Columns, columns_of, fold, row_id
-from source_kore_llm_logs.records.payloads import describe, opened, response_id
-from source_kore_llm_logs.records.plain_json import fits_64_bits, plain
-from source_kore_llm_logs.records.provider import provider
+from source_kore_llm_logs.records.decoding import fits_64_bits, plain
+from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, OTHER_NAMES, Columns, columns_of, fold, row_id
+from source_kore_llm_logs.records.payloads import Json, opened
+from source_kore_llm_logs.records.providers import (
+    added,
+    answer_of,
+    count,
+    failure,
+    number,
+    parameters,
+    provider,
+    response_id,
+    usage_of,
+)
 from source_kore_llm_logs.records.redaction import ERRORS, REMOVED, harmless, harmless_columns, is_name
 from source_kore_llm_logs.records.timestamps import MISFIT, instant, is_sentinel
-from source_kore_llm_logs.records.usage import Json, count
 
 Record = dict[str, Any]
 
@@ -45,6 +53,12 @@ def whole_number(value: Any) -> Any:
     return MISFIT
 
 
+def rounded(value: Any) -> Any:
+    """A whole number, also of one with a fraction, which `to_record` keeps besides."""
+    whole, exact = whole_number(value), number(value)
+    return round(exact) if whole is MISFIT and exact is not None and abs(exact) < 2**53 else whole
+
+
 Converter = Callable[[Any], Any]
 
 COLUMNS: Mapping[str, tuple[str, Converter]] = {
@@ -62,7 +76,7 @@ COLUMNS: Mapping[str, tuple[str, Converter]] = {
     "statuscode": ("status_code", whole_number),
     "startdate": ("start_date", instant),
     "enddate": ("end_date", instant),
-    "timetaken": ("time_taken_ms", whole_number),
+    "timetaken": ("time_taken_ms", rounded),
 }
 EMPTY: Record = dict.fromkeys(
     (
@@ -75,12 +89,16 @@ EMPTY: Record = dict.fromkeys(
     )
 )  # fmt: skip
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
-SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID")}
+SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID", *DETAILS)}
+"""Older versions had the payloads at the top of a row [C, weak]."""
 DETAIL_SPELLINGS = {fold(key): key for key in DETAILS}
 UNDOCUMENTED = frozenset(
-    ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
-)
-"""Columns of the product's screen; whether the API gives them is not known [U]."""
+    ["language", "ttft", "conversationid", "channeluserid", "channeluserids", "guardrailoutcome", "riskscore",
+     "integrationtype"]
+)  # fmt: skip
+"""Columns of the product's screen and of older versions; whether the API gives them is not known [U]."""
+PAYLOADS = {"requestpayload": "request_payload", "responsepayload": "response_payload"}
+TOKENS = {"requesttokens": "request_tokens", "responsetokens": "response_tokens"}
 
 SENTINELS = (
     "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
@@ -102,30 +120,13 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     columns = columns_of(row, SPELLINGS)
     record = EMPTY.copy()
     additional = {**columns.others, **columns.twins}
-    details, inside = NO_COLUMNS, None
-    for name, (key, value) in columns.known.items():
-        if name == "payloaddetails":
-            if isinstance(value, dict):
-                details, inside = columns_of(value, DETAIL_SPELLINGS), key
-            else:
-                additional[key] = value
-            continue
-        column, convert = COLUMNS[name]
-        converted = convert(value)
-        if converted is MISFIT:
-            additional[key] = plain(value)
-        else:
-            record[column] = converted
+    fill_flat(record, columns, additional)
     leave_out_sentinels(record, columns, additional, repairs)
-    request = response = None
-    if inside is not None:
-        left = fill_from_details(record, details)
-        if left:
-            additional[inside] = left
-        request, response = opened(record["request_payload"]), opened(record["response_payload"])
-    record["id"] = row_id(bot_id, row, columns, details, response_id(response))
-    if inside is not None:
-        describe_call(record, request, response, redact)
+    details = fill_from_details(record, columns, additional)
+    request, response = opened(record["request_payload"]), opened(record["response_payload"])
+    fill_tokens(record, response)
+    record["id"] = row_id(bot_id, row, columns, details, record, response_id(response))
+    describe_call(record, request, response, redact)
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
     if redact:
@@ -141,12 +142,25 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
 def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
     """The row itself where it is plain JSON, as nearly every row is; else what `plain` makes of it."""
     try:
-        if b"\\u0000" not in orjson.dumps(row):
+        # A record, and the message that carries it, are a few levels deeper than the row.
+        if b"\\u0000" not in orjson.dumps([[[[[[[[row]]]]]]]]):
             return row
     except (TypeError, RecursionError):  # orjson.JSONEncodeError is a TypeError.
         pass
     plain_row: dict[str, Any] = plain(row, repairs)
     return plain_row
+
+
+def fill_flat(record: Record, columns: Columns, additional: dict[str, Any]) -> None:
+    """Fills the columns of a row that stand at its top; what does not fit stays in `additional` under its own key."""
+    for name, (key, value) in columns.known.items():
+        if name in COLUMNS:
+            column, convert = COLUMNS[name]
+            converted = convert(value)
+            if converted is not MISFIT:
+                record[column] = converted
+            if converted is MISFIT or (name == "timetaken" and whole_number(value) is MISFIT):
+                additional[key] = plain(value)
 
 
 def leave_out_sentinels(
@@ -164,29 +178,54 @@ def leave_out_sentinels(
             return
 
 
-def fill_from_details(record: Record, details: Columns) -> dict[str, Any]:
-    """Fills the record's columns from `Payload Details`; returns what is left over."""
+def fill_from_details(record: Record, columns: Columns, additional: dict[str, Any]) -> Columns:
+    """Fills the payloads, the log's own token counts and the prompt's name from `Payload Details`, or from the top of
+    the row where they are not there. What is left over is added to `additional`. Returns the details."""
+    details, key = NO_COLUMNS, ""
+    if "payloaddetails" in columns.known:
+        key, value = columns.known["payloaddetails"]
+        if isinstance(value, dict):
+            details = columns_of(value, DETAIL_SPELLINGS)
+        else:
+            additional[key] = value
     left = {**details.others, **details.twins}
-    for name, (key, value) in details.known.items():
-        if name == "requestpayload":
-            record["request_payload"] = value
-        elif name == "responsepayload":
-            record["response_payload"] = value
-        elif name == "promptname":
-            if isinstance(value, str) and record["prompt_name"] in (None, value):
-                record["prompt_name"] = value
-            elif value is not None:
-                left[key] = value
-        elif value is not None:
-            tokens = count(value)
-            if tokens is None:
-                left[key] = plain(value)
-            record["request_tokens" if name == "requesttokens" else "response_tokens"] = tokens
-    return left
+    for found, rest in ((details.known, left), (columns.known, additional)):
+        for name, column in (*PAYLOADS.items(), *TOKENS.items()):
+            if name in found and found[name][1] is not None:
+                spelling, value = found[name]
+                fitting = value if name in PAYLOADS else count(value)
+                if record[column] is None and fitting is not None:
+                    record[column] = fitting
+                else:
+                    rest[spelling] = plain(value)
+    spelling, name = details.known.get("promptname", ("", None))
+    if isinstance(name, str) and record["prompt_name"] in (None, name):
+        record["prompt_name"] = name
+    elif name is not None:
+        left[spelling] = name
+    if left:
+        additional[key] = left
+    return details
+
+
+def fill_tokens(record: Record, response: Json | None) -> None:
+    """Fills the token columns from an opened response; counts that the log has itself stay."""
+    usage = usage_of(response)
+    if record["request_tokens"] is None:
+        record["request_tokens"] = usage.request
+    if record["response_tokens"] is None:
+        record["response_tokens"] = usage.response
+    both = added(record["request_tokens"], record["response_tokens"])
+    is_half = record["request_tokens"] is None or record["response_tokens"] is None
+    record["total_tokens"] = usage.total if is_half else both
+    record["cached_tokens"] = usage.cached
+    record["cache_write_tokens"] = usage.cache_write
+    record["reasoning_tokens"] = usage.reasoning
 
 
 def describe_call(record: Record, request: Json | None, response: Json | None, redact: bool) -> None:
-    """Fills the columns of a call from its payloads, and makes the payloads objects: what is none stands in `value`.
+    """Fills the other columns of a call from its payloads, and makes the payloads objects: what is none stands in
+    `value`.
 
     With `redact`, nothing is left of a payload but what is harmless, and columns are read from that.
     """
@@ -198,7 +237,10 @@ def describe_call(record: Record, request: Json | None, response: Json | None, r
         if record["error_type"] not in ERRORS:
             record["error_type"] = None
         request, response = (None if opened is None else harmless(opened) for opened in (request, response))
-    describe(record, request, response)
+    if request is not None:
+        record.update(parameters(request))
+    if response is not None:
+        record.update(answer_of(response))
     for column, content in (("request_payload", request), ("response_payload", response)):
         payload = record[column]
         if redact and payload is not None:
@@ -208,4 +250,4 @@ def describe_call(record: Record, request: Json | None, response: Json | None, r
 
 def is_known(key: str) -> bool:
     name = fold(key)
-    return name in COLUMNS or name in UNDOCUMENTED or name in ("payloaddetails", "row")
+    return name in SPELLINGS or name in OTHER_NAMES or name in UNDOCUMENTED or name == "row"

@@ -11,8 +11,19 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Union
 
-from source_kore_llm_logs.records.failure import GATEWAY_ERRORS, GATEWAY_REASONS
-from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.records.identity import fold
+from source_kore_llm_logs.records.providers import (
+    ANSWERS,
+    COUNTS,
+    GATEWAY_ERRORS,
+    GATEWAY_REASONS,
+    HOLDERS,
+    IDS,
+    MODELS,
+    PARAMETERS,
+    REASONS,
+    USAGES,
+)
 
 REMOVED = "[redacted]"
 """Stands for a value that was removed; as a key, for columns that were, with their number."""
@@ -33,7 +44,11 @@ FINISH_REASONS = frozenset(
      "IMAGE_OTHER", "NO_IMAGE", "IMAGE_RECITATION", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS",
      "MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "MODEL_ARMOR", "BLOCKED_REASON_UNSPECIFIED", "JAILBREAK",
      # Titan
-     "FINISHED", "FINISH", "LENGTH", "STOP_CRITERIA_MET", "RAG_QUERY_WHEN_RAG_DISABLED", "CONTENT_FILTERED"]
+     "FINISHED", "FINISH", "LENGTH", "STOP_CRITERIA_MET", "RAG_QUERY_WHEN_RAG_DISABLED", "CONTENT_FILTERED",
+     # Cohere; watsonx and Text Generation Inference; Ollama; Vercel AI SDK
+     "COMPLETE", "ERROR", "ERROR_TOXIC", "ERROR_LIMIT", "USER_CANCEL", "TOOL_CALL", "TIMEOUT", "not_finished",
+     "eos_token", "token_limit", "time_limit", "EOS_TOKEN", "STOP_SEQUENCE", "load", "unload", "content-filter",
+     "tool-calls", "error", "other", "unknown"]
 )  # fmt: skip
 ERRORS = frozenset(
     # OpenAI and Azure OpenAI
@@ -68,7 +83,7 @@ MODEL = re.compile(
     ((us|eu|apac|au|jp|global)\.)?
     ((openai|anthropic|amazon|meta|mistral|mistralai|meta-llama|cohere|ai21|deepseek|deepseek-ai|google|qwen|microsoft|writer)[./])?
     (gpt|chatgpt|o(?=\d)|claude|gemini|gemma|llama|codellama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|
-        command|titan|nova|phi|deepseek|qwen|palm|bison|jurassic|jamba|palmyra|davinci|babbage|curie|ada|
+        command|titan|nova|phi|deepseek|qwen|palm|bison|jurassic|jamba|palmyra|grok|sonar|granite|davinci|babbage|curie|ada|
         text-(davinci|curie|babbage|ada|bison|unicorn|embedding)|model-router|computer-use|codex)
     (\d{1,3}([.]\d{1,3})?[a-z]?|(?=[-._:/@]))
     ([-._:@/](
@@ -96,10 +111,6 @@ def one_of(words: frozenset[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in words
 
 
-def like(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
 def is_gemini_id(value: Any) -> bool:
     """Whether a text is an event's id: base64 of a second (of 2020 to 2039) and three numbers of seven bits a byte.
 
@@ -114,6 +125,10 @@ def is_gemini_id(value: Any) -> bool:
         return False
     second = int.from_bytes(event[:4], "little")
     return 1_577_836_800 <= second < 2_208_988_800 and sum(byte < 128 for byte in event[4:]) == 3 and event[-1] < 128
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, str) and (RESPONSE_ID.fullmatch(value) is not None or is_gemini_id(value))
 
 
 def is_model(value: Any) -> bool:
@@ -135,30 +150,23 @@ Allowed = Union[Callable[[Any], bool], dict[str, "Allowed"], tuple[int, dict[str
 
 REASON, ERROR, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(ERRORS), one_of(GATEWAY_ERRORS)
 
-THINKING: dict[str, Allowed] = {"budget_tokens": sensible, "thinkingBudget": sensible}
+THINKING: dict[str, Allowed] = {"budgettokens": sensible, "thinkingbudget": sensible}
 SAMPLING: dict[str, Allowed] = {
     **{key: sensible for key, column in PARAMETERS.items() if column != "request_model"},
-    **dict.fromkeys(["top_k", "topK", "n", "candidateCount", "seed"], sensible),
-    "thinkingConfig": THINKING,
+    **dict.fromkeys(["topk", "n", "candidatecount", "seed"], sensible),
+    "thinkingconfig": THINKING,
 }
+DETAILS: dict[str, Allowed] = dict.fromkeys(
+    [*COUNTS, "audiotokens", "texttokens", "imagetokens", "acceptedpredictiontokens", "rejectedpredictiontokens"],
+    sensible,
+)
 USAGE: dict[str, Allowed] = {
-    **dict.fromkeys(
-        ["prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens",
-         "cache_creation_input_tokens", "cache_read_input_tokens", "promptTokenCount", "candidatesTokenCount",
-         "totalTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount", "inputTokens",
-         "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount",
-         "cacheWriteInputTokenCount"],
-        sensible,
-    ),
-    **dict.fromkeys(
-        ["prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details"],
-        dict.fromkeys(
-            ["cached_tokens", "cache_write_tokens", "reasoning_tokens", "thinking_tokens", "audio_tokens",
-             "text_tokens", "image_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"],
-            sensible,
-        ),
-    ),
-    "cache_creation": {"ephemeral_5m_input_tokens": sensible, "ephemeral_1h_input_tokens": sensible},
+    **DETAILS,
+    **{f"{of}{token}details": DETAILS for of in ("prompt", "completion", "input", "output")
+       for token in ("token", "tokens")},
+    "cachecreation": DETAILS,
+    "tokens": DETAILS,
+    "billedunits": DETAILS,
 }  # fmt: skip
 FAILURE: dict[str, Allowed] = {
     "type": ERROR,
@@ -168,47 +176,42 @@ FAILURE: dict[str, Allowed] = {
     "innererror": {"code": ERROR},
     **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
 }
+ANSWER: dict[str, Allowed] = dict.fromkeys(REASONS, REASON)
 HARMLESS: dict[str, Allowed] = {
+    **dict.fromkeys(COUNTS, sensible),
     **SAMPLING,
     **dict.fromkeys(HOLDERS, SAMPLING),
-    "reasoning_effort": one_of(EFFORTS),
+    "reasoningeffort": one_of(EFFORTS),
     "reasoning": {"effort": one_of(EFFORTS)},
     "thinking": THINKING,
-    **dict.fromkeys(["model", "modelId", "modelVersion"], is_model),
-    "id": like(RESPONSE_ID),
-    "responseId": is_gemini_id,
+    **dict.fromkeys(MODELS, is_model),
+    **dict.fromkeys(IDS, is_id),
     "object": one_of(OBJECTS),
-    "usage": USAGE,
-    "usageMetadata": USAGE,
-    "inputTextTokenCount": sensible,
-    "prompt_token_count": sensible,
-    "generation_token_count": sensible,
-    "choices": (128, {"finish_reason": REASON}),
-    "candidates": (128, {"finishReason": REASON}),
-    "results": (1, {"completionReason": REASON, "tokenCount": sensible}),
-    "stop_reason": REASON,
-    "stopReason": REASON,
-    "finish_reason": REASON,
+    **dict.fromkeys(USAGES, USAGE),
+    **dict.fromkeys(ANSWERS, (128, ANSWER)),
+    "results": (1, {**ANSWER, **DETAILS}),
+    **ANSWER,
     "status": REASON,
-    "incomplete_details": {"reason": REASON},
-    "promptFeedback": {"blockReason": REASON},
+    "incompletedetails": {"reason": REASON},
+    "promptfeedback": {"blockreason": REASON},
     "error": FAILURE,
     "errors": (1, FAILURE),
     "reason": one_of(GATEWAY_REASONS),
     "message": GATEWAY_ERROR,
     "__type": ERROR,
 }
+"""By a key that is folded as a column's key is, or by the key itself."""
 
 
 def harmless(payload: Mapping[str, Any], allowed: Mapping[str, Allowed] = HARMLESS) -> dict[str, Any]:
     """What may stay of a payload: parameters, usage, finish reasons, kinds of error, model and response id."""
     left: dict[str, Any] = {}
     for key, value in payload.items():
-        test = allowed.get(key)
+        test = allowed.get(fold(key), allowed.get(key))
         if isinstance(test, dict):
             if isinstance(value, dict):
                 left[key] = harmless(value, test)
-            elif key == "error" and ERROR(value):
+            elif fold(key) == "error" and ERROR(value):
                 left[key] = value
         elif isinstance(test, tuple):
             most, inner = test
@@ -233,4 +236,4 @@ def harmless_columns(columns: Mapping[str, Any], is_known: Callable[[str], bool]
 
 def is_name(value: Any) -> bool:
     """Whether a column of names holds one, not a text."""
-    return not isinstance(value, str) or (len(value) <= LONGEST_NAME and "\n" not in value)
+    return not isinstance(value, str) or (len(value) <= LONGEST_NAME and value.splitlines() in ([], [value]))
