@@ -31,6 +31,9 @@ KNOWN_KEYS = st.sampled_from(
         "Time Taken",
         "statusCode",
         "Feature Name ",
+        "Feature",
+        "Request Payload",
+        "Response Tokens",
         "Payload Details",
     ]
 )
@@ -89,6 +92,138 @@ def test_an_unknown_column_and_a_misfit_value_are_kept_under_their_own_keys() ->
     record = to_record("st-1", {"TTFT": 12, "statusCode": "teapot", "End Date": "yesterday"})
     assert (record["status_code"], record["end_date"]) == (None, None)
     assert record["additional_columns"] == {"TTFT": 12, "statusCode": "teapot", "End Date": "yesterday"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "column", "kept"),
+    [
+        (4378, 4378, None),
+        ("4378", 4378, None),
+        (" 4378.0 ", 4378, None),
+        (1234.567, 1235, 1234.567),
+        ("1234.567", 1235, "1234.567"),
+        (0.2, 0, 0.2),
+        (-3.5, -4, -3.5),
+        ("1.5e3", 1500, "1.5e3"),
+        (1e300, None, 1e300),
+        ("fast", None, "fast"),
+        (True, None, True),
+        ("", None, None),
+    ],
+)
+def test_a_duration_is_whole_milliseconds_and_what_was_rounded_is_kept(sent: Any, column: Any, kept: Any) -> None:
+    record = to_record("st-1", {"Time Taken": sent})
+    assert record["time_taken_ms"] == column
+    assert record["additional_columns"] == (None if kept is None else {"Time Taken": kept})
+
+
+@pytest.mark.parametrize(
+    ("sent", "column"),
+    [
+        (1, 1.0),
+        (0, 0.0),
+        (0.5, 0.5),
+        ("0.5", 0.5),
+        (" 1 ", 1.0),
+        ("1e-3", 0.001),
+        (1e30, None),
+        (-1e29, None),
+        (10**400, None),
+        (9.9e28, 9.9e28),
+        ("1e400", None),
+        ("NaN", None),
+        ("warm", None),
+        (True, None),
+        ([0.5], None),
+        ("", None),
+    ],
+)
+def test_a_parameter_is_a_decimal_with_a_fraction_or_null_and_stays_in_the_payload(sent: Any, column: Any) -> None:
+    for request in ({"temperature": sent}, {"generationConfig": {"topP": sent, "temperature": sent}}):
+        record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
+        assert repr(record["temperature"]) == repr(column)
+        if not isinstance(sent, int) or sent < 2**63:
+            assert record["request_payload"] == request
+
+
+@pytest.mark.parametrize("levels", [90, 99, 230, 240, 246, 250, 253, 254, 400, 900])
+@pytest.mark.parametrize("place", ["New", "Payload Details", "Request Payload", "Description"])
+def test_a_record_of_a_deep_row_is_written_with_what_carries_it(levels: int, place: str) -> None:
+    deep: Any = "leaf"
+    for _ in range(levels):
+        deep = {"a": deep}
+    row = {"Payload Details": {place: deep}} if place == "Request Payload" else {place: deep}
+    for redact in (False, True):
+        message = {"type": "RECORD", "record": {"stream": "llm_usage_logs", "data": to_record("st-1", row, redact)}}
+        assert (b"leaf" in orjson.dumps(message)) is not redact
+
+
+OLDER = {
+    "start Date": "2024-03-08T06:38:54.008Z",
+    "End Date": "2024-03-08T06:38:58.386Z",
+    "Feature": "GenAI Node",
+    "Model": "GPT-4",
+    "Description": "Order pizza-GenAINode0002",
+    "channelUserIds": ["29:1gmwl6k7ohtd"],
+    "Request Payload": SAMPLE[0]["Payload Details"]["Request Payload"],
+    "Response Payload": SAMPLE[0]["Payload Details"]["Response Payload"],
+}
+
+
+def test_a_row_as_older_versions_gave_it_fills_the_same_columns() -> None:
+    full, older = to_record("st-1", SAMPLE[0]), to_record("st-1", OLDER)
+    same = ("start_date", "end_date", "feature_name", "model_name", "description", "request_payload", "response_payload",
+            "request_tokens", "response_tokens", "request_model", "response_id", "finish_reason", "temperature")  # fmt: skip
+    assert {column: older[column] for column in same} == {column: full[column] for column in same}
+    assert older["additional_columns"] == {"channelUserIds": ["29:1gmwl6k7ohtd"]}
+    redacted = to_record("st-1", OLDER, redact=True)
+    assert redacted["id"] == older["id"]
+    assert redacted["additional_columns"] == {"channelUserIds": "[redacted]"}
+    assert redacted["response_payload"] == to_record("st-1", SAMPLE[0], redact=True)["response_payload"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "column", "read"),
+    [
+        ("Feature", "GenAI Node", "feature_name", "GenAI Node"),
+        ("model", "GPT-4", "model_name", "GPT-4"),
+        ("Channel", "rtm", "channel_name", "rtm"),
+        ("Kore User ID", "u-1", "user_id", "u-1"),
+        ("streamId", "st-9", "bot_id", "st-9"),
+        ("Start Time", "2024-03-08T06:38:54.008Z", "start_date", "2024-03-08T06:38:54.008Z"),
+        ("endTime", 1709879934008, "end_date", "2024-03-08T06:38:54.008Z"),
+        ("Time Taken (ms)", 12, "time_taken_ms", 12),
+        ("session-id", "s-1", "session_id", "s-1"),
+        ("task_id", "dg-1", "task_id", "dg-1"),
+        ("Request Tokens", 7, "request_tokens", 7),
+        ("responseTokens", "7", "response_tokens", 7),
+        ("requestPayload", {"model": "gpt-4"}, "request_model", "gpt-4"),
+        ("Response Payload", "Hi", "response_payload", {"value": "Hi"}),
+    ],
+)
+def test_a_column_is_known_by_its_other_names(key: str, value: Any, column: str, read: Any) -> None:
+    record = to_record("st-1", {key: value})
+    assert record[column] == read
+    assert record["additional_columns"] is None
+    assert record["id"] != to_record("st-1", {key: f"{value}!"})["id"]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "read"),
+    [
+        ({"Feature Name ": "A", "Feature": "B"}, "feature_name", "A"),
+        ({"Model Name": "A", "Model": {"name": "B"}}, "model_name", "A"),
+        ({"Payload Details": {"Request Tokens": 7}, "Request Tokens": 8}, "request_tokens", 7),
+        ({"Payload Details": {"Response Payload": "A"}, "Response Payload": "B"}, "response_payload", {"value": "A"}),
+    ],
+)
+def test_beside_its_column_another_name_is_a_column_of_its_own(row: Any, column: str, read: Any) -> None:
+    record = to_record("st-1", row)
+    other = list(row)[1]
+    assert record[column] == read
+    assert record["additional_columns"] == {other: row[other]}
+    if "Payload" not in other and "Tokens" not in other:
+        assert record["id"] == to_record("st-1", {list(row)[0]: list(row.values())[0]})["id"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -175,6 +310,20 @@ def test_u0000_becomes_ufffd_wherever_it_stands_and_is_counted_once_a_text() -> 
     assert record["request_payload"] == {"messages": ["a\ufffdb", {"\ufffd": "c\ufffd\ufffd"}], "model": "gpt\ufffd"}
     assert record["response_payload"] == {"value": "x\ufffdy"}
     assert record["additional_columns"] == {"New\ufffd": 1}
+
+
+def test_half_a_surrogate_becomes_ufffd_and_is_counted() -> None:
+    repairs: Counter[str] = Counter()
+    row = {
+        "Description": "half \ud83d",
+        "\udc00": 1,
+        "Payload Details": {"Request Payload": ["\ud83d\ude00", "\ud83d"]},
+    }
+    record = to_record("st-1", row, repairs=repairs)
+    assert record["description"] == "half \ufffd"
+    assert record["additional_columns"] == {"\ufffd": 1}
+    assert record["request_payload"] == {"value": ["\ufffd\ufffd", "\ufffd"]}
+    assert repairs == {MENDED_TEXTS: 4}
 
 
 def test_u0000_within_json_text_reaches_no_column_that_is_read_from_it() -> None:

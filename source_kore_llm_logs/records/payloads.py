@@ -102,7 +102,7 @@ def laid_over(chunks: Iterable[Json]) -> Json | None:
     """
     whole: dict[str, Any] = {}
     for chunk in chunks:
-        whole = merged(whole, unwrapped(chunk))
+        lay_over(whole, unwrapped(chunk))
     return whole or None
 
 
@@ -110,29 +110,30 @@ def unwrapped(part: Json, depth: int = 3) -> Json:
     """The part, and beside it what its envelopes hold; what it has itself comes first."""
     if not depth or ENVELOPES_AS_SET.isdisjoint(part):
         return part
-    inner: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for key in ENVELOPES:
         if isinstance(part.get(key), dict):
-            inner = merged(inner, unwrapped(part[key], depth - 1))
-    return merged(inner, part) if inner else part
+            lay_over(whole, unwrapped(part[key], depth - 1))
+    lay_over(whole, part)
+    return whole
 
 
-def merged(before: Json, after: Json, depth: int = 4) -> dict[str, Any]:
-    """One object of both, objects within them and the first objects of their lists merged likewise."""
-    whole = dict(before)
-    for key, value in after.items():
+def lay_over(whole: dict[str, Any], part: Json, depth: int = 2) -> None:
+    """Changes `whole`, but none of the objects in it: objects in both, and the first of their lists, are made anew."""
+    for key, value in part.items():
         old = whole.get(key)
         if not old:
             if value is not None or key not in whole:
                 whole[key] = value
         elif depth and isinstance(value, dict) and isinstance(old, dict):
-            whole[key] = merged(old, value, depth - 1)
+            whole[key] = dict(old)
+            lay_over(whole[key], value, depth - 1)
         elif depth and is_list_of_objects(value) and is_list_of_objects(old):
             if not value[0].get("index"):  # The first of several answers speaks for all.
-                whole[key] = [merged(old[0], value[0], depth - 1), *value[1:]]
+                whole[key] = [dict(old[0]), *value[1:]]
+                lay_over(whole[key][0], value[0], 0)
         elif value:
             whole[key] = value
-    return whole
 
 
 def is_list_of_objects(value: Any) -> bool:

@@ -4,7 +4,8 @@ A shape that nobody foresaw gives nulls, and its payload is kept whole. Token co
 log has none of its own: a new path among `TOKENS` changes the ids of the rows in which it is found, which is breaking.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 from source_kore_llm_logs.records.decoding import fits_64_bits, plain
@@ -207,38 +208,32 @@ class Usage(NamedTuple):
     """Those of the response that were spent on reasoning."""
 
 
-class Count(NamedTuple):
-    """One count of a response. The least is the one to take: a zero only where there is nothing else."""
-
-    is_zero: bool
-    usage: int
-    rank: int
-    tokens: int
-    path: str
-
-
 NO_USAGE = Usage()
-NO_COUNT = Count(True, 0, 0, 0, "")
+Count = tuple[bool, int, int, int, str]
+"""Whether it is zero, the place of its usage and its path's, the count, its path: the least of several is taken."""
+NO_COUNT: Count = (True, 0, 0, 0, "")
 
 
-def usage_of(response: Json | None) -> Usage:
-    """The tokens that an opened response tells of. Raises nothing.
+def usage_of(response: Json) -> Usage:
+    """The tokens that a response, opened and folded, tells of. Raises nothing.
 
     Providers differ in whether cached tokens are part of the input, and reasoning of the output. The total decides
     where it fits one of these readings; else the names do. What a total has beyond both was generated.
     """
-    counts = {} if response is None else counts_of(response)
+    counts = counts_of(response)
     if not counts:
         return NO_USAGE
-    told = {what: count.tokens for what, count in counts.items()}
+    told = {what: count[3] for what, count in counts.items()}
     cached, written, total = told.get("cached"), told.get("written"), told.get("total")
     written = written or told.get("written 5m", 0) + told.get("written 1h", 0) or written
     requests = request_readings(counts, (cached or 0) + (written or 0))
     responses = response_readings(counts)
-    request, response_tokens = next(
-        ((one, other) for one in requests for other in responses if one + other == total),
-        (requests[0] if requests else None, responses[0] if responses else None),
-    )
+    request, response_tokens = requests[0], responses[0]
+    if request is not None and response_tokens is not None:
+        for one, other in product(requests, responses):
+            if one + other == total:
+                request, response_tokens = one, other
+                break
     if total is not None and total > (request or 0) + (response_tokens or 0):
         if request is not None:
             response_tokens = total - request
@@ -249,30 +244,29 @@ def usage_of(response: Json | None) -> Usage:
     return Usage(request, response_tokens, total, cached, written, told.get("reasoning"))
 
 
-def request_readings(counts: Mapping[str, Count], cache: int) -> list[int]:
+def request_readings(counts: Mapping[str, Count], cache: int) -> list[Any]:
     """What the whole request may have been, the likeliest first."""
     if "input" not in counts:
-        return []
-    request = counts["input"].tokens + counts.get("tools", NO_COUNT).tokens
-    names = {counts[what].path for what in ("cached", "written") if what in counts and counts[what].tokens}
-    is_beside = counts["input"].path != "prompttokens" and (
-        names <= BESIDE_THE_INPUT if names else counts.get("written 5m", NO_COUNT).path.startswith("cachecreation")
+        return [None]
+    request = counts["input"][3] + counts.get("tools", NO_COUNT)[3]
+    if not cache:
+        return [request]
+    names = {counts[what][4] for what in ("cached", "written") if counts.get(what, NO_COUNT)[3]}
+    is_beside = counts["input"][4] != "prompttokens" and (
+        names <= BESIDE_THE_INPUT if names else counts["written 5m"][4].startswith("cachecreation")
     )
-    if not cache or is_beside or cache > request:
-        return [request + cache]
-    return [request, request + cache]
+    return [request + cache] if is_beside or cache > request else [request, request + cache]
 
 
-def response_readings(counts: Mapping[str, Count]) -> list[int]:
+def response_readings(counts: Mapping[str, Count]) -> list[Any]:
     """What the whole response may have been, the likeliest first."""
-    reasoning = counts.get("reasoning", NO_COUNT)
     if "output" not in counts:
-        return [reasoning.tokens] if "reasoning" in counts else []
-    response = counts["output"].tokens
-    if not reasoning.tokens or reasoning.tokens > response:
-        return [response + reasoning.tokens]
-    both = [response, response + reasoning.tokens]
-    return both[::-1] if reasoning.path == "thoughtstokencount" else both
+        return [counts["reasoning"][3] if "reasoning" in counts else None]
+    response, (_, _, _, reasoning, path) = counts["output"][3], counts.get("reasoning", NO_COUNT)
+    if not reasoning or reasoning > response:
+        return [response + reasoning]
+    both = [response, response + reasoning]
+    return both[::-1] if path == "thoughtstokencount" else both
 
 
 def counts_of(response: Json) -> dict[str, Count]:
@@ -281,47 +275,51 @@ def counts_of(response: Json) -> dict[str, Count]:
     for place, usage in enumerate(usages_of(response)):
         for path, value in leaves(usage):
             found = tokens(value)
-            if found is not None and path in PATHS:
+            if found is not None:
                 what, rank = PATHS[path]
-                one = Count(found == 0, place, rank, found, path)
-                counts[what] = min(counts.get(what, one), one)
+                one = (not found, place, rank, found, path)
+                if what not in counts or one < counts[what]:
+                    counts[what] = one
         if "input" in counts and "output" in counts:
             break
     return counts
 
 
 def usages_of(response: Json) -> Iterator[Json]:
-    top = folded(response)
     for name in USAGES:
-        usage = top.get(name)
+        usage = response.get(name)
         if isinstance(usage, dict):
             yield usage
             inner = folded(usage)
             yield from (inner[part] for part in USAGES[-2:] if isinstance(inner.get(part), dict))
     yield response
-    results = top.get("results")
+    results = response.get("results")
     if isinstance(results, list) and results and isinstance(results[0], dict):
         yield results[0]
 
 
 def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
-    """Path -> value, of a usage and of the objects in it that hold details."""
+    """Path -> value of what may be a count, in a usage and in the objects of it that hold details."""
     for key, value in usage.items():
         name = fold(key)
-        if isinstance(value, dict) and (name.endswith("details") or name == "cachecreation"):
-            prefix = "details." if name.endswith("details") else "cachecreation."
-            yield from ((prefix + fold(inner), count) for inner, count in value.items())
-        else:
+        if isinstance(value, dict):
+            prefix = "details." if name.endswith("details") else f"{name}."
+            for inner, inner_value in value.items():
+                path = prefix + fold(inner)
+                if path in PATHS:
+                    yield path, inner_value
+        elif name in PATHS:
             yield name, value
 
 
-def folded(holder: Json) -> dict[str, Any]:
-    return {fold(key): value for key, value in holder.items()}
+def folded(holder: Json | None) -> dict[str, Any]:
+    """The same object under folded keys."""
+    return {fold(key): value for key, value in holder.items()} if holder else {}
 
 
 def tokens(value: Any) -> int | None:
     """A count that a call can have; what is beyond may be a text that is written as a number."""
-    counted = count(value)
+    counted = value if type(value) is int else count(value)
     return counted if counted is not None and 0 <= counted < 10**9 else None
 
 
@@ -356,67 +354,70 @@ def word_at(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return None
 
 
-def response_id(response: Json | None) -> str | None:
-    """The provider's own id of an answer."""
-    return None if response is None else word_at(folded(response), IDS)
-
-
 def answer_of(response: Json) -> dict[str, Any]:
-    """The columns of an answer: model, id, and why the model stopped, as the provider spells it."""
-    top = folded(response)
+    """The columns of an answer, opened and folded: model, the provider's own id, and why the model stopped, as the
+    provider spells it."""
     return {
-        "response_model": word_at(top, MODELS),
-        "response_id": word_at(top, IDS),
-        "finish_reason": finish_reason(top),
+        "response_model": word_at(response, MODELS),
+        "response_id": word_at(response, IDS),
+        "finish_reason": finish_reason(response),
     }
 
 
-def finish_reason(top: Mapping[str, Any]) -> str | None:
+def finish_reason(response: Json) -> str | None:
     for name in ANSWERS:
-        answers = top.get(name)
+        answers = response.get(name)
         if isinstance(answers, list) and answers and isinstance(answers[0], dict):
             found = word_at(folded(answers[0]), REASONS)
             if found:
                 return found
-    if top.get("object") in ("response", "realtime.response"):
+    if response.get("object") in ("response", "realtime.response"):
         # OpenAI Responses has a status, and a reason if that is `incomplete`.
-        return word_at(top, ("incompletedetails", "status"))
-    blocked = top.get("promptfeedback")  # Gemini answered nothing at all.
-    return word_at(folded(blocked), ("blockreason",)) if isinstance(blocked, dict) else word_at(top, REASONS)
-
-
-def parameters(request: Json) -> dict[str, Any]:
-    """Column -> value of the parameters at the top of a request, then those of its holders."""
-    top = folded(request)
-    found: dict[str, Any] = {}
-    for holder in (top, *(folded(top[name]) for name in HOLDERS if isinstance(top.get(name), dict))):
-        for key, value in holder.items():
-            column = PARAMETERS.get(key)
-            if column is not None and found.get(column) is None:
-                read = word if column == "request_model" else count if column == "max_tokens" else number
-                found[column] = read(value)
-    return found
+        return word_at(response, ("incompletedetails", "status"))
+    blocked = response.get("promptfeedback")  # Gemini answered nothing at all.
+    return word_at(folded(blocked), ("blockreason",)) if isinstance(blocked, dict) else word_at(response, REASONS)
 
 
 def number(value: Any) -> float | None:
     """A number that DECIMAL(38, 9) holds, also from text; None for anything else."""
+    if type(value) not in NUMBERS:
+        return None
     try:
-        found = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if found is not None and abs(found) < 1e29 else None
+    return found if abs(found) < 1e29 else None
 
 
-def provider(integration: Any, response: Json | None) -> str | None:
-    """The provider's well-known name: by the integration, whose name may be the user's own, then by what only one
-    provider writes. None where neither tells. Raises nothing."""
+NUMBERS = (float, int, str)
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    "request_model": word, "max_tokens": count, "temperature": number, "top_p": number, "frequency_penalty": number,
+    "presence_penalty": number,
+}  # fmt: skip
+
+
+def parameters(request: Json) -> dict[str, Any]:
+    """Column -> value of the parameters at the top of a request, then those of its holders."""
+    found: dict[str, Any] = {}
+    holders = [request]
+    for holder in holders:
+        for key, value in holder.items():
+            name = fold(key)
+            column = PARAMETERS.get(name)
+            if column is not None and found.get(column) is None:
+                found[column] = READERS[column](value)
+            elif name in HOLDERS and holder is request and isinstance(value, dict):
+                holders.append(value)
+    return found
+
+
+def provider(integration: Any, response: Json | None, identity: str | None) -> str | None:
+    """The provider's well-known name: by the integration, whose name may be the user's own, then by the id of the
+    answer and by what only one provider writes. None where nothing tells. Raises nothing."""
     if isinstance(integration, str) and fold(integration) in INTEGRATIONS:
         return INTEGRATIONS[fold(integration)]
-    if response is None:
-        return None
-    identity = response_id(response) or ""
-    marks = (name for prefix, name in ID_PREFIXES if identity.startswith(prefix))
-    return next(marks, next((name for key, name in KEYS if key in response), None))
+    marks = (name for prefix, name in ID_PREFIXES if (identity or "").startswith(prefix))
+    return next(marks, next((name for key, name in KEYS if key in (response or {})), None))
 
 
 class Failure(NamedTuple):

@@ -17,14 +17,15 @@ from source_kore_llm_logs.records.decoding import fits_64_bits, plain
 from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, OTHER_NAMES, Columns, columns_of, fold, row_id
 from source_kore_llm_logs.records.payloads import Json, opened
 from source_kore_llm_logs.records.providers import (
+    Usage,
     added,
     answer_of,
     count,
     failure,
+    folded,
     number,
     parameters,
     provider,
-    response_id,
     usage_of,
 )
 from source_kore_llm_logs.records.redaction import ERRORS, REMOVED, harmless, harmless_columns, is_name
@@ -97,8 +98,9 @@ UNDOCUMENTED = frozenset(
      "integrationtype"]
 )  # fmt: skip
 """Columns of the product's screen and of older versions; whether the API gives them is not known [U]."""
-PAYLOADS = {"requestpayload": "request_payload", "responsepayload": "response_payload"}
-TOKENS = {"requesttokens": "request_tokens", "responsetokens": "response_tokens"}
+COUNTED = ("request_tokens", "response_tokens")
+OF_DETAILS = [(column.replace("_", ""), column) for column in ("request_payload", "response_payload", *COUNTED)]
+NOTHING = ("", None)
 
 SENTINELS = (
     "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
@@ -124,9 +126,12 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     leave_out_sentinels(record, columns, additional, repairs)
     details = fill_from_details(record, columns, additional)
     request, response = opened(record["request_payload"]), opened(record["response_payload"])
-    fill_tokens(record, response)
-    record["id"] = row_id(bot_id, row, columns, details, record, response_id(response))
-    describe_call(record, request, response, redact)
+    top = folded(response)
+    fill_tokens(record, usage_of(top))
+    answer = answer_of(top)
+    record["id"] = row_id(bot_id, row, columns, details, record, answer["response_id"])
+    record["provider"] = provider(record["integration"], response, answer["response_id"])
+    describe_call(record, request, response, answer, redact)
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
     if redact:
@@ -156,10 +161,10 @@ def fill_flat(record: Record, columns: Columns, additional: dict[str, Any]) -> N
     for name, (key, value) in columns.known.items():
         if name in COLUMNS:
             column, convert = COLUMNS[name]
-            converted = convert(value)
+            converted = value if type(value) is str and convert is text else convert(value)
             if converted is not MISFIT:
                 record[column] = converted
-            if converted is MISFIT or (name == "timetaken" and whole_number(value) is MISFIT):
+            if converted is MISFIT or (convert is rounded and whole_number(value) is MISFIT):
                 additional[key] = plain(value)
 
 
@@ -190,15 +195,15 @@ def fill_from_details(record: Record, columns: Columns, additional: dict[str, An
             additional[key] = value
     left = {**details.others, **details.twins}
     for found, rest in ((details.known, left), (columns.known, additional)):
-        for name, column in (*PAYLOADS.items(), *TOKENS.items()):
-            if name in found and found[name][1] is not None:
-                spelling, value = found[name]
-                fitting = value if name in PAYLOADS else count(value)
+        for name, column in OF_DETAILS:
+            spelling, value = found.get(name, NOTHING)
+            if value is not None:
+                fitting = count(value) if column in COUNTED else value
                 if record[column] is None and fitting is not None:
                     record[column] = fitting
                 else:
                     rest[spelling] = plain(value)
-    spelling, name = details.known.get("promptname", ("", None))
+    spelling, name = details.known.get("promptname", NOTHING)
     if isinstance(name, str) and record["prompt_name"] in (None, name):
         record["prompt_name"] = name
     elif name is not None:
@@ -208,9 +213,8 @@ def fill_from_details(record: Record, columns: Columns, additional: dict[str, An
     return details
 
 
-def fill_tokens(record: Record, response: Json | None) -> None:
-    """Fills the token columns from an opened response; counts that the log has itself stay."""
-    usage = usage_of(response)
+def fill_tokens(record: Record, usage: Usage) -> None:
+    """Fills the token columns; counts that the log has itself stay."""
     if record["request_tokens"] is None:
         record["request_tokens"] = usage.request
     if record["response_tokens"] is None:
@@ -223,13 +227,14 @@ def fill_tokens(record: Record, response: Json | None) -> None:
     record["reasoning_tokens"] = usage.reasoning
 
 
-def describe_call(record: Record, request: Json | None, response: Json | None, redact: bool) -> None:
+def describe_call(
+    record: Record, request: Json | None, response: Json | None, answer: Mapping[str, Any], redact: bool
+) -> None:
     """Fills the other columns of a call from its payloads, and makes the payloads objects: what is none stands in
     `value`.
 
     With `redact`, nothing is left of a payload but what is harmless, and columns are read from that.
     """
-    record["provider"] = provider(record["integration"], response)
     failed = (record["status"] or "").casefold() == "failure" or (record["status_code"] or 0) >= 400
     record["error_type"], record["error_message"] = failure(record["response_payload"], response, failed)
     if redact:
@@ -237,10 +242,10 @@ def describe_call(record: Record, request: Json | None, response: Json | None, r
         if record["error_type"] not in ERRORS:
             record["error_type"] = None
         request, response = (None if opened is None else harmless(opened) for opened in (request, response))
+        answer = answer_of(folded(response))
+    record.update(answer)
     if request is not None:
         record.update(parameters(request))
-    if response is not None:
-        record.update(answer_of(response))
     for column, content in (("request_payload", request), ("response_payload", response)):
         payload = record[column]
         if redact and payload is not None:
