@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 Row = Mapping[str, Any]
+Known = dict[str, tuple[str, Any]]
 
 DOCUMENTED = (
     "Prompt Name", "Integration", "start Date", "End Date", "Time Taken", "statusCode", "Bot ID", "User ID",
@@ -44,7 +45,7 @@ class Columns(NamedTuple):
     """The columns of an object, sorted by what is known of them. Each key of the object is in exactly one of the three,
     but for a twin that is null."""
 
-    known: dict[str, tuple[str, Any]]
+    known: Known
     """Folded name -> the key as it was spelled, and the value."""
     twins: dict[str, Any]
     """Keys that fold to a known name, too, and did not win it."""

@@ -6,7 +6,7 @@ log has none of its own: a new path among `TOKENS` changes the ids of the rows i
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from source_kore_llm_logs.records.decoding import fits_64_bits, plain
 from source_kore_llm_logs.records.identity import fold
@@ -192,37 +192,20 @@ GATEWAY_ERRORS = frozenset(["GenAI Gateway Circuit Open", "GenAI Gateway Circuit
 payload these stand is not documented [U]."""
 
 
-class Usage(NamedTuple):
-    """Tokens of a call; None where the provider does not say."""
-
-    request: int | None = None
-    """All of the prompt, what came from a cache or was written to one included."""
-    response: int | None = None
-    """All that was generated, reasoning included."""
-    total: int | None = None
-    cached: int | None = None
-    """Those of the request that were read from a cache."""
-    cache_write: int | None = None
-    """Those of the request that were written to a cache."""
-    reasoning: int | None = None
-    """Those of the response that were spent on reasoning."""
-
-
-NO_USAGE = Usage()
 Count = tuple[bool, int, int, int, str]
 """Whether it is zero, the place of its usage and its path's, the count, its path: the least of several is taken."""
 NO_COUNT: Count = (True, 0, 0, 0, "")
 
 
-def usage_of(response: Json) -> Usage:
-    """The tokens that a response, opened and folded, tells of. Raises nothing.
+def usage_of(response: Json) -> dict[str, int | None]:
+    """The token columns that a response, opened and folded, tells of. Raises nothing.
 
     Providers differ in whether cached tokens are part of the input, and reasoning of the output. The total decides
     where it fits one of these readings; else the names do. What a total has beyond both was generated.
     """
     counts = counts_of(response)
     if not counts:
-        return NO_USAGE
+        return {}
     told = {what: count[3] for what, count in counts.items()}
     cached, written, total = told.get("cached"), told.get("written"), told.get("total")
     written = written or told.get("written 5m", 0) + told.get("written 1h", 0) or written
@@ -241,7 +224,14 @@ def usage_of(response: Json) -> Usage:
             request = total - response_tokens
     if request is not None and response_tokens is not None:
         total = request + response_tokens
-    return Usage(request, response_tokens, total, cached, written, told.get("reasoning"))
+    return {
+        "request_tokens": request,
+        "response_tokens": response_tokens,
+        "total_tokens": total,
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "reasoning_tokens": told.get("reasoning"),
+    }
 
 
 def request_readings(counts: Mapping[str, Count], cache: int) -> list[Any]:
@@ -420,24 +410,15 @@ def provider(integration: Any, response: Json | None, identity: str | None) -> s
     return next(marks, next((name for key, name in KEYS if key in (response or {})), None))
 
 
-class Failure(NamedTuple):
-    """The columns `error_type` and `error_message`; None where the log does not tell."""
-
-    type: str | None = None
-    message: str | None = None
-
-
-NO_FAILURE = Failure()
-
-
-def failure(payload: Any, response: Json | None, failed: bool) -> Failure:
-    """Of a response as it was logged, and opened. `failed`: the row says that its call failed. Raises nothing.
+def failure(payload: Any, response: Json | None, failed: bool) -> tuple[str | None, str | None]:
+    """The columns `error_type` and `error_message` of a response as it was logged, and opened. `failed`: the row says
+    that its call failed. Raises nothing.
 
     The kind of error is the gateway's reason, else what the provider calls `type` (Gemini: `status`, Bedrock:
     `__type`), else its code. Text and objects that are no known error count as one only if the call failed.
     """
     if response is None:
-        return Failure(None, payload) if failed and isinstance(payload, str) and payload else NO_FAILURE
+        return None, payload if failed and isinstance(payload, str) and payload else None
     error = response.get("error") or response.get("errors")
     if isinstance(error, list):
         error = error[0] if error else None
@@ -447,9 +428,9 @@ def failure(payload: Any, response: Json | None, failed: bool) -> Failure:
         # Bedrock; vLLM; the platform's own envelope [I].
         is_one = failed or "__type" in response or response.get("object") == "error"
         if not is_one or _message_of(response) is None:
-            return NO_FAILURE
+            return None, None
         error = response
-    return Failure(_type_of(error, response), _message_of(error))
+    return _type_of(error, response), _message_of(error)
 
 
 def _type_of(error: Json, response: Json) -> str | None:

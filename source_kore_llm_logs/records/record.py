@@ -14,13 +14,20 @@ from typing import Any
 import orjson
 
 from source_kore_llm_logs.records.decoding import fits_64_bits, plain
-from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, OTHER_NAMES, Columns, columns_of, fold, row_id
+from source_kore_llm_logs.records.identity import (
+    DETAILS,
+    DOCUMENTED,
+    OTHER_NAMES,
+    Columns,
+    Known,
+    columns_of,
+    fold,
+    row_id,
+)
 from source_kore_llm_logs.records.payloads import Json, opened
 from source_kore_llm_logs.records.providers import (
-    Usage,
     added,
     answer_of,
-    count,
     failure,
     folded,
     number,
@@ -79,6 +86,15 @@ COLUMNS: Mapping[str, tuple[str, Converter]] = {
     "enddate": ("end_date", instant),
     "timetaken": ("time_taken_ms", rounded),
 }
+DETAIL_COLUMNS: Mapping[str, tuple[str, Converter]] = {
+    "promptname": ("prompt_name", text),
+    "requestpayload": ("request_payload", lambda value: value),
+    "responsepayload": ("response_payload", lambda value: value),
+    "requesttokens": ("request_tokens", whole_number),
+    "responsetokens": ("response_tokens", whole_number),
+}
+ONLY_IN_DETAILS = DETAIL_COLUMNS.keys() - COLUMNS.keys()
+"""Older versions had them at the top of a row [C, weak]."""
 EMPTY: Record = dict.fromkeys(
     (
         "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
@@ -91,17 +107,12 @@ EMPTY: Record = dict.fromkeys(
 )  # fmt: skip
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
 SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID", *DETAILS)}
-"""Older versions had the payloads at the top of a row [C, weak]."""
 DETAIL_SPELLINGS = {fold(key): key for key in DETAILS}
 UNDOCUMENTED = frozenset(
     ["language", "ttft", "conversationid", "channeluserid", "channeluserids", "guardrailoutcome", "riskscore",
      "integrationtype"]
 )  # fmt: skip
 """Columns of the product's screen and of older versions; whether the API gives them is not known [U]."""
-COUNTED = ("request_tokens", "response_tokens")
-OF_DETAILS = [(column.replace("_", ""), column) for column in ("request_payload", "response_payload", *COUNTED)]
-NOTHING = ("", None)
-
 SENTINELS = (
     "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
     "(a date counts each time it is read)"
@@ -122,7 +133,7 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     columns = columns_of(row, SPELLINGS)
     record = EMPTY.copy()
     additional = {**columns.others, **columns.twins}
-    fill_flat(record, columns, additional)
+    fill(record, columns.known, COLUMNS, additional)
     leave_out_sentinels(record, columns, additional, repairs)
     details = fill_from_details(record, columns, additional)
     request, response = opened(record["request_payload"]), opened(record["response_payload"])
@@ -156,16 +167,21 @@ def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
     return plain_row
 
 
-def fill_flat(record: Record, columns: Columns, additional: dict[str, Any]) -> None:
-    """Fills the columns of a row that stand at its top; what does not fit stays in `additional` under its own key."""
-    for name, (key, value) in columns.known.items():
-        if name in COLUMNS:
-            column, convert = COLUMNS[name]
+def fill(record: Record, known: Known, columns: Mapping[str, tuple[str, Converter]], left: dict[str, Any]) -> None:
+    """Fills columns that are still null. A value that does not fit its column, or another than it has, goes to `left`
+    under its own key; so does one that had to be rounded."""
+    for name, (key, value) in known.items():
+        if value is not None and name in columns:
+            column, convert = columns[name]
             converted = value if type(value) is str and convert is text else convert(value)
-            if converted is not MISFIT:
+            if converted is MISFIT:
+                left[key] = plain(value)
+            elif record[column] is None:
                 record[column] = converted
-            if converted is MISFIT or (convert is rounded and whole_number(value) is MISFIT):
-                additional[key] = plain(value)
+                if convert is rounded and whole_number(value) is MISFIT:
+                    left[key] = value
+            elif record[column] != converted:
+                left[key] = value
 
 
 def leave_out_sentinels(
@@ -184,47 +200,30 @@ def leave_out_sentinels(
 
 
 def fill_from_details(record: Record, columns: Columns, additional: dict[str, Any]) -> Columns:
-    """Fills the payloads, the log's own token counts and the prompt's name from `Payload Details`, or from the top of
-    the row where they are not there. What is left over is added to `additional`. Returns the details."""
-    details, key = NO_COLUMNS, ""
-    if "payloaddetails" in columns.known:
-        key, value = columns.known["payloaddetails"]
-        if isinstance(value, dict):
-            details = columns_of(value, DETAIL_SPELLINGS)
-        else:
-            additional[key] = value
-    left = {**details.others, **details.twins}
-    for found, rest in ((details.known, left), (columns.known, additional)):
-        for name, column in OF_DETAILS:
-            spelling, value = found.get(name, NOTHING)
-            if value is not None:
-                fitting = count(value) if column in COUNTED else value
-                if record[column] is None and fitting is not None:
-                    record[column] = fitting
-                else:
-                    rest[spelling] = plain(value)
-    spelling, name = details.known.get("promptname", NOTHING)
-    if isinstance(name, str) and record["prompt_name"] in (None, name):
-        record["prompt_name"] = name
-    elif name is not None:
-        left[spelling] = name
-    if left:
-        additional[key] = left
+    """Fills the columns that `Payload Details` has, or the top of an older row. What is left over is added to
+    `additional`. Returns the details."""
+    key, value = columns.known.get("payloaddetails", ("", None))
+    details = NO_COLUMNS
+    if isinstance(value, dict):
+        details = columns_of(value, DETAIL_SPELLINGS)
+        left = {**details.others, **details.twins}
+        fill(record, details.known, DETAIL_COLUMNS, left)
+        if left:
+            additional[key] = left
+    elif value is not None:
+        additional[key] = value
+    if not ONLY_IN_DETAILS.isdisjoint(columns.known):
+        fill(record, columns.known, DETAIL_COLUMNS, additional)
     return details
 
 
-def fill_tokens(record: Record, usage: Usage) -> None:
-    """Fills the token columns; counts that the log has itself stay."""
-    if record["request_tokens"] is None:
-        record["request_tokens"] = usage.request
-    if record["response_tokens"] is None:
-        record["response_tokens"] = usage.response
-    both = added(record["request_tokens"], record["response_tokens"])
-    is_half = record["request_tokens"] is None or record["response_tokens"] is None
-    record["total_tokens"] = usage.total if is_half else both
-    record["cached_tokens"] = usage.cached
-    record["cache_write_tokens"] = usage.cache_write
-    record["reasoning_tokens"] = usage.reasoning
+def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
+    """Fills the token columns; counts that the log has itself stay, and the total is theirs."""
+    for column, counted in usage.items():
+        if record[column] is None:
+            record[column] = counted
+    if record["request_tokens"] is not None and record["response_tokens"] is not None:
+        record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
 
 
 def describe_call(
