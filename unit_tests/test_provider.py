@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from source_kore_llm_logs.records.identity import folded
 from source_kore_llm_logs.records.payloads import opened
-from source_kore_llm_logs.records.providers import ID_PREFIXES, INTEGRATIONS, KEYS, answer_of, folded, provider
+from source_kore_llm_logs.records.providers import ID_PREFIXES, INTEGRATIONS, KEYS, answer_of, provider
 
 SHAPES = Path(__file__).parent / "fixtures" / "payloads"
 WELL_KNOWN = frozenset(
@@ -69,4 +70,4 @@ def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(sh
     response = json.loads((SHAPES / f"{shape}.json").read_text())["response"]
     for payload in (response, response if isinstance(response, str) else json.dumps(response)):
         response = opened(payload)
-        assert provider("my-company-llm", response, answer_of(folded(response))["response_id"]) == name
+        assert provider("my-company-llm", response, answer_of(folded(response or {}))["response_id"]) == name

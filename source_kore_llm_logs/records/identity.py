@@ -26,6 +26,11 @@ def fold(key: str) -> str:
     return "".join(key.split()).replace("_", "").replace("-", "").casefold()
 
 
+def folded(row: Row) -> dict[str, Any]:
+    """The same object under folded keys."""
+    return {fold(key): value for key, value in row.items()}
+
+
 OTHER_NAMES = {
     "feature": "featurename",  # An older client [C, weak]; the product's screen and export [D].
     "model": "modelname",

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from source_kore_llm_logs.records.decoding import fits_64_bits, plain
-from source_kore_llm_logs.records.identity import fold
+from source_kore_llm_logs.records.identity import fold, folded
 from source_kore_llm_logs.records.payloads import Json
 
 TOKENS: Mapping[str, tuple[str, ...]] = {
@@ -140,38 +140,20 @@ IDS = ("id", "responseid")
 
 INTEGRATIONS: Mapping[str, str] = {
     # The platform's own [D: dv2:generative-ai-tools/llm-integration.mdx].
-    "openai": "openai",
-    "azureopenai": "azure.ai.openai",
-    "anthropic": "anthropic",
-    "googlegemini": "gcp.gemini",
+    "openai": "openai", "azureopenai": "azure.ai.openai", "anthropic": "anthropic", "googlegemini": "gcp.gemini",
     "amazonbedrock": "aws.bedrock",
     # Shorter and fuller names of the same, and the other well-known providers, as users may call an integration.
-    "azure": "azure.ai.openai",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gen_ai",
-    "bedrock": "aws.bedrock",
-    "awsbedrock": "aws.bedrock",
-    "vertexai": "gcp.vertex_ai",
-    "googlevertexai": "gcp.vertex_ai",
-    "cohere": "cohere",
-    "deepseek": "deepseek",
-    "groq": "groq",
-    "ibmwatsonx": "ibm.watsonx.ai",
-    "watsonx": "ibm.watsonx.ai",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "perplexity": "perplexity",
-    "xai": "x_ai",
-}
+    "azure": "azure.ai.openai", "gemini": "gcp.gemini", "google": "gcp.gen_ai", "bedrock": "aws.bedrock",
+    "awsbedrock": "aws.bedrock", "vertexai": "gcp.vertex_ai", "googlevertexai": "gcp.vertex_ai", "cohere": "cohere",
+    "deepseek": "deepseek", "groq": "groq", "ibmwatsonx": "ibm.watsonx.ai", "watsonx": "ibm.watsonx.ai",
+    "mistral": "mistral_ai", "mistralai": "mistral_ai", "perplexity": "perplexity", "xai": "x_ai",
+}  # fmt: skip
 """The name of an integration, folded, and the provider in OpenTelemetry's words (`gen_ai.provider.name`)."""
 
 ID_PREFIXES = (
-    ("msg_bdrk_", "aws.bedrock"),
-    ("compl_bdrk_", "aws.bedrock"),
-    ("msg_vrtx_", "gcp.vertex_ai"),
-    ("msg_01", "anthropic"),
-    ("compl_01", "anthropic"),
-)
+    ("msg_bdrk_", "aws.bedrock"), ("compl_bdrk_", "aws.bedrock"), ("msg_vrtx_", "gcp.vertex_ai"),
+    ("msg_01", "anthropic"), ("compl_01", "anthropic"),
+)  # fmt: skip
 """How ids of Anthropic's models begin, on each cloud."""
 
 KEYS = (
@@ -212,11 +194,9 @@ def usage_of(response: Json) -> dict[str, int | None]:
     requests = request_readings(counts, (cached or 0) + (written or 0))
     responses = response_readings(counts)
     request, response_tokens = requests[0], responses[0]
-    if request is not None and response_tokens is not None:
-        for one, other in product(requests, responses):
-            if one + other == total:
-                request, response_tokens = one, other
-                break
+    if len(requests) + len(responses) > 2 and request is not None and response_tokens is not None:
+        fitting = (both for both in product(requests, responses) if sum(both) == total)
+        request, response_tokens = next(fitting, (request, response_tokens))
     if total is not None and total > (request or 0) + (response_tokens or 0):
         if request is not None:
             response_tokens = total - request
@@ -264,8 +244,8 @@ def counts_of(response: Json) -> dict[str, Count]:
     counts: dict[str, Count] = {}
     for place, usage in enumerate(usages_of(response)):
         for path, value in leaves(usage):
-            found = tokens(value)
-            if found is not None:
+            found = value if type(value) is int else count(value)
+            if found is not None and 0 <= found < 10**9:  # What is beyond may be a text that is written as a number.
                 what, rank = PATHS[path]
                 one = (not found, place, rank, found, path)
                 if what not in counts or one < counts[what]:
@@ -300,17 +280,6 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
                     yield path, inner_value
         elif name in PATHS:
             yield name, value
-
-
-def folded(holder: Json | None) -> dict[str, Any]:
-    """The same object under folded keys."""
-    return {fold(key): value for key, value in holder.items()} if holder else {}
-
-
-def tokens(value: Any) -> int | None:
-    """A count that a call can have; what is beyond may be a text that is written as a number."""
-    counted = value if type(value) is int else count(value)
-    return counted if counted is not None and 0 <= counted < 10**9 else None
 
 
 def count(value: Any) -> int | None:

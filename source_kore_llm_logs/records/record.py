@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from source_kore_llm_logs.records.identity import (
     Known,
     columns_of,
     fold,
+    folded,
     row_id,
 )
 from source_kore_llm_logs.records.payloads import Json, opened
@@ -29,7 +31,6 @@ from source_kore_llm_logs.records.providers import (
     added,
     answer_of,
     failure,
-    folded,
     number,
     parameters,
     provider,
@@ -95,16 +96,8 @@ DETAIL_COLUMNS: Mapping[str, tuple[str, Converter]] = {
 }
 ONLY_IN_DETAILS = DETAIL_COLUMNS.keys() - COLUMNS.keys()
 """Older versions had them at the top of a row [C, weak]."""
-EMPTY: Record = dict.fromkeys(
-    (
-        "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
-        "integration", "model_name", "description", "status", "status_code", "start_date", "end_date",
-        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens",
-        "reasoning_tokens", "provider", "request_model", "response_model", "response_id", "finish_reason",
-        "error_type", "error_message", "temperature", "top_p", "max_tokens", "frequency_penalty",
-        "presence_penalty", "request_payload", "response_payload", "additional_columns",
-    )
-)  # fmt: skip
+SCHEMA = Path(__file__).parents[1] / "schemas" / "llm_usage_logs.json"
+EMPTY: Record = dict.fromkeys(orjson.loads(SCHEMA.read_bytes())["properties"])
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
 SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID", *DETAILS)}
 DETAIL_SPELLINGS = {fold(key): key for key in DETAILS}
@@ -137,7 +130,7 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     leave_out_sentinels(record, columns, additional, repairs)
     details = fill_from_details(record, columns, additional)
     request, response = opened(record["request_payload"]), opened(record["response_payload"])
-    top = folded(response)
+    top = folded(response or {})
     fill_tokens(record, usage_of(top))
     answer = answer_of(top)
     record["id"] = row_id(bot_id, row, columns, details, record, answer["response_id"])
@@ -241,7 +234,7 @@ def describe_call(
         if record["error_type"] not in ERRORS:
             record["error_type"] = None
         request, response = (None if opened is None else harmless(opened) for opened in (request, response))
-        answer = answer_of(folded(response))
+        answer = answer_of(folded(response or {}))
     record.update(answer)
     if request is not None:
         record.update(parameters(request))

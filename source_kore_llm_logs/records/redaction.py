@@ -7,9 +7,9 @@ shape: unknown keys, all other text, all lists of numbers (tokens, log probabili
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
-from typing import Any, Union
+from typing import Any
 
 from source_kore_llm_logs.records.identity import fold
 from source_kore_llm_logs.records.providers import (
@@ -145,79 +145,52 @@ def sensible(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 
-Allowed = Union[Callable[[Any], bool], dict[str, "Allowed"], tuple[int, dict[str, "Allowed"]]]  # noqa: UP007
-"""What may stay at a place: a value that passes a test, an object of known keys, or so many such objects of a list."""
-
-REASON, ERROR, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(ERRORS), one_of(GATEWAY_ERRORS)
-
-THINKING: dict[str, Allowed] = {"budgettokens": sensible, "thinkingbudget": sensible}
-SAMPLING: dict[str, Allowed] = {
-    **{key: sensible for key, column in PARAMETERS.items() if column != "request_model"},
-    **dict.fromkeys(["topk", "n", "candidatecount", "seed"], sensible),
-    "thinkingconfig": THINKING,
-}
-DETAILS: dict[str, Allowed] = dict.fromkeys(
-    [*COUNTS, "audiotokens", "texttokens", "imagetokens", "acceptedpredictiontokens", "rejectedpredictiontokens"],
-    sensible,
-)
-USAGE: dict[str, Allowed] = {
-    **DETAILS,
-    **{f"{of}{token}details": DETAILS for of in ("prompt", "completion", "input", "output")
-       for token in ("token", "tokens")},
-    "cachecreation": DETAILS,
-    "tokens": DETAILS,
-    "billedunits": DETAILS,
-}  # fmt: skip
-FAILURE: dict[str, Allowed] = {
-    "type": ERROR,
-    "code": lambda value: ERROR(value) or sensible(value),
-    "status": ERROR,
-    "reason": one_of(GATEWAY_REASONS),
-    "innererror": {"code": ERROR},
-    **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
-}
-ANSWER: dict[str, Allowed] = dict.fromkeys(REASONS, REASON)
-HARMLESS: dict[str, Allowed] = {
-    **dict.fromkeys(COUNTS, sensible),
-    **SAMPLING,
-    **dict.fromkeys(HOLDERS, SAMPLING),
-    "reasoningeffort": one_of(EFFORTS),
-    "reasoning": {"effort": one_of(EFFORTS)},
-    "thinking": THINKING,
+REASON, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(GATEWAY_ERRORS)
+KIND = one_of(ERRORS | FINISH_REASONS)
+HARMLESS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(PARAMETERS, sensible),
+    **dict.fromkeys(
+        [*COUNTS, "audiotokens", "texttokens", "imagetokens", "acceptedpredictiontokens", "rejectedpredictiontokens",
+         "topk", "n", "candidatecount", "seed", "budgettokens", "thinkingbudget"],
+        sensible,
+    ),
     **dict.fromkeys(MODELS, is_model),
     **dict.fromkeys(IDS, is_id),
+    **dict.fromkeys(REASONS, REASON),
+    **dict.fromkeys(["reason", "blockreason", "status", "type", "error"], KIND),
+    "code": lambda value: KIND(value) or sensible(value),
+    **dict.fromkeys(["reasoningeffort", "effort"], one_of(EFFORTS)),
     "object": one_of(OBJECTS),
-    **dict.fromkeys(USAGES, USAGE),
-    **dict.fromkeys(ANSWERS, (128, ANSWER)),
-    "results": (1, {**ANSWER, **DETAILS}),
-    **ANSWER,
-    "status": REASON,
-    "incompletedetails": {"reason": REASON},
-    "promptfeedback": {"blockreason": REASON},
-    "error": FAILURE,
-    "errors": (1, FAILURE),
-    "reason": one_of(GATEWAY_REASONS),
-    "message": GATEWAY_ERROR,
-    "__type": ERROR,
+    **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
+}  # fmt: skip
+"""A key, folded as a column's is, and the test that its value must pass."""
+
+OBJECTS_KEPT = frozenset(
+    [*HOLDERS, *USAGES, "cachecreation", "thinkingconfig", "thinking", "reasoning", "error", "innererror",
+     "incompletedetails", "promptfeedback",
+     *(f"{of}{token}details" for of in ("prompt", "completion", "input", "output") for token in ("token", "tokens"))]
+)  # fmt: skip
+LISTS_KEPT: Mapping[str, tuple[int, frozenset[str]]] = {
+    **dict.fromkeys(ANSWERS, (128, frozenset(REASONS))),
+    "results": (1, frozenset([*REASONS, *COUNTS])),
+    "errors": (1, frozenset(HARMLESS)),
 }
-"""By a key that is folded as a column's key is, or by the key itself."""
+"""How many objects of a list may stay, and which of their keys: many numbers could be a text."""
 
 
-def harmless(payload: Mapping[str, Any], allowed: Mapping[str, Allowed] = HARMLESS) -> dict[str, Any]:
+def harmless(payload: Mapping[str, Any], keys: Container[str] = HARMLESS, depth: int = 4) -> dict[str, Any]:
     """What may stay of a payload: parameters, usage, finish reasons, kinds of error, model and response id."""
     left: dict[str, Any] = {}
     for key, value in payload.items():
-        test = allowed.get(fold(key), allowed.get(key))
-        if isinstance(test, dict):
-            if isinstance(value, dict):
-                left[key] = harmless(value, test)
-            elif fold(key) == "error" and ERROR(value):
-                left[key] = value
-        elif isinstance(test, tuple):
-            most, inner = test
-            if isinstance(value, list):
-                left[key] = [harmless(item, inner) for item in value[:most] if isinstance(item, dict)]
-        elif test is not None and test(value):
+        name = fold(key)
+        if isinstance(value, dict):
+            if depth and name in OBJECTS_KEPT:
+                left[key] = harmless(value, depth=depth - 1)
+        elif isinstance(value, list):
+            if name in LISTS_KEPT:
+                most, keys_inside = LISTS_KEPT[name]
+                left[key] = [harmless(item, keys_inside, 1) for item in value[:most] if isinstance(item, dict)]
+        elif name in keys and name in HARMLESS and HARMLESS[name](value):
             left[key] = value
     return left
 
