@@ -68,13 +68,6 @@ def test_tokens_mean_the_same_for_every_provider(shape: str) -> None:
         assert columns["reasoning_tokens"] <= columns["response_tokens"]
 
 
-def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    details = {"Response Payload": {"usage": usage}, "Request Tokens": 100, "Response Tokens": "50"}
-    record = to_record("st-1", {"Payload Details": details})
-    assert (record["request_tokens"], record["response_tokens"], record["total_tokens"]) == (100, 50, 150)
-
-
 @pytest.mark.parametrize("shape", FIXTURES)
 def test_redacted_keeps_parameters_usage_finish_reason_model_and_id_and_nothing_else(shape: str) -> None:
     fixture = FIXTURES[shape]

@@ -110,18 +110,19 @@ def row_id(
     passed is plain JSON. A key that is spelled twice counts with both of its values, unless they are equal.
     """
     known = columns.known
-    counted = [known[name][1] if name in known else None for name in FLAT]
-    counted.append(details.known["promptname"][1] if "promptname" in details.known else None)
-    counted += [record["request_tokens"], record["response_tokens"]]
-    counted += [size(record["request_payload"]), size(record["response_payload"])]
-    if not details.known and "payloaddetails" in known:
-        counted.append(size(known["payloaddetails"][1]))
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):
         response_id = None
-    counted.insert(0, response_id)
+    counted = [response_id, *[known[name][1] if name in known else None for name in FLAT]]
+    counted += (
+        details.known["promptname"][1] if "promptname" in details.known else None,
+        record["request_tokens"], record["response_tokens"],
+        size(record["request_payload"]), size(record["response_payload"]),
+    )  # fmt: skip
+    if not details.known and "payloaddetails" in known:
+        counted.append(size(known["payloaddetails"][1]))
     if columns.twins or details.twins:
         counted += [twins for twins in (different(columns), different(details)) if twins]
-    if not any(value is not None and value != "" for value in counted):
+    if all(value is None or value == "" for value in counted):
         counted = [row]
     told = [bot_id, known["botid"][1] if "botid" in known else None, *counted]
     return blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

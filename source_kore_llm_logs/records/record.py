@@ -64,8 +64,13 @@ def whole_number(value: Any) -> Any:
 
 def rounded(value: Any) -> Any:
     """A whole number, also of one with a fraction, which `to_record` keeps besides."""
-    whole, exact = whole_number(value), number(value)
-    return round(exact) if whole is MISFIT and exact is not None and abs(exact) < 2**53 else whole
+    whole = whole_number(value)
+    exact = number(value) if whole is MISFIT else None
+    return whole if exact is None or abs(exact) >= 2**53 else round(exact)
+
+
+def unchanged(value: Any) -> Any:
+    return value
 
 
 Converter = Callable[[Any], Any]
@@ -89,8 +94,8 @@ COLUMNS: Mapping[str, tuple[str, Converter]] = {
 }
 DETAIL_COLUMNS: Mapping[str, tuple[str, Converter]] = {
     "promptname": ("prompt_name", text),
-    "requestpayload": ("request_payload", lambda value: value),
-    "responsepayload": ("response_payload", lambda value: value),
+    "requestpayload": ("request_payload", unchanged),
+    "responsepayload": ("response_payload", unchanged),
     "requesttokens": ("request_tokens", whole_number),
     "responsetokens": ("response_tokens", whole_number),
 }
@@ -112,6 +117,7 @@ SENTINELS = (
 )
 """What `to_record` counts in `repairs`, beside what `plain` does."""
 
+NOTHING = ("", None)
 NO_COLUMNS = Columns({}, {}, {})
 
 
@@ -163,15 +169,15 @@ def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
 def fill(record: Record, known: Known, columns: Mapping[str, tuple[str, Converter]], left: dict[str, Any]) -> None:
     """Fills columns that are still null. A value that does not fit its column, or another than it has, goes to `left`
     under its own key; so does one that had to be rounded."""
-    for name, (key, value) in known.items():
-        if value is not None and name in columns:
-            column, convert = columns[name]
+    for name, (column, convert) in columns.items():
+        key, value = known.get(name, NOTHING)
+        if value is not None:
             converted = value if type(value) is str and convert is text else convert(value)
             if converted is MISFIT:
                 left[key] = plain(value)
             elif record[column] is None:
                 record[column] = converted
-                if convert is rounded and whole_number(value) is MISFIT:
+                if convert is rounded and converted != value and whole_number(value) is MISFIT:
                     left[key] = value
             elif record[column] != converted:
                 left[key] = value
@@ -195,7 +201,7 @@ def leave_out_sentinels(
 def fill_from_details(record: Record, columns: Columns, additional: dict[str, Any]) -> Columns:
     """Fills the columns that `Payload Details` has, or the top of an older row. What is left over is added to
     `additional`. Returns the details."""
-    key, value = columns.known.get("payloaddetails", ("", None))
+    key, value = columns.known.get("payloaddetails", NOTHING)
     details = NO_COLUMNS
     if isinstance(value, dict):
         details = columns_of(value, DETAIL_SPELLINGS)
