@@ -237,10 +237,20 @@ def test_rows_that_no_reader_expects_arrive() -> None:
         "deep": b'"Payload Details": {"Request Payload": ' + b'{"a":[' * 3000 + b'"leaf"' + b"]}" * 3000 + b"}",
         "large": b'"Payload Details": {"Response Payload": "' + b"x" * 10_000_000 + b'"}',
         "float": b'"Time Taken": 1e400',
+        "inner": b'"Payload Details": {"Request Payload": {"a": 1, "a": 2}, "Request Payload": {"a": 3}}',
         "control": b'"Description": "\\u001f \\u2028"',
     }
-    records = synced(rows)
+    with log_of(rows) as emulator:
+        outcome = read(emulator.config(**PERIOD))
+        records = arrived(outcome)
+    assert set(rows) <= set(records)
+    assert outcome.log.count("half a surrogate") == 1
+    assert records["surrogate"]["description"] == f"half {FFFD} of a pair"
+    assert records["surrogate"]["additional_columns"] == {FFFD: 1}
     assert records["duplicate"]["status"] == "Failure"
+    assert records["duplicate"]["additional_columns"] == {"Status ": "Success"}
+    assert records["inner"]["request_payload"] == {"a": 3}
+    assert records["inner"]["additional_columns"] == {"Payload Details": {"Request Payload ": {"a": 2, "a ": 1}}}
     assert records["case"]["additional_columns"] == {"status ": "Failure", "STATUS": "Neither"}
     assert "leaf" in json.dumps(records["deep"]["request_payload"])
     assert len(records["large"]["response_payload"]["value"]) == 10_000_000

@@ -10,7 +10,7 @@ import orjson
 
 from integration_tests.command import catalog_of, run
 from integration_tests.kore_emulator import Emulator, generate_rows
-from source_kore_llm_logs.records.failure import GATEWAY_ERRORS
+from source_kore_llm_logs.records.providers import GATEWAY_ERRORS
 
 SHAPES = Path(__file__).parents[1] / "unit_tests" / "fixtures" / "payloads"
 BOT = "st-alpha"

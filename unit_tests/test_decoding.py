@@ -80,6 +80,24 @@ def test_a_byte_that_json_does_not_allow_costs_no_other_row_and_no_other_charact
 @pytest.mark.parametrize(
     ("sent", "read"),
     [
+        ('{"a": 1, "a": 2}', {"a": 2, "a ": 1}),
+        ('{"a":1,"b":5,"a":1}', {"a": 1, "b": 5, "a ": 1}),
+        ('{"a": 1, "a ": 2, "a": 3}', {"a": 3, "a ": 2, "a  ": 1}),
+        ('{"a": 1, "a": {"b": "x", "b": "\\":"}, "a": null}', {"a": None, "a ": [1, {"b": '":', "b ": "x"}]}),
+        ('{"a" : 1 , "a" : 2}', {"a": 2, "a ": 1}),
+        ('{"a\\\\": 1, "a\\u005c": 2}', {"a\\": 2, "a\\ ": 1}),
+        ('{"a": "x, \\"a\\": y", "b": ":"}', {"a": 'x, "a": y', "b": ":"}),
+        ('{"\\u003a": ":", "a": 1.50, "b": 1E2}', {":": ":", "a": 1.5, "b": 100.0}),
+    ],
+)
+def test_of_equal_keys_the_last_has_the_name_and_none_is_lost(sent: str, read: Any) -> None:
+    for space in ("", " "):
+        assert rows_in(f'[{{}},{space}{sent},{{"deep":[{sent}]}}]'.encode()) == [{}, read, {"deep": [read]}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
         ("9223372036854775807", 2**63 - 1),
         ("-9223372036854775808", -(2**63)),
         ("9223372036854775808", "9223372036854775808"),

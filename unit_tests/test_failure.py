@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from source_kore_llm_logs.records.failure import GATEWAY_REASONS
+from source_kore_llm_logs.records.providers import GATEWAY_REASONS
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.redaction import ERRORS
 

@@ -64,7 +64,7 @@ def respelled(row: dict[str, Any], seed: int) -> dict[str, Any]:
     draw = random.Random(seed)
 
     def other(key: str) -> str:
-        ways = (key.upper, key.lower, key.strip, key.title, lambda: key.replace(" ", "_"), lambda: f" {key}")
+        ways = (key.upper, key.lower, key.strip, key.title, lambda: key.replace(" ", "_"), lambda: f" {key}-")
         return draw.choice(ways)()
 
     row = {other(key): value for key, value in row.items()}
@@ -97,6 +97,20 @@ def test_the_id_survives_another_order_and_another_spelling_of_the_keys(row: dic
 
 
 @settings(max_examples=200, deadline=None)
+@given(ROWS, st.integers(0, 2**20), st.integers(0, 2**20), st.booleans(), st.integers(0, 2**32))
+def test_the_id_survives_counts_that_are_filled_in_later(
+    row: dict[str, Any], asked: int, answered: int, one_only: bool, seed: int
+) -> None:
+    details = {**(row.get("Payload Details") or {}), "Response Payload": {"usage": {
+        "prompt_tokens": asked, "completion_tokens": answered}}}  # fmt: skip
+    for key in ("Request Tokens", "Response Tokens"):
+        details.pop(key, None)
+    later = {**details, "Request Tokens": asked} | ({} if one_only else {"Response Tokens": str(answered)})
+    filled = shuffled(respelled({**row, "Payload Details": later}, seed), seed)
+    assert id_of(filled, redact=one_only) == id_of({**row, "Payload Details": details})
+
+
+@settings(max_examples=200, deadline=None)
 @given(ROWS | st.dictionaries(PLAIN, JSON, max_size=4) | JSON)
 def test_the_id_survives_redaction(row: Any) -> None:
     assert id_of(row, redact=True) == id_of(row)
@@ -113,8 +127,33 @@ def test_another_value_of_a_documented_column_is_another_call(row: dict[str, Any
 
 @pytest.mark.parametrize("key", DETAILS)
 def test_every_part_of_the_payload_details_counts(key: str) -> None:
-    changed = {**SAMPLE["Payload Details"], key: "something else"}
+    changed = {**SAMPLE["Payload Details"], key: 7 if "Tokens" in key else "something else"}
     assert id_of({**SAMPLE, "Payload Details": changed}) != id_of(SAMPLE)
+
+
+COUNTED = {"usage": {"prompt_tokens": 614, "completion_tokens": 74, "total_tokens": 688}}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({}, {"Request Tokens": 614, "Response Tokens": 74}),
+        ({"Request Tokens": None}, {"Request Tokens": "614", "Response Tokens": 74.0}),
+        ({"Response Tokens": 74}, {"Request Tokens": 614, "Response Tokens": 74}),
+        ({"Request Tokens": ""}, {"Request Tokens": 614}),
+    ],
+)
+@pytest.mark.parametrize("redact", [False, True])
+def test_counts_that_the_log_fills_in_later_equal_to_the_provider_s_make_no_second_record(
+    first: dict[str, Any], later: dict[str, Any], redact: bool
+) -> None:
+    def record(counts: dict[str, Any]) -> dict[str, Any]:
+        details = {"Request Payload": {"model": "gpt-4"}, "Response Payload": COUNTED, **counts}
+        return to_record("st-1", {**SAMPLE, "Payload Details": details}, redact)
+
+    one, other = record(first), record(later)
+    assert {**one, "additional_columns": None} == {**other, "additional_columns": None}
+    assert record({**later, "Request Tokens": 615})["id"] != one["id"]
 
 
 def test_the_provider_s_id_of_the_answer_counts() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_kore_llm_logs.records.identity import fold
-from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.records.providers import HOLDERS, PARAMETERS
 from source_kore_llm_logs.records.record import COLUMNS, NAMES, to_record
 from source_kore_llm_logs.records.redaction import HARMLESS, LONGEST_NAME, REMOVED, is_gemini_id, is_model
 
@@ -66,13 +66,6 @@ def test_tokens_mean_the_same_for_every_provider(shape: str) -> None:
     assert from_cache + to_cache <= (columns["request_tokens"] or 0)
     if columns["reasoning_tokens"] is not None:
         assert columns["reasoning_tokens"] <= columns["response_tokens"]
-
-
-def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    details = {"Response Payload": {"usage": usage}, "Request Tokens": 100, "Response Tokens": "50"}
-    record = to_record("st-1", {"Payload Details": details})
-    assert (record["request_tokens"], record["response_tokens"], record["total_tokens"]) == (100, 50, 150)
 
 
 @pytest.mark.parametrize("shape", FIXTURES)
@@ -185,6 +178,53 @@ def test_a_stream_is_read_however_its_lines_end_and_wherever_it_is_cut_off(shape
         assert record["response_model"] in (None, fixture["columns"]["response_model"])
 
 
+WHOLE = {"id": "chatcmpl-1", "model": "gpt-4", "choices": [{"message": {"content": "Hi"}, "finish_reason": "length"}],
+         "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}}  # fmt: skip
+AS_TEXT = json.dumps(WHOLE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        AS_TEXT.replace("Hi", "cut in a smiley \\ud83d"),
+        AS_TEXT.replace('"Hi"', "NaN"),
+        AS_TEXT.replace('"Hi"', "[Infinity, -Infinity, 1e400]"),
+        AS_TEXT.replace("Hi", "two\nlines\r\n\tand a tab"),
+        AS_TEXT.replace("Hi", "a raw \x01"),
+        AS_TEXT.replace('"Hi"', "1" * 5000),
+        AS_TEXT.replace('"Hi"', "[" * 1500 + "]" * 1500),
+        AS_TEXT.replace("}}", '}, "more": [1, {"a": "this is cut, [{ he'),
+        AS_TEXT.replace("}}", '}, "more": "a\\'),
+        AS_TEXT.replace("}}", '}, "total": 12'),
+        "\n " + AS_TEXT,
+        json.dumps(AS_TEXT),
+        json.dumps(json.dumps(AS_TEXT)),
+        json.dumps(AS_TEXT.replace('"Hi"', "NaN")),
+        json.dumps(WHOLE, indent=2),
+        f"event: message\ndata: {AS_TEXT}\n\ndata: [DONE]",
+        "data: " + AS_TEXT.replace("Hi", "half \\ud83d"),
+        "\n".join(json.dumps({key: value}) for key, value in WHOLE.items()),
+    ],
+)
+def test_text_is_read_as_leniently_as_a_row_and_kept_as_it_is(text: str) -> None:
+    for response, kept in ((text, {"value": text}), ({"body": text}, {"body": text})):
+        record = to_record("st-1", {"Payload Details": {"Response Payload": response}})
+        told = (record["response_id"], record["response_model"], record["finish_reason"], record["total_tokens"])
+        assert told == ("chatcmpl-1", "gpt-4", "length", 11)
+        assert record["response_payload"] == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[", '"', '{"', "{oops", "{}", "[]", '""', '"Hi"', "null", "7", "{a: 1}", "[1, 2"]
+)
+def test_text_that_holds_no_object_tells_nothing(text: str) -> None:
+    record = to_record("st-1", {"Payload Details": {"Response Payload": text}})
+    assert of_a_call(record) == dict.fromkeys(OF_A_CALL)
+    assert record["response_payload"] == {"value": text}
+    failed = to_record("st-1", {"Status": "Failure", "Payload Details": {"Response Payload": text}})
+    assert failed["error_message"] in (text or None, None)
+
+
 def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
     chunks = [
         {"id": "chatcmpl-1", "choices": [{"delta": {"content": "Hi"}, "finish_reason": "content_filter"}]},
@@ -261,11 +301,14 @@ def test_redacted_lets_no_text_through_in_a_row_that_is_not_an_object(row: Any) 
     assert to_record("st-1", row, redact=True)["additional_columns"] == {"row": REMOVED}
 
 
+LINE_ENDS = ("\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029")
+
+
 @pytest.mark.parametrize("column", NAMES)
 def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(column: str) -> None:
     key = next(key for key, (name, _) in COLUMNS.items() if name == column)
     assert to_record("st-1", {key: "Order pizza-GenAINode0002"}, redact=True)[column] == "Order pizza-GenAINode0002"
-    for text in ("z" * (LONGEST_NAME + 1), "You are an assistant.\nUser: hello"):
+    for text in ("z" * (LONGEST_NAME + 1), *(f"You are an assistant.{end}User: hello" for end in LINE_ENDS), "end\r"):
         assert to_record("st-1", {key: text}, redact=True)[column] == REMOVED
         assert to_record("st-1", {key: text})[column] == text
 

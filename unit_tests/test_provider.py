@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from source_kore_llm_logs.records.identity import folded
 from source_kore_llm_logs.records.payloads import opened
-from source_kore_llm_logs.records.provider import ID_PREFIXES, INTEGRATIONS, KEYS, provider
+from source_kore_llm_logs.records.providers import ID_PREFIXES, INTEGRATIONS, KEYS, answer_of, provider
 
 SHAPES = Path(__file__).parent / "fixtures" / "payloads"
 WELL_KNOWN = frozenset(
@@ -38,11 +39,11 @@ def test_every_name_is_one_of_opentelemetrys() -> None:
     ],
 )
 def test_an_integration_is_known_by_its_name_in_any_spelling(integration: str | None, name: str | None) -> None:
-    assert provider(integration, None) == name
+    assert provider(integration, None, None) == name
 
 
 def test_the_integration_decides_before_the_shape() -> None:
-    assert provider("Azure OpenAI", {"usageMetadata": {}}) == "azure.ai.openai"
+    assert provider("Azure OpenAI", {"usageMetadata": {}}, "msg_01") == "azure.ai.openai"
 
 
 @pytest.mark.parametrize(
@@ -68,4 +69,5 @@ def test_the_integration_decides_before_the_shape() -> None:
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str, name: str | None) -> None:
     response = json.loads((SHAPES / f"{shape}.json").read_text())["response"]
     for payload in (response, response if isinstance(response, str) else json.dumps(response)):
-        assert provider("my-company-llm", opened(payload)) == name
+        response = opened(payload)
+        assert provider("my-company-llm", response, answer_of(folded(response or {}))["response_id"]) == name

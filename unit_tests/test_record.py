@@ -9,14 +9,18 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
-from source_kore_llm_logs.records.plain_json import NUL_TEXTS
-from source_kore_llm_logs.records.record import EMPTY, SENTINELS, to_record
+from source_kore_llm_logs.records.decoding import MENDED_TEXTS
+from source_kore_llm_logs.records.payloads import ENVELOPES
+from source_kore_llm_logs.records.providers import ANSWERS, COUNTS, HOLDERS, IDS, MODELS, PARAMETERS, REASONS, USAGES
+from source_kore_llm_logs.records.record import SENTINELS, to_record
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "source_kore_llm_logs" / "schemas" / "llm_usage_logs.json").read_text()
 )
+VALIDATOR = Draft7Validator(SCHEMA)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -31,6 +35,9 @@ KNOWN_KEYS = st.sampled_from(
         "Time Taken",
         "statusCode",
         "Feature Name ",
+        "Feature",
+        "Request Payload",
+        "Response Tokens",
         "Payload Details",
     ]
 )
@@ -81,23 +88,185 @@ def test_the_vendors_sample_becomes_exactly_one_right_record() -> None:
     assert len(record["id"]) == 32
 
 
-def test_the_schema_has_the_columns_of_a_record_in_their_order() -> None:
-    assert list(SCHEMA["properties"]) == list(EMPTY)
-
-
 def test_an_unknown_column_and_a_misfit_value_are_kept_under_their_own_keys() -> None:
     record = to_record("st-1", {"TTFT": 12, "statusCode": "teapot", "End Date": "yesterday"})
     assert (record["status_code"], record["end_date"]) == (None, None)
     assert record["additional_columns"] == {"TTFT": 12, "statusCode": "teapot", "End Date": "yesterday"}
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=5) | JSON)
-def test_no_row_ever_breaks_the_reader(row: Any) -> None:
+@pytest.mark.parametrize(
+    ("sent", "column", "kept"),
+    [
+        (4378, 4378, None),
+        ("4378", 4378, None),
+        (" 4378.0 ", 4378, None),
+        (1234.567, 1235, 1234.567),
+        ("1234.567", 1235, "1234.567"),
+        (0.2, 0, 0.2),
+        (-3.5, -4, -3.5),
+        ("1.5e3", 1500, "1.5e3"),
+        (1e300, None, 1e300),
+        ("fast", None, "fast"),
+        (True, None, True),
+        ("", None, None),
+    ],
+)
+def test_a_duration_is_whole_milliseconds_and_what_was_rounded_is_kept(sent: Any, column: Any, kept: Any) -> None:
+    record = to_record("st-1", {"Time Taken": sent})
+    assert record["time_taken_ms"] == column
+    assert record["additional_columns"] == (None if kept is None else {"Time Taken": kept})
+
+
+@pytest.mark.parametrize(
+    ("sent", "column"),
+    [
+        (1, 1.0),
+        (0, 0.0),
+        (0.5, 0.5),
+        ("0.5", 0.5),
+        (" 1 ", 1.0),
+        ("1e-3", 0.001),
+        (1e30, None),
+        (-1e29, None),
+        (10**400, None),
+        (9.9e28, 9.9e28),
+        ("1e400", None),
+        ("NaN", None),
+        ("warm", None),
+        (True, None),
+        ([0.5], None),
+        ("", None),
+    ],
+)
+def test_a_parameter_is_a_decimal_with_a_fraction_or_null_and_stays_in_the_payload(sent: Any, column: Any) -> None:
+    for request in ({"temperature": sent}, {"generationConfig": {"topP": sent, "temperature": sent}}):
+        record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
+        assert repr(record["temperature"]) == repr(column)
+        if not isinstance(sent, int) or sent < 2**63:
+            assert record["request_payload"] == request
+
+
+@pytest.mark.parametrize("levels", [90, 99, 230, 240, 246, 250, 253, 254, 400, 900])
+@pytest.mark.parametrize("place", ["New", "Payload Details", "Request Payload", "Description"])
+def test_a_record_of_a_deep_row_is_written_with_what_carries_it(levels: int, place: str) -> None:
+    deep: Any = "leaf"
+    for _ in range(levels):
+        deep = {"a": deep}
+    row = {"Payload Details": {place: deep}} if place == "Request Payload" else {place: deep}
+    for redact in (False, True):
+        message = {"type": "RECORD", "record": {"stream": "llm_usage_logs", "data": to_record("st-1", row, redact)}}
+        assert (b"leaf" in orjson.dumps(message)) is not redact
+
+
+OLDER = {
+    "start Date": "2024-03-08T06:38:54.008Z",
+    "End Date": "2024-03-08T06:38:58.386Z",
+    "Feature": "GenAI Node",
+    "Model": "GPT-4",
+    "Description": "Order pizza-GenAINode0002",
+    "channelUserIds": ["29:1gmwl6k7ohtd"],
+    "Request Payload": SAMPLE[0]["Payload Details"]["Request Payload"],
+    "Response Payload": SAMPLE[0]["Payload Details"]["Response Payload"],
+}
+
+
+def test_a_row_as_older_versions_gave_it_fills_the_same_columns() -> None:
+    full, older = to_record("st-1", SAMPLE[0]), to_record("st-1", OLDER)
+    same = (
+        "start_date", "end_date", "feature_name", "model_name", "description", "request_payload", "response_payload",
+        "request_tokens", "response_tokens", "request_model", "response_id", "finish_reason", "temperature",
+    )  # fmt: skip
+    assert {column: older[column] for column in same} == {column: full[column] for column in same}
+    assert older["additional_columns"] == {"channelUserIds": ["29:1gmwl6k7ohtd"]}
+    redacted = to_record("st-1", OLDER, redact=True)
+    assert redacted["id"] == older["id"]
+    assert redacted["additional_columns"] == {"channelUserIds": "[redacted]"}
+    assert redacted["response_payload"] == to_record("st-1", SAMPLE[0], redact=True)["response_payload"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "column", "read"),
+    [
+        ("Feature", "GenAI Node", "feature_name", "GenAI Node"),
+        ("model", "GPT-4", "model_name", "GPT-4"),
+        ("Channel", "rtm", "channel_name", "rtm"),
+        ("Kore User ID", "u-1", "user_id", "u-1"),
+        ("streamId", "st-9", "bot_id", "st-9"),
+        ("Start Time", "2024-03-08T06:38:54.008Z", "start_date", "2024-03-08T06:38:54.008Z"),
+        ("endTime", 1709879934008, "end_date", "2024-03-08T06:38:54.008Z"),
+        ("Time Taken (ms)", 12, "time_taken_ms", 12),
+        ("session-id", "s-1", "session_id", "s-1"),
+        ("task_id", "dg-1", "task_id", "dg-1"),
+        ("Request Tokens", 7, "request_tokens", 7),
+        ("responseTokens", "7", "response_tokens", 7),
+        ("requestPayload", {"model": "gpt-4"}, "request_model", "gpt-4"),
+        ("Response Payload", "Hi", "response_payload", {"value": "Hi"}),
+    ],
+)
+def test_a_column_is_known_by_its_other_names(key: str, value: Any, column: str, read: Any) -> None:
+    record = to_record("st-1", {key: value})
+    assert record[column] == read
+    assert record["additional_columns"] is None
+    assert record["id"] != to_record("st-1", {key: f"{value}!"})["id"]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "read"),
+    [
+        ({"Feature Name ": "A", "Feature": "B"}, "feature_name", "A"),
+        ({"Model Name": "A", "Model": {"name": "B"}}, "model_name", "A"),
+        ({"Payload Details": {"Request Tokens": 7}, "Request Tokens": 8}, "request_tokens", 7),
+        ({"Payload Details": {"Response Payload": "A"}, "Response Payload": "B"}, "response_payload", {"value": "A"}),
+    ],
+)
+def test_beside_its_column_another_name_is_a_column_of_its_own(row: Any, column: str, read: Any) -> None:
+    record = to_record("st-1", row)
+    first, other = row
+    assert record[column] == read
+    assert record["additional_columns"] == {other: row[other]}
+    if "Payload" not in other and "Tokens" not in other:
+        assert record["id"] == to_record("st-1", {first: row[first]})["id"]
+
+
+PAYLOAD_KEYS = sorted(
+    {*COUNTS, *USAGES, *ANSWERS, *REASONS, *MODELS, *IDS, *PARAMETERS, *HOLDERS, *ENVELOPES, "body", "error"}
+)
+PAYLOAD = st.recursive(
+    JSON | st.integers(0, 10**30) | st.sampled_from(["7", "stop", "gpt-4", "{", "data: {}"]),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(PAYLOAD_KEYS), inner, max_size=6)
+        | st.lists(inner, max_size=3)
+        | inner.map(json.dumps)
+        | inner.map(lambda value: f"data: {json.dumps(value)}\n\ndata: {{}}\n")
+        | st.tuples(inner, st.integers(0, 60)).map(lambda cut: json.dumps(cut[0])[: cut[1]])
+    ),
+    max_leaves=20,
+)
+DETAILS = st.dictionaries(
+    st.sampled_from(["Request Payload", "Response Payload", "responsePayload", "Request Tokens", "Prompt Name"]),
+    PAYLOAD,
+)
+ROWS = (
+    st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=5)
+    | JSON
+    | st.fixed_dictionaries({"Payload Details": DETAILS}, optional={"Response Payload": PAYLOAD, "Status": st.text()})
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(ROWS)
+def test_any_row_becomes_a_record_that_is_valid_and_written_and_has_one_id(row: Any) -> None:
+    ids = set()
     for redact in (False, True):
         record = to_record("st-1", row, redact)
-        assert list(record) == list(EMPTY)
-        assert json.loads(orjson.dumps(record))["id"] == record["id"]
+        assert list(record) == list(SCHEMA["properties"])
+        written = json.loads(orjson.dumps(record))
+        VALIDATOR.validate(written)
+        assert not any("\0" in text for text in keys_and_texts(written))
+        ids.add(record["id"])
+        counts = [record[column] or 0 for column in ("request_tokens", "response_tokens", "total_tokens")]
+        assert counts[2] == sum(counts[:2]) or 0 in counts or counts[2] >= 2**63 or record["total_tokens"] is None
+    assert len(ids) == 1
 
 
 def test_deep_payloads_are_kept_as_text_below_a_hundred_levels() -> None:
@@ -141,16 +310,6 @@ def test_a_payload_that_is_absent_is_null(details: Any) -> None:
         assert (record["request_payload"], record["response_payload"]) == (None, None)
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.dictionaries(KNOWN_KEYS | st.text(max_size=8), JSON, max_size=5) | JSON, JSON, JSON, st.booleans())
-def test_payloads_and_additional_columns_are_objects_or_null(row: Any, one: Any, other: Any, redact: bool) -> None:
-    if isinstance(row, dict):
-        row = {**row, "Payload Details": {"Request Payload": one, "Response Payload": other, "More": row}}
-    record = to_record("st-1", row, redact)
-    for column in ("request_payload", "response_payload", "additional_columns"):
-        assert record[column] is None or isinstance(record[column], dict)
-
-
 def keys_and_texts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for pair in value.items() for part in pair for text in keys_and_texts(part)]
@@ -169,12 +328,26 @@ def test_u0000_becomes_ufffd_wherever_it_stands_and_is_counted_once_a_text() -> 
     }
     repairs: Counter[str] = Counter()
     record = to_record("st-1", row, repairs=repairs)
-    assert repairs == {NUL_TEXTS: 7}
+    assert repairs == {MENDED_TEXTS: 7}
     assert not any("\0" in text for text in keys_and_texts(record))
     assert record["description"] == "d\ufffd"
     assert record["request_payload"] == {"messages": ["a\ufffdb", {"\ufffd": "c\ufffd\ufffd"}], "model": "gpt\ufffd"}
     assert record["response_payload"] == {"value": "x\ufffdy"}
     assert record["additional_columns"] == {"New\ufffd": 1}
+
+
+def test_half_a_surrogate_becomes_ufffd_and_is_counted() -> None:
+    repairs: Counter[str] = Counter()
+    row = {
+        "Description": "half \ud83d",
+        "\udc00": 1,
+        "Payload Details": {"Request Payload": ["\ud83d\ude00", "\ud83d"]},
+    }
+    record = to_record("st-1", row, repairs=repairs)
+    assert record["description"] == "half \ufffd"
+    assert record["additional_columns"] == {"\ufffd": 1}
+    assert record["request_payload"] == {"value": ["\ufffd\ufffd", "\ufffd"]}
+    assert repairs == {MENDED_TEXTS: 4}
 
 
 def test_u0000_within_json_text_reaches_no_column_that_is_read_from_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 Row = Mapping[str, Any]
+Known = dict[str, tuple[str, Any]]
 
 DOCUMENTED = (
     "Prompt Name", "Integration", "start Date", "End Date", "Time Taken", "statusCode", "Bot ID", "User ID",
@@ -21,15 +22,35 @@ DETAILS = ("Prompt Name", "Request Payload", "Response Payload", "Request Tokens
 
 @lru_cache(maxsize=4096)
 def fold(key: str) -> str:
-    """`Feature Name `, `featureName` and `FEATURE_NAME` are one column."""
-    return "".join(key.split()).replace("_", "").casefold()
+    """`Feature Name `, `featureName`, `FEATURE_NAME` and `feature-name` are one column."""
+    return "".join(key.split()).replace("_", "").replace("-", "").casefold()
+
+
+def folded(row: Row) -> dict[str, Any]:
+    """The same object under folded keys."""
+    return {fold(key): value for key, value in row.items()}
+
+
+OTHER_NAMES = {
+    "feature": "featurename",  # An older client [C, weak]; the product's screen and export [D].
+    "model": "modelname",
+    "channel": "channelname",
+    "koreuserid": "userid",
+    "streamid": "botid",  # The vendor's page calls the bot's id so, too [D].
+    "starttime": "startdate",
+    "endtime": "enddate",
+    "timetakenms": "timetaken",
+    "timetaken(ms)": "timetaken",
+}
+"""Other names of columns, folded. One is taken only where its column is missing or null: what Kore.ai adds beside a
+column is another."""
 
 
 class Columns(NamedTuple):
     """The columns of an object, sorted by what is known of them. Each key of the object is in exactly one of the three,
     but for a twin that is null."""
 
-    known: dict[str, tuple[str, Any]]
+    known: Known
     """Folded name -> the key as it was spelled, and the value."""
     twins: dict[str, Any]
     """Keys that fold to a known name, too, and did not win it."""
@@ -55,40 +76,53 @@ def columns_of(row: Row, spellings: Mapping[str, str]) -> Columns:
             )
             if lost is not None:
                 columns.twins[twin] = lost
+    if columns.others:
+        take_other_names(columns, spellings)
     return columns
 
 
+def take_other_names(columns: Columns, spellings: Mapping[str, str]) -> None:
+    for key in sorted(columns.others):
+        name = OTHER_NAMES.get(fold(key), "")
+        missing = name in spellings and columns.known.get(name, ("", None))[1] is None
+        if missing and columns.others[key] is not None:
+            columns.known[name] = (key, columns.others.pop(key))
+
+
 FLAT = tuple(fold(key) for key in DOCUMENTED if key not in ("Bot ID", "Payload Details"))
-FLAT_PAYLOADS = ("requestpayload", "responsepayload")
-FLAT_DETAILS = ("promptname", "requesttokens", "responsetokens")
 PAYLOADS = frozenset(["requestpayload", "responsepayload", "payloaddetails"])
 LONGEST_ID = 128
 """A provider's id is one word of at most so many characters; anything else in its place may be text."""
 
 
-def row_id(bot_id: str, row: Row, columns: Columns, details: Columns, response_id: str | None) -> str:
+def row_id(
+    bot_id: str, row: Row, columns: Columns, details: Columns, record: Mapping[str, Any], response_id: str | None
+) -> str:
     """32 hex digits that stand for the call, not for what was said in it.
 
-    A hash of the bot, the documented columns, the token counts that the log has itself, the provider's id of the
-    answer, and of payloads nothing but their sizes in bytes of compact JSON. So the id stays when Kore.ai adds a column
-    (it does, release by release [D]; `Session ID` is such a one), spells or orders keys in another way, or when
-    payloads are redacted; and nobody can confirm a guessed prompt by it. A row that has none of these is hashed whole.
+    A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and of payloads
+    nothing but their sizes in bytes of compact JSON. So the id stays when Kore.ai adds a column (it does, release by
+    release [D]; `Session ID` is such a one), spells or orders keys in another way, or when payloads are redacted; and
+    nobody can confirm a guessed prompt by it. A row that has none of these is hashed whole.
 
-    The API gives no id [D]. `row`, `columns` and `details` are plain JSON. A key that is spelled twice counts with
-    both of its values, unless they are equal: then the second is only another spelling.
+    The token counts and payloads are those of `record`, whose payloads are still as they were sent: a log that fills
+    in its own counts later, equal to the provider's, does not make another row. The API gives no id [D]. All that is
+    passed is plain JSON. A key that is spelled twice counts with both of its values, unless they are equal.
     """
-    known, inner = columns.known, details.known
-    flat = [known[name][1] if name in known else None for name in FLAT]
-    flat += [inner[name][1] if name in inner else None for name in FLAT_DETAILS]
-    sizes = [size(inner[name][1]) if name in inner else None for name in FLAT_PAYLOADS]
-    if not inner and "payloaddetails" in known:
-        sizes.append(size(known["payloaddetails"][1]))
+    known = columns.known
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):
         response_id = None
-    counted = [response_id, *flat, *sizes]
+    counted = [response_id, *[known[name][1] if name in known else None for name in FLAT]]
+    counted += (
+        details.known["promptname"][1] if "promptname" in details.known else None,
+        record["request_tokens"], record["response_tokens"],
+        size(record["request_payload"]), size(record["response_payload"]),
+    )  # fmt: skip
+    if not details.known and "payloaddetails" in known:
+        counted.append(size(known["payloaddetails"][1]))
     if columns.twins or details.twins:
         counted += [twins for twins in (different(columns), different(details)) if twins]
-    if not any(value is not None and value != "" for value in counted):
+    if all(value is None or value == "" for value in counted):
         counted = [row]
     told = [bot_id, known["botid"][1] if "botid" in known else None, *counted]
     return blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

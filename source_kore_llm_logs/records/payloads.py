@@ -1,8 +1,7 @@
-"""What a provider's request and response say about a call, in the same columns for every provider.
+"""A payload is opened: the object that it is, or that its text, its stream or its envelope holds.
 
-OpenAI, Azure OpenAI and guardrails are known from logged rows [C]; Anthropic, Gemini and Bedrock are read by their
-public API references [U: no logged sample is known]. `unit_tests/fixtures/payloads` has one call of each shape and
-names its source. A shape nobody foresaw is kept whole and gives nulls.
+OpenAI, Azure OpenAI and guardrails are known from logged rows [C], the others by their public API references [U: no
+logged sample is known]. `providers` reads what is opened; a payload that cannot be opened is kept whole all the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,161 +9,132 @@ from typing import Any
 
 import orjson
 
-from source_kore_llm_logs.records.plain_json import plain
-from source_kore_llm_logs.records.usage import NO_USAGE, Json, added, count, inner, usage_of
+from source_kore_llm_logs.records.decoding import completed, lenient
 
-PARAMETERS: Mapping[str, str] = {
-    "model": "request_model",
-    "modelId": "request_model",  # Bedrock
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "topP": "top_p",  # Gemini, Bedrock Converse, Titan, Nova
-    "max_tokens": "max_tokens",
-    "max_completion_tokens": "max_tokens",  # OpenAI's reasoning models
-    "max_output_tokens": "max_tokens",  # OpenAI Responses
-    "max_tokens_to_sample": "max_tokens",  # Anthropic's old completions
-    "maxOutputTokens": "max_tokens",  # Gemini
-    "maxTokens": "max_tokens",  # Bedrock Converse, Nova
-    "maxTokenCount": "max_tokens",  # Titan
-    "max_gen_len": "max_tokens",  # Llama on Bedrock
-    "frequency_penalty": "frequency_penalty",
-    "frequencyPenalty": "frequency_penalty",  # Gemini
-    "presence_penalty": "presence_penalty",
-    "presencePenalty": "presence_penalty",  # Gemini
-}
-"""A key of a request, at its top or in a holder, and its column."""
-
-HOLDERS = ("generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "parameters")
-"""Objects of a request that hold parameters: Gemini's, in both spellings of its JSON, Bedrock's, and others'."""
-
-CHUNK = frozenset(["candidates", "promptFeedback", "usageMetadata", "choices", "error"])
-"""What an object has one of, if it is a chunk of an answer that was streamed and logged as a list."""
+Json = Mapping[str, Any]
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
 
-WRAPPED = ("message", "delta", "response")
-"""Objects of a streamed event that hold parts of the answer: Anthropic's two, and OpenAI Responses'."""
+ENVELOPES = (
+    "message", "delta", "response",  # events of Anthropic, Cohere and OpenAI Responses; Vercel AI SDK
+    "messageStop", "metadata", "amazon-bedrock-invocationMetrics",  # events of Bedrock; all of its models
+    "x_groq", "details", "metrics",  # Groq's last chunk; Text Generation Inference; Replicate
+    "output", "result", "chatResponse", "Response",  # Alibaba, Cloudflare, Oracle, Tencent
+    "meta", "kwargs", "response_metadata", "llm_output",  # Cohere v1; LangChain's messages and results
+)  # fmt: skip
+"""Objects within a response, or within an event of a stream, that hold parts of the answer."""
+ENVELOPES_AS_SET = frozenset(ENVELOPES)
 
-ANSWERS = {"choices": "finish_reason", "candidates": "finishReason", "results": "completionReason"}
-"""A list of answers in a response, and the key in each that says why the model stopped."""
-
-
-def describe(record: dict[str, Any], request: Json | None, response: Json | None) -> None:
-    """Fills the columns that an opened request and response speak of; token counts that the log has itself stay."""
-    record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
-    if request is not None:
-        read_parameters(request, record)
-    if response is not None:
-        record["response_model"] = word(response.get("model")) or word(response.get("modelVersion"))
-        record["response_id"] = response_id(response)
-        record["finish_reason"] = finish_reason(response)
-        usage = usage_of(response)
-        if usage is not NO_USAGE:
-            if record["request_tokens"] is None:
-                record["request_tokens"] = usage.request
-            if record["response_tokens"] is None:
-                record["response_tokens"] = usage.response
-            if record["total_tokens"] is None:
-                record["total_tokens"] = usage.total
-            record["cached_tokens"] = usage.cached
-            record["cache_write_tokens"] = usage.cache_write
-            record["reasoning_tokens"] = usage.reasoning
-    if record["total_tokens"] is None:
-        record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
+CHUNK = frozenset(
+    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text"]
+)
+"""What an object has one of, if it is a part of an answer that was logged as a list."""
 
 
 def opened(payload: Any) -> Json | None:
-    """The object that a payload holds: itself, JSON text, the chunks of a stream laid over each other, or the `body`
-    of Bedrock's InvokeModel; None for anything else. Raises nothing."""
+    """The object that a payload holds: itself, JSON text (also encoded twice, or cut off), the chunks of a stream laid
+    over each other, or the `body` of Bedrock's InvokeModel; None for anything else. Raises nothing.
+
+    The parts of envelopes stand beside what the object has itself. Texts may still hold what `plain` mends.
+    """
     if isinstance(payload, str):
-        if payload.lstrip()[:8].startswith(STREAM):
-            return laid_over(events_of(payload))
         payload = parsed(payload)
     if isinstance(payload, dict):
-        body = parsed(payload.get("body"))
-        return {**payload, **body} if isinstance(body, dict) else payload
+        body = payload.get("body")
+        if isinstance(body, str):
+            body = opened(body)
+        return unwrapped({**payload, **body} if isinstance(body, dict) else payload)
     if isinstance(payload, list):
         return laid_over(chunk for chunk in payload if isinstance(chunk, dict) and not CHUNK.isdisjoint(chunk))
     return None
 
 
-def parsed(payload: Any) -> Any:
-    """What a text of JSON holds, as `plain` as a row; None if it is broken. Any other value is itself."""
-    if isinstance(payload, str) and payload.lstrip()[:1] in ("{", "["):
-        try:
-            found = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            return None
-        return plain(found) if "\\u0000" in payload else found
-    return payload
+def parsed(text: str) -> Any:
+    """The value that a text of JSON holds, or the object that its lines do; None for any other text."""
+    begin = text.lstrip()[:8]
+    if begin.startswith(STREAM):
+        return laid_over(events(text))
+    if begin[:1] not in ("{", "[", '"'):
+        return None
+    try:
+        value = orjson.loads(text)
+    except (orjson.JSONDecodeError, RecursionError):
+        value = mended(text)
+    # JSON that was encoded twice is a text again, and shorter.
+    return parsed(value) if isinstance(value, str) else value
 
 
-def events_of(stream: str) -> Iterator[Json]:
-    """The objects that a stream of server-sent events brings: `data: {…}` lines [D]. The vendor's own sample has lines
-    of broken JSON; they are left out, as is `data: [DONE]`."""
-    for line in stream.split("\n"):
-        if line.startswith("data:"):
-            event = parsed(line[5:].strip())
-            if isinstance(event, dict):
-                yield event
+def mended(text: str) -> Any:
+    """What JSON holds that is not strict: half surrogates, NaN, raw line breaks; an object a line; an end cut off."""
+    try:
+        return lenient(text)
+    except (ValueError, RecursionError):
+        whole = laid_over(events(text))
+    if whole is not None:
+        return whole
+    try:
+        return lenient(completed(text)) or None
+    except (ValueError, RecursionError):
+        return None
+
+
+def events(text: str) -> Iterator[Json]:
+    """The objects in lines of JSON, and of a stream of server-sent events: `data: {…}` [D]. The vendor's own sample has
+    lines of broken JSON; they are left out, as is `data: [DONE]`."""
+    for line in text.split("\n"):
+        line = line.removeprefix("data:").strip()
+        if line.startswith("{"):
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError:
+                try:
+                    yield lenient(line)
+                except (ValueError, RecursionError):
+                    continue
 
 
 def laid_over(chunks: Iterable[Json]) -> Json | None:
     """One object of the chunks of an answer, the later over the earlier; None if there are none.
 
-    The last of OpenAI's chunks has all of the usage and no answer, Anthropic counts the request in its first event and
-    the answer in a later one. A reason to stop is not lost to a chunk that has none.
+    What is null or empty replaces nothing, nor does a count of zero: the last of OpenAI's chunks has all of the usage
+    and no answer, Anthropic counts the request in its first event and the answer in a later one.
     """
     whole: dict[str, Any] = {}
     for chunk in chunks:
-        for part in (chunk, *(chunk[key] for key in WRAPPED if isinstance(chunk.get(key), dict))):
-            for key, value in part.items():
-                if not value or (key in ANSWERS and stopped(whole, key) and not stopped(part, key)):
-                    continue
-                before = whole.get(key)
-                is_usage = key in ("usage", "usageMetadata") and isinstance(value, dict) and isinstance(before, dict)
-                whole[key] = {**before, **value} if is_usage and before else value
+        lay_over(whole, unwrapped(chunk))
     return whole or None
 
 
-def read_parameters(request: Json, record: dict[str, Any]) -> None:
-    """The parameters at the top of a request, then those of its holders."""
-    for holder in (request, *(request[key] for key in HOLDERS if isinstance(request.get(key), dict))):
-        for key, value in holder.items():
-            column = PARAMETERS.get(key)
-            if column is not None and record[column] is None:
-                read = word if column == "request_model" else count if column == "max_tokens" else number
-                record[column] = read(value)
+def unwrapped(part: Json, depth: int = 3) -> Json:
+    """The part, and beside it what its envelopes hold; what it has itself comes first."""
+    if not depth or ENVELOPES_AS_SET.isdisjoint(part):
+        return part
+    whole: dict[str, Any] = {}
+    for key in ENVELOPES:
+        if isinstance(part.get(key), dict):
+            lay_over(whole, unwrapped(part[key], depth - 1))
+    lay_over(whole, part)
+    return whole
 
 
-def response_id(response: Json | None) -> str | None:
-    """The provider's own id of an answer."""
-    return None if response is None else word(response.get("id")) or word(response.get("responseId"))
+def lay_over(whole: dict[str, Any], part: Json, depth: int = 2) -> None:
+    """Changes `whole`, but none of the objects in it: objects in both, and the first of their lists, are made anew."""
+    for key, value in part.items():
+        old = whole.get(key)
+        if not old:
+            if value is not None or key not in whole:
+                whole[key] = value
+        elif depth and isinstance(value, dict) and isinstance(old, dict):
+            whole[key] = dict(old)
+            lay_over(whole[key], value, depth - 1)
+        elif depth and is_list_of_objects(value) and is_list_of_objects(old):
+            if not value[0].get("index"):  # The first of several answers speaks for all.
+                whole[key] = [dict(old[0]), *value[1:]]
+                lay_over(whole[key][0], value[0], 0)
+        elif value:
+            whole[key] = value
 
 
-def stopped(response: Json, answers: str) -> str | None:
-    """Why the model stopped, by a list of answers; by the first of them, where there are several."""
-    found = response.get(answers)
-    return word(inner(found[0], ANSWERS[answers])) if isinstance(found, list) and found else None
-
-
-def finish_reason(response: Json) -> str | None:
-    """Why the model stopped, as the provider spells it."""
-    for answers in ANSWERS:
-        if isinstance(response.get(answers), list) and response[answers]:
-            return stopped(response, answers)
-    if response.get("object") == "response":  # OpenAI Responses has a status, and a reason if that is `incomplete`.
-        return word(inner(response.get("incomplete_details"), "reason")) or word(response.get("status"))
-    for key in ("stop_reason", "stopReason", "finish_reason"):
-        if key in response:
-            return word(response[key])
-    return word(inner(response.get("promptFeedback"), "blockReason"))  # Gemini answered nothing at all.
-
-
-def word(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)

@@ -9,18 +9,35 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from source_kore_llm_logs.records.failure import failure
-from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, Columns, columns_of, fold, row_id
-from source_kore_llm_logs.records.payloads import describe, opened, response_id
-from source_kore_llm_logs.records.plain_json import fits_64_bits, plain
-from source_kore_llm_logs.records.provider import provider
+from source_kore_llm_logs.records.decoding import fits_64_bits, plain
+from source_kore_llm_logs.records.identity import (
+    DETAILS,
+    DOCUMENTED,
+    OTHER_NAMES,
+    Columns,
+    Known,
+    columns_of,
+    fold,
+    folded,
+    row_id,
+)
+from source_kore_llm_logs.records.payloads import Json, opened
+from source_kore_llm_logs.records.providers import (
+    added,
+    answer_of,
+    failure,
+    number,
+    parameters,
+    provider,
+    usage_of,
+)
 from source_kore_llm_logs.records.redaction import ERRORS, REMOVED, harmless, harmless_columns, is_name
 from source_kore_llm_logs.records.timestamps import MISFIT, instant, is_sentinel
-from source_kore_llm_logs.records.usage import Json, count
 
 Record = dict[str, Any]
 
@@ -45,6 +62,17 @@ def whole_number(value: Any) -> Any:
     return MISFIT
 
 
+def rounded(value: Any) -> Any:
+    """A whole number, also of one with a fraction, which `to_record` keeps besides."""
+    whole = whole_number(value)
+    exact = number(value) if whole is MISFIT else None
+    return whole if exact is None or abs(exact) >= 2**53 else round(exact)
+
+
+def unchanged(value: Any) -> Any:
+    return value
+
+
 Converter = Callable[[Any], Any]
 
 COLUMNS: Mapping[str, tuple[str, Converter]] = {
@@ -62,32 +90,34 @@ COLUMNS: Mapping[str, tuple[str, Converter]] = {
     "statuscode": ("status_code", whole_number),
     "startdate": ("start_date", instant),
     "enddate": ("end_date", instant),
-    "timetaken": ("time_taken_ms", whole_number),
+    "timetaken": ("time_taken_ms", rounded),
 }
-EMPTY: Record = dict.fromkeys(
-    (
-        "id", "bot_id", "session_id", "user_id", "task_id", "channel_name", "feature_name", "prompt_name",
-        "integration", "model_name", "description", "status", "status_code", "start_date", "end_date",
-        "time_taken_ms", "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens",
-        "reasoning_tokens", "provider", "request_model", "response_model", "response_id", "finish_reason",
-        "error_type", "error_message", "temperature", "top_p", "max_tokens", "frequency_penalty",
-        "presence_penalty", "request_payload", "response_payload", "additional_columns",
-    )
-)  # fmt: skip
+DETAIL_COLUMNS: Mapping[str, tuple[str, Converter]] = {
+    "promptname": ("prompt_name", text),
+    "requestpayload": ("request_payload", unchanged),
+    "responsepayload": ("response_payload", unchanged),
+    "requesttokens": ("request_tokens", whole_number),
+    "responsetokens": ("response_tokens", whole_number),
+}
+ONLY_IN_DETAILS = DETAIL_COLUMNS.keys() - COLUMNS.keys()
+"""Older versions had them at the top of a row [C, weak]."""
+SCHEMA = Path(__file__).parents[1] / "schemas" / "llm_usage_logs.json"
+EMPTY: Record = dict.fromkeys(orjson.loads(SCHEMA.read_bytes())["properties"])
 NAMES = tuple(column for column, converter in COLUMNS.values() if converter is text)
-SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID")}
+SPELLINGS = {fold(key): key for key in (*DOCUMENTED, "Session ID", *DETAILS)}
 DETAIL_SPELLINGS = {fold(key): key for key in DETAILS}
 UNDOCUMENTED = frozenset(
-    ["language", "ttft", "conversationid", "channeluserid", "guardrailoutcome", "riskscore", "integrationtype"]
-)
-"""Columns of the product's screen; whether the API gives them is not known [U]."""
-
+    ["language", "ttft", "conversationid", "channeluserid", "channeluserids", "guardrailoutcome", "riskscore",
+     "integrationtype"]
+)  # fmt: skip
+"""Columns of the product's screen and of older versions; whether the API gives them is not known [U]."""
 SENTINELS = (
     "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
     "(a date counts each time it is read)"
 )
 """What `to_record` counts in `repairs`, beside what `plain` does."""
 
+NOTHING = ("", None)
 NO_COLUMNS = Columns({}, {}, {})
 
 
@@ -102,30 +132,16 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     columns = columns_of(row, SPELLINGS)
     record = EMPTY.copy()
     additional = {**columns.others, **columns.twins}
-    details, inside = NO_COLUMNS, None
-    for name, (key, value) in columns.known.items():
-        if name == "payloaddetails":
-            if isinstance(value, dict):
-                details, inside = columns_of(value, DETAIL_SPELLINGS), key
-            else:
-                additional[key] = value
-            continue
-        column, convert = COLUMNS[name]
-        converted = convert(value)
-        if converted is MISFIT:
-            additional[key] = plain(value)
-        else:
-            record[column] = converted
+    fill(record, columns.known, COLUMNS, additional)
     leave_out_sentinels(record, columns, additional, repairs)
-    request = response = None
-    if inside is not None:
-        left = fill_from_details(record, details)
-        if left:
-            additional[inside] = left
-        request, response = opened(record["request_payload"]), opened(record["response_payload"])
-    record["id"] = row_id(bot_id, row, columns, details, response_id(response))
-    if inside is not None:
-        describe_call(record, request, response, redact)
+    details = fill_from_details(record, columns, additional)
+    request, response = opened(record["request_payload"]), opened(record["response_payload"])
+    top = folded(response or {})
+    fill_tokens(record, usage_of(top))
+    answer = answer_of(top)
+    record["id"] = row_id(bot_id, row, columns, details, record, answer["response_id"])
+    record["provider"] = provider(record["integration"], response, answer["response_id"])
+    describe_call(record, request, response, answer, redact)
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
     if redact:
@@ -141,12 +157,30 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
 def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
     """The row itself where it is plain JSON, as nearly every row is; else what `plain` makes of it."""
     try:
-        if b"\\u0000" not in orjson.dumps(row):
+        # A record, and the message that carries it, are a few levels deeper than the row.
+        if b"\\u0000" not in orjson.dumps([[[[[[[[row]]]]]]]]):
             return row
     except (TypeError, RecursionError):  # orjson.JSONEncodeError is a TypeError.
         pass
     plain_row: dict[str, Any] = plain(row, repairs)
     return plain_row
+
+
+def fill(record: Record, known: Known, columns: Mapping[str, tuple[str, Converter]], left: dict[str, Any]) -> None:
+    """Fills columns that are still null. A value that does not fit its column, or another than it has, goes to `left`
+    under its own key; so does one that had to be rounded."""
+    for name, (column, convert) in columns.items():
+        key, value = known.get(name, NOTHING)
+        if value is not None:
+            converted = value if type(value) is str and convert is text else convert(value)
+            if converted is MISFIT:
+                left[key] = plain(value)
+            elif record[column] is None:
+                record[column] = converted
+                if convert is rounded and converted != value and whole_number(value) is MISFIT:
+                    left[key] = value
+            elif record[column] != converted:
+                left[key] = value
 
 
 def leave_out_sentinels(
@@ -164,33 +198,41 @@ def leave_out_sentinels(
             return
 
 
-def fill_from_details(record: Record, details: Columns) -> dict[str, Any]:
-    """Fills the record's columns from `Payload Details`; returns what is left over."""
-    left = {**details.others, **details.twins}
-    for name, (key, value) in details.known.items():
-        if name == "requestpayload":
-            record["request_payload"] = value
-        elif name == "responsepayload":
-            record["response_payload"] = value
-        elif name == "promptname":
-            if isinstance(value, str) and record["prompt_name"] in (None, value):
-                record["prompt_name"] = value
-            elif value is not None:
-                left[key] = value
-        elif value is not None:
-            tokens = count(value)
-            if tokens is None:
-                left[key] = plain(value)
-            record["request_tokens" if name == "requesttokens" else "response_tokens"] = tokens
-    return left
+def fill_from_details(record: Record, columns: Columns, additional: dict[str, Any]) -> Columns:
+    """Fills the columns that `Payload Details` has, or the top of an older row. What is left over is added to
+    `additional`. Returns the details."""
+    key, value = columns.known.get("payloaddetails", NOTHING)
+    details = NO_COLUMNS
+    if isinstance(value, dict):
+        details = columns_of(value, DETAIL_SPELLINGS)
+        left = {**details.others, **details.twins}
+        fill(record, details.known, DETAIL_COLUMNS, left)
+        if left:
+            additional[key] = left
+    elif value is not None:
+        additional[key] = value
+    if not ONLY_IN_DETAILS.isdisjoint(columns.known):
+        fill(record, columns.known, DETAIL_COLUMNS, additional)
+    return details
 
 
-def describe_call(record: Record, request: Json | None, response: Json | None, redact: bool) -> None:
-    """Fills the columns of a call from its payloads, and makes the payloads objects: what is none stands in `value`.
+def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
+    """Fills the token columns; counts that the log has itself stay, and the total is theirs."""
+    for column, counted in usage.items():
+        if record[column] is None:
+            record[column] = counted
+    if record["request_tokens"] is not None and record["response_tokens"] is not None:
+        record["total_tokens"] = added(record["request_tokens"], record["response_tokens"])
+
+
+def describe_call(
+    record: Record, request: Json | None, response: Json | None, answer: Mapping[str, Any], redact: bool
+) -> None:
+    """Fills the other columns of a call from its payloads, and makes the payloads objects: what is none stands in
+    `value`.
 
     With `redact`, nothing is left of a payload but what is harmless, and columns are read from that.
     """
-    record["provider"] = provider(record["integration"], response)
     failed = (record["status"] or "").casefold() == "failure" or (record["status_code"] or 0) >= 400
     record["error_type"], record["error_message"] = failure(record["response_payload"], response, failed)
     if redact:
@@ -198,7 +240,10 @@ def describe_call(record: Record, request: Json | None, response: Json | None, r
         if record["error_type"] not in ERRORS:
             record["error_type"] = None
         request, response = (None if opened is None else harmless(opened) for opened in (request, response))
-    describe(record, request, response)
+        answer = answer_of(folded(response or {}))
+    record.update(answer)
+    if request is not None:
+        record.update(parameters(request))
     for column, content in (("request_payload", request), ("response_payload", response)):
         payload = record[column]
         if redact and payload is not None:
@@ -208,4 +253,4 @@ def describe_call(record: Record, request: Json | None, response: Json | None, r
 
 def is_known(key: str) -> bool:
     name = fold(key)
-    return name in COLUMNS or name in UNDOCUMENTED or name in ("payloaddetails", "row")
+    return name in SPELLINGS or name in OTHER_NAMES or name in UNDOCUMENTED or name == "row"

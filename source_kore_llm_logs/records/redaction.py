@@ -7,12 +7,23 @@ shape: unknown keys, all other text, all lists of numbers (tokens, log probabili
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
-from typing import Any, Union
+from typing import Any
 
-from source_kore_llm_logs.records.failure import GATEWAY_ERRORS, GATEWAY_REASONS
-from source_kore_llm_logs.records.payloads import HOLDERS, PARAMETERS
+from source_kore_llm_logs.records.identity import fold
+from source_kore_llm_logs.records.providers import (
+    ANSWERS,
+    COUNTS,
+    GATEWAY_ERRORS,
+    GATEWAY_REASONS,
+    HOLDERS,
+    IDS,
+    MODELS,
+    PARAMETERS,
+    REASONS,
+    USAGES,
+)
 
 REMOVED = "[redacted]"
 """Stands for a value that was removed; as a key, for columns that were, with their number."""
@@ -33,7 +44,11 @@ FINISH_REASONS = frozenset(
      "IMAGE_OTHER", "NO_IMAGE", "IMAGE_RECITATION", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS",
      "MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "MODEL_ARMOR", "BLOCKED_REASON_UNSPECIFIED", "JAILBREAK",
      # Titan
-     "FINISHED", "FINISH", "LENGTH", "STOP_CRITERIA_MET", "RAG_QUERY_WHEN_RAG_DISABLED", "CONTENT_FILTERED"]
+     "FINISHED", "FINISH", "LENGTH", "STOP_CRITERIA_MET", "RAG_QUERY_WHEN_RAG_DISABLED", "CONTENT_FILTERED",
+     # Cohere; watsonx and Text Generation Inference; Ollama; Vercel AI SDK
+     "COMPLETE", "ERROR", "ERROR_TOXIC", "ERROR_LIMIT", "USER_CANCEL", "TOOL_CALL", "TIMEOUT", "not_finished",
+     "eos_token", "token_limit", "time_limit", "EOS_TOKEN", "STOP_SEQUENCE", "load", "unload", "content-filter",
+     "tool-calls", "error", "other", "unknown"]
 )  # fmt: skip
 ERRORS = frozenset(
     # OpenAI and Azure OpenAI
@@ -68,7 +83,7 @@ MODEL = re.compile(
     ((us|eu|apac|au|jp|global)\.)?
     ((openai|anthropic|amazon|meta|mistral|mistralai|meta-llama|cohere|ai21|deepseek|deepseek-ai|google|qwen|microsoft|writer)[./])?
     (gpt|chatgpt|o(?=\d)|claude|gemini|gemma|llama|codellama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|
-        command|titan|nova|phi|deepseek|qwen|palm|bison|jurassic|jamba|palmyra|davinci|babbage|curie|ada|
+        command|titan|nova|phi|deepseek|qwen|palm|bison|jurassic|jamba|palmyra|grok|sonar|granite|davinci|babbage|curie|ada|
         text-(davinci|curie|babbage|ada|bison|unicorn|embedding)|model-router|computer-use|codex)
     (\d{1,3}([.]\d{1,3})?[a-z]?|(?=[-._:/@]))
     ([-._:@/](
@@ -96,10 +111,6 @@ def one_of(words: frozenset[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in words
 
 
-def like(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
 def is_gemini_id(value: Any) -> bool:
     """Whether a text is an event's id: base64 of a second (of 2020 to 2039) and three numbers of seven bits a byte.
 
@@ -116,6 +127,10 @@ def is_gemini_id(value: Any) -> bool:
     return 1_577_836_800 <= second < 2_208_988_800 and sum(byte < 128 for byte in event[4:]) == 3 and event[-1] < 128
 
 
+def is_id(value: Any) -> bool:
+    return isinstance(value, str) and (RESPONSE_ID.fullmatch(value) is not None or is_gemini_id(value))
+
+
 def is_model(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 160 and _is_model(value)
 
@@ -130,91 +145,52 @@ def sensible(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 
-Allowed = Union[Callable[[Any], bool], dict[str, "Allowed"], tuple[int, dict[str, "Allowed"]]]  # noqa: UP007
-"""What may stay at a place: a value that passes a test, an object of known keys, or so many such objects of a list."""
-
-REASON, ERROR, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(ERRORS), one_of(GATEWAY_ERRORS)
-
-THINKING: dict[str, Allowed] = {"budget_tokens": sensible, "thinkingBudget": sensible}
-SAMPLING: dict[str, Allowed] = {
-    **{key: sensible for key, column in PARAMETERS.items() if column != "request_model"},
-    **dict.fromkeys(["top_k", "topK", "n", "candidateCount", "seed"], sensible),
-    "thinkingConfig": THINKING,
-}
-USAGE: dict[str, Allowed] = {
+REASON, GATEWAY_ERROR = one_of(FINISH_REASONS), one_of(GATEWAY_ERRORS)
+KIND = one_of(ERRORS | FINISH_REASONS)
+HARMLESS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(PARAMETERS, sensible),
     **dict.fromkeys(
-        ["prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens",
-         "cache_creation_input_tokens", "cache_read_input_tokens", "promptTokenCount", "candidatesTokenCount",
-         "totalTokenCount", "cachedContentTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount", "inputTokens",
-         "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount",
-         "cacheWriteInputTokenCount"],
+        [*COUNTS, "audiotokens", "texttokens", "imagetokens", "acceptedpredictiontokens", "rejectedpredictiontokens",
+         "topk", "n", "candidatecount", "seed", "budgettokens", "thinkingbudget"],
         sensible,
     ),
-    **dict.fromkeys(
-        ["prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details"],
-        dict.fromkeys(
-            ["cached_tokens", "cache_write_tokens", "reasoning_tokens", "thinking_tokens", "audio_tokens",
-             "text_tokens", "image_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"],
-            sensible,
-        ),
-    ),
-    "cache_creation": {"ephemeral_5m_input_tokens": sensible, "ephemeral_1h_input_tokens": sensible},
-}  # fmt: skip
-FAILURE: dict[str, Allowed] = {
-    "type": ERROR,
-    "code": lambda value: ERROR(value) or sensible(value),
-    "status": ERROR,
-    "reason": one_of(GATEWAY_REASONS),
-    "innererror": {"code": ERROR},
-    **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
-}
-HARMLESS: dict[str, Allowed] = {
-    **SAMPLING,
-    **dict.fromkeys(HOLDERS, SAMPLING),
-    "reasoning_effort": one_of(EFFORTS),
-    "reasoning": {"effort": one_of(EFFORTS)},
-    "thinking": THINKING,
-    **dict.fromkeys(["model", "modelId", "modelVersion"], is_model),
-    "id": like(RESPONSE_ID),
-    "responseId": is_gemini_id,
+    **dict.fromkeys(MODELS, is_model),
+    **dict.fromkeys(IDS, is_id),
+    **dict.fromkeys(REASONS, REASON),
+    **dict.fromkeys(["reason", "blockreason", "status", "type", "error"], KIND),
+    "code": lambda value: KIND(value) or sensible(value),
+    **dict.fromkeys(["reasoningeffort", "effort"], one_of(EFFORTS)),
     "object": one_of(OBJECTS),
-    "usage": USAGE,
-    "usageMetadata": USAGE,
-    "inputTextTokenCount": sensible,
-    "prompt_token_count": sensible,
-    "generation_token_count": sensible,
-    "choices": (128, {"finish_reason": REASON}),
-    "candidates": (128, {"finishReason": REASON}),
-    "results": (1, {"completionReason": REASON, "tokenCount": sensible}),
-    "stop_reason": REASON,
-    "stopReason": REASON,
-    "finish_reason": REASON,
-    "status": REASON,
-    "incomplete_details": {"reason": REASON},
-    "promptFeedback": {"blockReason": REASON},
-    "error": FAILURE,
-    "errors": (1, FAILURE),
-    "reason": one_of(GATEWAY_REASONS),
-    "message": GATEWAY_ERROR,
-    "__type": ERROR,
+    **dict.fromkeys(["message", "msg"], GATEWAY_ERROR),
+}  # fmt: skip
+"""A key, folded as a column's is, and the test that its value must pass."""
+
+OBJECTS_KEPT = frozenset(
+    [*HOLDERS, *USAGES, "cachecreation", "thinkingconfig", "thinking", "reasoning", "error", "innererror",
+     "incompletedetails", "promptfeedback",
+     *(f"{of}{token}details" for of in ("prompt", "completion", "input", "output") for token in ("token", "tokens"))]
+)  # fmt: skip
+LISTS_KEPT: Mapping[str, tuple[int, frozenset[str]]] = {
+    **dict.fromkeys(ANSWERS, (128, frozenset(REASONS))),
+    "results": (1, frozenset([*REASONS, *COUNTS])),
+    "errors": (1, frozenset(HARMLESS)),
 }
+"""How many objects of a list may stay, and which of their keys: many numbers could be a text."""
 
 
-def harmless(payload: Mapping[str, Any], allowed: Mapping[str, Allowed] = HARMLESS) -> dict[str, Any]:
+def harmless(payload: Mapping[str, Any], keys: Container[str] = HARMLESS, depth: int = 4) -> dict[str, Any]:
     """What may stay of a payload: parameters, usage, finish reasons, kinds of error, model and response id."""
     left: dict[str, Any] = {}
     for key, value in payload.items():
-        test = allowed.get(key)
-        if isinstance(test, dict):
-            if isinstance(value, dict):
-                left[key] = harmless(value, test)
-            elif key == "error" and ERROR(value):
-                left[key] = value
-        elif isinstance(test, tuple):
-            most, inner = test
-            if isinstance(value, list):
-                left[key] = [harmless(item, inner) for item in value[:most] if isinstance(item, dict)]
-        elif test is not None and test(value):
+        name = fold(key)
+        if isinstance(value, dict):
+            if depth and name in OBJECTS_KEPT:
+                left[key] = harmless(value, depth=depth - 1)
+        elif isinstance(value, list):
+            if name in LISTS_KEPT:
+                most, keys_inside = LISTS_KEPT[name]
+                left[key] = [harmless(item, keys_inside, 1) for item in value[:most] if isinstance(item, dict)]
+        elif name in keys and name in HARMLESS and HARMLESS[name](value):
             left[key] = value
     return left
 
@@ -233,4 +209,4 @@ def harmless_columns(columns: Mapping[str, Any], is_known: Callable[[str], bool]
 
 def is_name(value: Any) -> bool:
     """Whether a column of names holds one, not a text."""
-    return not isinstance(value, str) or (len(value) <= LONGEST_NAME and "\n" not in value)
+    return not isinstance(value, str) or (len(value) <= LONGEST_NAME and value.splitlines() in ([], [value]))

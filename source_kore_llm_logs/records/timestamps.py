@@ -10,6 +10,17 @@ import pendulum
 MISFIT = object()
 """The answer of a converter to a value that does not fit its column."""
 
+EPOCH = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}(\.[0-9]+)?")
+DATE_FIRST = re.compile(
+    r"""
+    ([0-9]{4})[-/]([0-9]{2})[-/]([0-9]{2})
+    (?:[T,\s]+([0-9.,:]+?)\s*(?:([ap])\.?m\.?)?)?
+    \s*(?:(Z|[-+][0-9:]+)|UTC|GMT)?(?:\[[A-Z0-9_/+-]+\])?
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+"""A date, the time of day, whether that is before noon or after, an offset, and the name of its zone."""
+
 SENTINEL_YEARS = frozenset(["0001", "9999"])
 """Years of the dates that programs write for "none": the first and the last that most of them know."""
 
@@ -30,9 +41,11 @@ def is_sentinel(date: str | None) -> bool:
 
 
 def instant(value: Any) -> Any:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, or from epoch seconds or milliseconds; in UTC.
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` from ISO 8601 in any form, from what is nearly that (`Z[UTC]`, ` UTC`, slashes, am and
+    pm), or from epoch seconds or milliseconds; in UTC.
 
-    None for None and for an empty text, MISFIT for what is no date or lies outside the years 1 to 9999 in UTC.
+    None for None and for an empty text, MISFIT for what is no date, tells the month first or the day, or lies outside
+    the years 1 to 9999 in UTC.
     """
     if isinstance(value, str):
         if len(value) == 24 and value[10] == "T" and value[23] == "Z" and value[19] == "." and value[7] == "-":
@@ -44,12 +57,9 @@ def instant(value: Any) -> Any:
         value = value.strip()
         if not value:
             return None
-        if re.fullmatch(r"[0-9]{10}|[0-9]{13}", value):
-            value = int(value)
-        elif re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if not EPOCH.fullmatch(value):
             return _parsed(value)
-        else:
-            return MISFIT
+        value = float(value)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -62,8 +72,19 @@ def instant(value: Any) -> Any:
 
 
 def _parsed(value: str) -> Any:
+    found = DATE_FIRST.fullmatch(value)
+    if found is None:
+        return MISFIT
+    year, month, day, time_of_day, half, zone = found.groups("")
+    if half:
+        hour, colon, rest = time_of_day.partition(":")
+        if not colon or not 1 <= int(hour) <= 12:
+            return MISFIT
+        time_of_day = f"{int(hour) % 12 + (12 if half in 'pP' else 0):02}:{rest}"
+    if time_of_day:
+        time_of_day = "T" + "0" * (time_of_day[1:2] == ":") + time_of_day
     try:
-        parsed = pendulum.parse(value, tz="UTC")
+        parsed = pendulum.parse(f"{year}-{month}-{day}{time_of_day}{zone.upper()}", tz="UTC")
         # An offset of a day or more is refused only here, and the first and last hours overflow here.
         return iso_ms(parsed.astimezone(timezone.utc)) if isinstance(parsed, datetime) else MISFIT
     except (ValueError, OverflowError, TypeError):  # TypeError: what pendulum raises at `2026-11-25/17:00`.
