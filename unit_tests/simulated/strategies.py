@@ -108,8 +108,8 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     | some(retention_days=one(0.5, 30.0)),
     "replicas": some(replica_behind=st.integers(1, 5)),
     "inserted": some(inserts=st.integers(1, 3), inserts_in_all=one(3, 10, 40), inserts_into=one("now", "span")),
-    "faults": some(faults=sets(range(16), 3)),
-    "timeouts": some(timeouts=sets(range(16), 3)),
+    "faults": some(fails_at=sets(range(16), 3)),
+    "timeouts": some(times_out_at=sets(range(16), 3)),
     "hopeless": some(down=one(True)) | some(refuses=one(True)) | some(refused_forms=one(frozenset(FORMS))),
 }  # fmt: skip
 _names = st.lists(one(*TRAITS), max_size=5, unique=True)
