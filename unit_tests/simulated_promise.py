@@ -139,6 +139,8 @@ def may_raise(bot: SimulatedBot, choice: Choice = EVERYTHING) -> Iterator[str]:
         yield "more rows lie close together than the ceiling lets through"
     if does.order == "random" or (does.ties != "stable" and _has_ties(does, log)):
         yield "the order changes"
+    if _has_equal_rows(log):
+        yield "equal rows that come in pages of one row"
     if any(row.vanishes is not None for row in log):
         yield "rows go: it may be that nothing is given where there were rows"
     if sum((row.appears > 0) + (row.vanishes is not None) for row in log) + does.live_rows * does.live_total > 3:

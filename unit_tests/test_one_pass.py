@@ -11,7 +11,7 @@ from source_kore_llm_logs.reading.padding import UNVERIFIED
 from source_kore_llm_logs.reading.part import Part
 from source_kore_llm_logs.reading.request_format import RequestFormat
 from unit_tests.simulated_answer import SimulatedError
-from unit_tests.simulated_behaviour import HOUR, MILLISECONDS, MINUTE, LogRow
+from unit_tests.simulated_behaviour import HOUR, MILLISECONDS, MINUTE
 from unit_tests.simulated_server import Scenario, SimulatedServer
 from unit_tests.small_scenario import EVERYBODY, NOON, bodies, bot_of, plain, row, rows, scenario
 
@@ -234,12 +234,3 @@ def test_a_time_without_a_zone_is_no_later_than_now_in_the_farthest_west(dates: 
     bot, server = bot_of(scenario([], now=NOON + HOUR))
     bot.adopt(RequestFormat(until_now=True, dates=dates))
     assert Pass(bot, PART, EVERYBODY, 100).asking.span.date_to == server.clock() - ago
-
-
-def test_the_same_rows_in_the_same_order_have_the_same_sequence() -> None:
-    def sequence(log: list[LogRow], **behaviour: Any) -> bytes:
-        return passed(scenario(log, **behaviour), page_size=4)[0].sequence
-
-    assert sequence(rows(10)) == sequence(rows(10))
-    assert sequence(rows(10)) != sequence(rows(10), descending=True)
-    assert sequence(rows(10)) != sequence(rows(9))

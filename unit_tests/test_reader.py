@@ -71,8 +71,9 @@ def test_more_than_a_page_of_equal_rows_is_one_record_and_hides_no_other(page_si
     assert_complete(scenario(log), page_size=page_size)
 
 
-def test_equal_rows_that_come_one_a_page_are_settled_by_the_same_pass_twice() -> None:
-    assert_complete(scenario([row(0), *(row(1) for _ in range(12)), row(2)], page_rows=1))
+def test_equal_rows_that_come_one_a_page_are_told() -> None:
+    """They look like a row that came twice because another moved: that the next pass brings them too proves nothing."""
+    assert_raises(scenario([row(0), *(row(1) for _ in range(12)), row(2)], page_rows=1), "rows keep moving")
 
 
 @pytest.mark.parametrize("vanishes", [1, 2])

@@ -69,7 +69,6 @@ class Pass:
         """Ids that one page held more than once, and how often besides: rows that are equal in every column."""
         self.seen = IdSet()
         self._order = OrderOfRows()
-        self._sequence = blake2b(digest_size=16)
         self._first = ""
         self._is_skip_honoured = False
         self._near_ceiling = 0
@@ -80,11 +79,6 @@ class Pass:
     def in_format(self, form: RequestFormat) -> Asking:
         """How the part's span is asked for in this format."""
         return self.bot.asking(self.part, self.scope, form, self.present)
-
-    @property
-    def sequence(self) -> bytes:
-        """Stands for the ids received, in their order."""
-        return self._sequence.digest()
 
     def __iter__(self) -> Iterator[list[Row]]:
         rows = self._first_page()
@@ -232,7 +226,6 @@ class Pass:
         fresh = []
         self.bot.shown(page)
         for row in new:
-            self._sequence.update(row.id.encode())
             if self.seen.add(row.id):
                 fresh.append(row)
             elif row.id not in self.equal:

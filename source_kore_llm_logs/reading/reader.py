@@ -4,9 +4,10 @@
 2. A pass reads the span of the part. -> one_pass.py
 3. No pass asks beyond the moment at which the first began, once bounds are verified: the present cannot grow under it.
    The part is settled if nothing moved in its first pass. Else passes go on until one brings no row of the part that is
-   not known yet, and either nothing moved in it, or as many different rows are known as it received, or it brought the
-   very sequence of the pass before. The last two are for orders that change among ties, and for equal rows. Each
-   pass asks for smaller pages than the one before: an order may depend on them.
+   not known yet, and either nothing moved in it, or as many different rows are known as it received. The latter is for
+   orders that change among ties, and for equal rows. That a pass brings the very sequence of the one before proves
+   nothing: where the order depends on `skip` and `limit`, the same requests have the same wrong answers. Each pass asks
+   for smaller pages than the one before.
 4. Where that does not come about, the part is split, as long as that makes the request shorter; else the reader raises.
 5. What a question showed to be there must have come. -> scopes.py
 
@@ -220,7 +221,6 @@ class PartReader:
     ) -> Iterator[Row | None]:
         """The part's rows in this scope that were not yielded yet; ends when it is settled, in halves if need be."""
         known, equal = IdSet(), Counter[str]()
-        before = b""
         last: Pass | None = None
         idle = 0
         for number in range(MOST_PASSES_IN_ALL):
@@ -246,19 +246,15 @@ class PartReader:
             with self._bot.lock:
                 self._bot.counts.update(passes=1, received=now.received, repeated=now.received - len(now.seen))
             if now.end is not End.SEEN:
-                before = b""
                 if now.end is not End.MOVING and self._can_be_split(part):
                     break
                 continue  # Rows may have been deleted, or have come.
             equal |= now.equal
-            is_at_rest = not now.moved or (
-                number > 0 and (now.positions <= len(known) + equal.total() or now.sequence == before)
-            )
+            is_at_rest = not now.moved or (number > 0 and now.positions <= len(known) + equal.total())
             if is_at_rest and (number == 0 or not fresh):
                 if now.hides_rows(self._received.ids):
                     break
                 return
-            before = now.sequence
             self._bot.verify_bounds(now.asking, self._first_rows)  # Then the newest rows come into no request.
             if (self._bot.counts["requests"] - began) % 2 == 0:
                 # An order that turns at every other request must not look the same to the next pass.

@@ -1,0 +1,136 @@
+"""A bot's log, read from one end of a window to the other: stretches, parts, checkpoints.
+
+A window is read in stretches of at most 84 days; the server is asked about each before it is read. A stretch is read in
+parts. A part is read, settled and checkpointed as one, and is to have about ninety pages: its length follows from the
+rows that the one before had. No row is lost between parts: they tile the window, and a row belongs to the one that
+holds its time.
+
+How far the log is known when a part was read: to its end, where bounds are proved. Else the newest rows may be hidden
+between `dateTo` and what a server makes of it: then it is known up to the newest row that was shown, or up to what was
+asked for less the padding, whichever is later. The rest is emitted all the same, and the next sync reads it again.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import NamedTuple
+
+from source_kore_llm_logs.reading_next.calibration import LIMITS, ServerProfile, calibrate
+from source_kore_llm_logs.reading_next.fetch import Answer, Body, Fetch, Page, Row
+from source_kore_llm_logs.reading_next.reader import Reader
+from source_kore_llm_logs.reading_next.span import CALL, LONGEST_PART, MINUTE, Part
+from source_kore_llm_logs.reading_next.wording import Choice
+
+FASTEST_GROWTH = 4
+"""The next part is at most so many times as long."""
+
+
+class Checkpoint(NamedTuple):
+    """Every row of the window before this moment, in milliseconds since the epoch, was given, if the log held it."""
+
+    complete_until: int
+
+
+class BotLog:
+    """One bot's window. One thread reads it, once.
+
+    `fetch` sends one request. `now` gives the present in milliseconds since the epoch; it may go back when an answer
+    shows that the clock is ahead. `page_size`: the most rows to ask for at once. `longest_part`: in milliseconds.
+    `tell`: where a sentence for the log goes.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        now: Callable[[], int],
+        window: Part,
+        choice: Choice,
+        page_size: int | None = None,
+        longest_part: int = LONGEST_PART,
+        tell: Callable[[str], None] = lambda words: None,
+    ):
+        self.window, self._now, self._choice, self._tell = window, now, choice, tell
+        self._send, self._most = fetch, page_size or LIMITS[0]
+        self._longest = min(longest_part, LONGEST_PART)
+        self._length = self._longest
+        """Of the next part, in milliseconds."""
+        self.profile: ServerProfile | None = None
+        """Of the stretch that is read; None before the first question."""
+        self.complete_until = window.start
+        self.requests = self.received = self.parts = self.passes = 0
+        """For the log: requests sent, rows received, parts read, passes over parts."""
+        self.undated: set[str] = set()
+        """Ids of rows without any date: no part holds them, so they are given when they first come."""
+        self.ahead: set[str] = set()
+        """Ids of rows that are dated ahead of now: they wait for their day."""
+
+    def read(self) -> Iterator[Row | Checkpoint]:
+        """The window's rows, each once, and a Checkpoint after each part.
+
+        Blocks while a request is under way. Raises CannotRead, what a refusal stands for if no wording is taken, what a
+        fault stands for that trying again and smaller pages did not mend, and what `fetch` raises.
+        """
+        reader: Reader | None = None
+        start = self.window.start
+        while start < self.window.after:
+            after = min(self.window.after, start + LONGEST_PART)
+            profile = calibrate(self._fetch, self._now, after, self._choice, self._most)
+            if self.profile is None or str(profile) != str(self.profile):
+                self._tell(str(profile))
+            self.profile = profile
+            if reader is None:
+                reader = Reader(self._fetch, self._now, self._choice, profile)
+            reader.use(profile)
+            is_ahead = after > self._now()  # The first answer has shown that the local clock is.
+            after = self._now() - MINUTE if is_ahead else after
+            while start < after:
+                part = self._next_part(reader, start, after)
+                yield from self._read(reader, part, profile)
+                yield Checkpoint(self.complete_until)
+                if self.complete_until < part.after:
+                    return
+                start = part.after
+            if is_ahead:
+                return
+
+    def _next_part(self, reader: Reader, start: int, after: int) -> Part:
+        part = Part(start, min(after, start + self._length))
+        while reader.is_too_long(part, reader.profile.scopes[0]):
+            part = Part(start, start + part.length // 4)
+        return part
+
+    def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row]:
+        latest, emitted, most = self._now(), set(self.undated), 1
+        for scope in profile.scopes:
+            most = max(most, (yield from self._noted(reader.read(part, scope, emitted, latest))))
+        yield from (row for row in profile.rows if part.owns(row) and row.id not in emitted)
+        self.parts, self.passes = self.parts + 1, reader.passes
+        self._length = min(self._longest, max(MINUTE, int(part.length * min(FASTEST_GROWTH, reader.aim / most))))
+        known = self._known_until(reader, part, profile, latest)
+        self.complete_until = max(self.complete_until, min(part.after, known))
+
+    def _noted(self, rows: Generator[Row, None, int]) -> Generator[Row, None, int]:
+        """The same; rows without a date are remembered."""
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration as end:
+                return int(end.value)
+            if row.time is None:
+                self.undated.add(row.id)
+            yield row
+
+    @staticmethod
+    def _known_until(reader: Reader, part: Part, profile: ServerProfile, latest: int) -> int:
+        """Before this moment no row of the part can have been hidden from a request."""
+        asked = reader.span(part, latest).date_to
+        if profile.is_exact or asked - profile.padding >= part.after:
+            return part.after
+        return max(min(asked, latest) - profile.padding, reader.newest_start - CALL)
+
+    def _fetch(self, body: Body) -> Answer:
+        answer = self._send(body)
+        self.requests += 1
+        if isinstance(answer, Page):
+            self.received += len(answer.rows)
+            latest = self._now()
+            self.ahead.update(row.id for row in answer.rows if row.time is not None and row.time > latest)
+        return answer

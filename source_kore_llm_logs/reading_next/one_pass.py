@@ -1,0 +1,140 @@
+"""One reading of a span, page after page, and what it proves.
+
+The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]: a short page
+proves nothing. So each page begins with the last row of the one before, which must come again. Where it comes alone, a
+page is asked for behind it: if that is empty, or refused, the end was seen.
+
+If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
+whatever order they came: a pass is clean if each page began with the last row of the one before and no row came twice.
+Rows that are equal in all columns are one row that comes several times in a row.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from enum import Enum
+
+from source_kore_llm_logs.reading_next.fetch import Answer, Page, Refused, Row, TooLarge, Unavailable
+
+STALE_PAGES = 40
+"""Pages in a row that bring nothing new to a pass: `skip` is held, or rows move as fast as they are read."""
+
+
+class End(Enum):
+    """How a pass ended."""
+
+    SEEN = "rows keep moving"
+    CEILING = "the API does not page so deep, or rows were deleted"
+    TOO_LONG = "it has more pages than a part is to have"
+    MORE = "the API finds no more than so many rows, and there are more"
+    REFUSED = "the API refuses the order"
+
+
+class OnePass:
+    """One reading; iterating gives the rows of each page, those of the overlap excepted. One thread iterates it, once.
+
+    `ask(skip, limit)` sends one request of the pass. Blocks while it does; raises what a fault stands for.
+    """
+
+    def __init__(self, ask: Callable[[int, int], Answer], limit: int, most_pages: int):
+        self._ask, self.limit, self._most_pages = ask, limit, most_pages
+        self.end = End.SEEN
+        self.is_clean = True
+        self.pages = self.places = self.largest = 0
+        self.equal: Counter[str] = Counter()
+        """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
+        self.has_shrunk = False
+        """Whether pages had to be smaller than `limit` was."""
+        self._seen: set[str] = set()
+        self._has_gone_on_behind = False
+        """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this pass proves by itself that all rows of the span were received."""
+        return self.is_clean and self.end is End.SEEN
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        answer = self._page(0, 1)
+        if isinstance(answer, Refused):
+            self.end = End.REFUSED
+            return
+        rows, last, stale, is_behind = self._rows_or_raise(answer), None, 0, False
+        while rows:
+            is_overlap = last is not None and not is_behind and rows[0].id == last.id
+            new = rows[1:] if is_overlap else rows
+            self.is_clean &= last is None or (is_overlap and not is_behind)
+            self._has_gone_on_behind |= is_behind
+            at = 0 if last is None else self.places - (not is_behind)
+            self.places, self.pages = at + len(rows), self.pages + 1
+            self.largest = max(self.largest, len(rows))
+            stale = 0 if self._count(new, rows, last) else stale + 1
+            yield new
+            if stale == STALE_PAGES:
+                self.end = End.CEILING
+                return
+            if self.pages >= self._most_pages:
+                self.end = End.TOO_LONG
+                return
+            last, is_behind = rows[-1], last is not None and not is_behind and len(rows) == 1
+            answer = self._page(self.places - (not is_behind), 1 if is_behind else 2)
+            if isinstance(answer, TooLarge | Unavailable) and not is_behind:
+                # Two rows may be too large together: the next alone.
+                single = self._page(self.places, 1)
+                if isinstance(single, Page) and single.rows:
+                    answer, is_behind = single, True
+            if isinstance(answer, Refused):
+                self._refused(is_behind)
+                return
+            if not isinstance(answer, Page):
+                self._rows_or_raise(answer, self._ask(0, 1))
+                self.end = End.CEILING
+                return
+            rows = answer.rows
+        if last is not None and not is_behind:
+            self.end = End.CEILING  # The last row should have come again.
+
+    def _refused(self, is_behind: bool) -> None:
+        """Behind the last row a refusal is the end, unless this server has rows behind rows that come alone."""
+        if not is_behind or self._has_gone_on_behind:
+            self.end = End.CEILING
+
+    @staticmethod
+    def _rows_or_raise(answer: Answer, first: Answer | None = None) -> list[Row]:
+        """The rows; raises what a fault stands for, unless page one still comes: then it is the depth that fails."""
+        page = first or answer
+        if isinstance(page, Page):
+            return page.rows
+        assert not isinstance(answer, Page)
+        raise answer.error
+
+    def _count(self, new: list[Row], page: list[Row], last: Row | None) -> bool:
+        """Takes note of a page's rows. Whether some are new to this pass."""
+        for row_id, times in Counter(row.id for row in page).items():
+            if times > 1:
+                self.equal[row_id] = max(self.equal[row_id], times - 1)
+        before, is_fresh = last.id if last else "", False
+        for row in new:
+            is_new = row.id not in self._seen
+            self.is_clean &= is_new or row.id == before
+            is_fresh |= is_new
+            self._seen.add(row.id)
+            before = row.id
+        return is_fresh
+
+    def _page(self, skip: int, least: int) -> Answer:
+        """The page at `skip`. Where it cannot be made, and one of `least` rows can, smaller ones are asked for; then the
+        pass keeps that size."""
+        limit = max(least, self.limit)
+        answer = self._ask(skip, limit)
+        if isinstance(answer, Page) or limit == least or (isinstance(answer, Refused) and skip):
+            return answer
+        small = self._ask(skip, least)
+        if not isinstance(small, Page):
+            return answer
+        if isinstance(answer, Unavailable):
+            answer = self._ask(skip, limit)  # It may have been a fault of the moment.
+        while not isinstance(answer, Page) and limit > least:
+            limit = self.limit = max(least, limit // 2)
+            self.has_shrunk = True
+            answer = self._ask(skip, limit)
+        return answer

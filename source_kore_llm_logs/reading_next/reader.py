@@ -1,0 +1,238 @@
+"""How a part of a bot's log is read whole.
+
+1. A pass reads its span. -> one_pass.py. If it is clean, all rows are there.
+2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
+   of the part that is not known, and has no more places than rows are known. Nothing else is a proof. (The order among
+   equal dates may depend on `skip` and `limit`: the same requests then have the same wrong answers.)
+3. Where that does not come about, or pages do not go so deep, the part is read in halves; where half of it is no shorter
+   request, the reader raises.
+4. A server that finds no more than so many rows looks like one that has no more. So a part with more rows than any
+   before it is audited: its halves must not have more rows than are known, nor the gaps at its ends any.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from source_kore_llm_logs.reading_next.calibration import LIMITS, SAMPLE, ServerProfile
+from source_kore_llm_logs.reading_next.fetch import Answer, CannotRead, Fetch, Page, Row
+from source_kore_llm_logs.reading_next.one_pass import End, OnePass
+from source_kore_llm_logs.reading_next.span import CALL, LONGEST_CALL, Part, Span
+from source_kore_llm_logs.reading_next.wording import Choice, Scope
+
+PAGES = 90
+"""That a part aims at: what a killed sync reads again."""
+MOST_ROWS = 9_000
+"""That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
+MOST_PASSES = 6
+MOST_PASSES_OF_THE_SHORTEST = 12
+MOST_UNSETTLED = 16
+"""Pieces of one part that may keep moving; then the reader raises."""
+MOST_PAGES_OF_THE_SHORTEST = 20_000
+SHORTER = 0.95
+"""Half of a part is worth asking for if its request spans at most so much of the whole's."""
+PAGE_SIZES = (1.0, 1.0, 0.7, 0.85, 0.5, 0.95, 0.6, 0.9, 0.75, 0.4, 0.8, 0.65)
+"""Of one pass after the other, in pages of the first."""
+ORDERS = (None, "asc", None, "desc", None, "asc", None, "desc", None, "asc", None, "desc")
+"""The same: the server's own order, or that by `Time Taken`, the only one that is documented [D]."""
+LEAST_AIM = 800
+"""Where pages do not go deeper than some thousand rows."""
+
+
+class Passes:
+    """What the passes over one span have brought so far, and whether that is all."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Row] = {}
+        """All rows that came, those of the padding included, without their records."""
+        self.why = End.SEEN
+        """How the last pass ended."""
+        self.places = self.page = 0
+        """Of the last pass; the most rows in a page of the first."""
+        self._equal: Counter[str] = Counter()
+        self._is_first, self._is_fresh = False, False
+
+    def begin(self) -> None:
+        """A pass begins."""
+        self._is_first, self._is_fresh = not self.page, False
+
+    def received(self, rows: list[Row], part: Part) -> None:
+        for row in rows:
+            if row.id not in self.known:
+                self._is_fresh |= part.owns(row)
+                self.known[row.id] = row.without_record
+
+    def is_settled_by(self, one: OnePass) -> bool:
+        """Whether all rows of the span are known when this pass has ended.
+
+        An answer without rows where there were some is never the end of them. Fewer places than before: rows went, and
+        others may have moved into places that were read.
+        """
+        if one.end is End.REFUSED:
+            return False
+        before, self.places, self.why = self.places, one.places, one.end
+        self.page = self.page or max(one.largest, 2)
+        self._equal |= one.equal
+        if one.end is not End.SEEN or (self.known and not one.places):
+            return False
+        is_filled = before <= one.places <= len(self.known) + self._equal.total()
+        return one.is_clean or (not self._is_first and not self._is_fresh and is_filled)
+
+
+class Reader:
+    """Reads parts of one bot's log. One thread uses it. It learns nothing of the server but the four fields below."""
+
+    def __init__(self, fetch: Fetch, now: Callable[[], int], choice: Choice, profile: ServerProfile):
+        self._fetch, self._now, self._choice = fetch, now, choice
+        self.limit = LIMITS[0]
+        """Of a request. It only shrinks."""
+        self.aim = MOST_ROWS
+        """The rows that a part is to have. It only shrinks."""
+        self.longest_call = 0
+        self.newest_start = 0
+        """Of the rows that were shown, and begin before now."""
+        self.audited = SAMPLE - 1
+        """The most rows of a part that an audit has found to be all."""
+        self.passes = self._unsettled = 0
+        self.use(profile)
+
+    def use(self, profile: ServerProfile) -> None:
+        """Reads what follows in this way."""
+        self.profile = profile
+        self.limit = min(self.limit, profile.limit)
+        self.aim = min(self.aim, PAGES * self.limit)
+        self._shown(profile.rows, 0)
+
+    def span(self, part: Part, latest: int) -> Span:
+        """What is asked for a part, if it is begun at the moment `latest`."""
+        profile, wording = self.profile, self.profile.wording
+        more = min(self.longest_call, LONGEST_CALL) if self.longest_call >= CALL else 0
+        span = Span(part.start - profile.padding - more, part.after + profile.padding)
+        if profile.until_now:
+            date_to = max(span.date_from, min(span.date_to, latest - wording.reach))
+            return wording.rounded(span._replace(date_to=date_to), latest)
+        return wording.rounded(span, None)
+
+    def is_too_long(self, part: Part, scope: Scope) -> bool:
+        """Whether there is a row behind those that a part is to have, and half of the part is a shorter request."""
+        latest = self._now()
+        if not self._can_be_halved(part, latest):
+            return False
+        answer = self._ask(self.span(part, latest), scope, self.aim, 1)
+        if isinstance(answer, Page):
+            return bool(answer.rows)
+        return False
+
+    def read(self, part: Part, scope: Scope, emitted: set[str], latest: int) -> Generator[Row, None, int]:
+        """The rows of the part, and those without any date, that are not among the `emitted`, which it adds to. When it
+        ends, all are there; its value is the number of rows that were found, padding included.
+
+        `latest`: nothing is asked for beyond this moment, where that can be. Raises CannotRead, or what a fault stands
+        for that nothing mended. Blocks while a request is under way.
+        """
+        self._unsettled = 0
+        return (yield from self._whole_or_halves(part, scope, emitted, latest))
+
+    def _whole_or_halves(self, part: Part, scope: Scope, emitted: set[str], latest: int) -> Generator[Row, None, int]:
+        can_be_halved = self._can_be_halved(part, latest)
+        passes = Passes()
+        for number in range(MOST_PASSES if can_be_halved else MOST_PASSES_OF_THE_SHORTEST):
+            one = self._pass(self.span(part, latest), scope, number, passes.page, can_be_halved)
+            passes.begin()
+            for page in one:
+                self._shown(page, latest)
+                passes.received(page, part)
+                for row in page:
+                    if (row.time is None or part.owns(row)) and row.id not in emitted:
+                        emitted.add(row.id)
+                        yield row
+            if one.has_shrunk:
+                self.limit = min(self.limit, one.limit)
+            if passes.is_settled_by(one):
+                if self._are_all_known(part, scope, latest, passes.known, one.places):
+                    return one.places
+                passes.why = End.MORE
+            if can_be_halved and passes.why is not End.SEEN:
+                break
+        return (yield from self._halves(part, scope, emitted, latest, passes, can_be_halved))
+
+    def _halves(
+        self, part: Part, scope: Scope, emitted: set[str], latest: int, passes: "Passes", can_be_halved: bool
+    ) -> Generator[Row, None, int]:
+        """Both halves, each read like any part. Raises CannotRead where they are no shorter requests."""
+        if passes.why is End.CEILING:
+            self.aim = min(self.aim, max(LEAST_AIM, passes.places * 4 // 5))
+        elif passes.why is End.MORE:
+            self.aim = min(self.aim, max(SAMPLE, passes.places * 4 // 5))
+        self._unsettled += passes.why is End.SEEN
+        if not can_be_halved or self._unsettled > MOST_UNSETTLED:
+            wording = self.profile.wording
+            raise CannotRead(
+                f"the rows from {wording.date(part.start)} to {wording.date(part.after)} cannot be read to the end: "
+                f"{passes.why.value}. They are read again at the next sync; if this goes on, narrow the sync by "
+                "`channels` or `feature_names`",
+                is_transient=True,
+            )
+        places = 0
+        for half in part.halves():
+            places += yield from self._whole_or_halves(half, scope, emitted, latest)
+        return places
+
+    def _pass(self, span: Span, scope: Scope, number: int, page: int, can_be_halved: bool) -> OnePass:
+        """`page`: the most rows that a page of this part has had."""
+        order = ORDERS[number]
+        other = {"sort": {"field": "Time Taken", "order": order}} if order else {}
+
+        def ask(skip: int, limit: int) -> Answer:
+            return self._ask(span, scope, skip, min(limit, max(2, self.limit)), **other)
+
+        self.passes += 1
+        limit = min(self.limit, max(2, int(page * PAGE_SIZES[number]))) if number else self.limit
+        return OnePass(ask, limit, 2 * PAGES if can_be_halved else MOST_PAGES_OF_THE_SHORTEST)
+
+    # Audit
+
+    def _are_all_known(self, part: Part, scope: Scope, latest: int, known: dict[str, Row], places: int) -> bool:
+        """Whether an audit finds no more rows than are known. Smaller parts than those audited need none."""
+        if places <= self.audited:
+            return True
+        times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
+        gaps = [Part(part.start, times[0]), Part(times[-1] + 1, part.after)] if times else []
+        halves = part.halves() if self._can_be_halved(part, latest) else ()
+        if any(self._has_more(half, scope, latest, known) for half in halves):
+            return False
+        for gap in gaps:
+            answer = self._ask(self.span(gap, latest), scope, 0, self.limit) if gap.length > 0 else None
+            if isinstance(answer, Page) and any(part.owns(row) and row.id not in known for row in answer.rows):
+                return False
+        self.audited = places
+        return True
+
+    def _has_more(self, half: Part, scope: Scope, latest: int, known: dict[str, Row]) -> bool:
+        """Whether there is a row of this half behind as many as could be given of those that are known."""
+        span = self.span(half, latest)
+        low, high = span.date_from - self.profile.padding, span.date_to + self.profile.padding
+        times = [(row.start, row.end) for row in known.values()]
+        may = sum(
+            1 for pair in times if not any(pair) or any(time is not None and low <= time <= high for time in pair)
+        )
+        answer = self._ask(span, scope, may, 1)
+        return isinstance(answer, Page) and bool(answer.rows)
+
+    def _ask(self, span: Span, scope: Scope, skip: int, limit: int, **other: Any) -> Answer:
+        return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
+
+    def _can_be_halved(self, part: Part, latest: int) -> bool:
+        if part.length < 2:
+            return False
+        whole, (first, second) = self.span(part, latest), part.halves()
+        lengths = [span.date_to - span.date_from for span in (self.span(first, latest), self.span(second, latest))]
+        return max(lengths) <= SHORTER * (whole.date_to - whole.date_from)
+
+    def _shown(self, rows: Iterable[Row], latest: int) -> None:
+        for row in rows:
+            start = row.start if row.start is not None else row.end
+            if start is not None and self.newest_start < start <= latest:
+                self.newest_start = start
+            if row.start is not None and row.end is not None:
+                self.longest_call = max(self.longest_call, row.end - row.start)
