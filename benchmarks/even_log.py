@@ -4,29 +4,35 @@ The real emulator keeps every row twice, parsed and as bytes; a million rows wou
 take longer than reading them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import orjson
 
 from integration_tests.kore_emulator import generate_rows
-from integration_tests.kore_emulator.arguments import Query
-from integration_tests.kore_emulator.log_store import LogStore
-from integration_tests.kore_emulator.reading import Reading
+from integration_tests.kore_emulator.behaviour import Behaviour, LogRow
+from integration_tests.kore_emulator.simulation import Log, Page, Query
 
 TEMPLATES = 200
 MARKS = (b"@start@", b"@end@", b"@number@")
 
 
-@dataclass(frozen=True)
-class Spliced:
-    """A row as bytes: all that the emulator asks of a stored row when it answers."""
+class Spliced(Sequence[LogRow]):
+    """The rows from one place to another, the newest first; each is made when it is asked for."""
 
-    body: bytes
+    def __init__(self, log: "EvenLog", first: int, after: int) -> None:
+        self._log, self._first, self._after = log, first, after
+
+    def __len__(self) -> int:
+        return self._after - self._first
+
+    def __getitem__(self, places: Any) -> Any:
+        assert isinstance(places, slice)
+        return [self._log.row(self._after - 1 - place) for place in range(*places.indices(len(self)))]
 
 
-class EvenLog(LogStore):
+class EvenLog(Log):
     """`count` rows of one bot from `start` to `end`; the newest first, filtered by their end."""
 
     def __init__(self, bot_id: str, start: datetime, end: datetime, count: int, payload_bytes: int) -> None:
@@ -36,10 +42,9 @@ class EvenLog(LogStore):
         self._step_ms = (end - start) / timedelta(milliseconds=1) / count
         self._templates = templates(bot_id, payload_bytes)
 
-    def page(self, query: Query, reading: Reading) -> list[Any]:
-        first, after = self._place(query.first_ms), self._place(query.after_ms)
-        newest = after - 1 - query.skip
-        return [Spliced(self._body(i)) for i in range(newest, max(newest - query.limit, first - 1), -1)]
+    def ordered(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
+        first, after = self._place(query.first), self._place(query.last + 1)
+        return Spliced(self, first, max(first, after))
 
     def _place(self, ms: int) -> int:
         """How many rows ended before this moment."""
@@ -50,6 +55,10 @@ class EvenLog(LogStore):
 
     def _ends_at(self, i: int) -> int:
         return self._start_ms + int((i + 1) * self._step_ms)
+
+    def row(self, i: int) -> LogRow:
+        body = self._body(i)
+        return LogRow(number="", start=None, end=None, size=len(body) + 1, body=body)
 
     def _body(self, i: int) -> bytes:
         parts = self._templates[i % len(self._templates)]

@@ -31,7 +31,7 @@ def main() -> int:
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 25_000, seed)
         for seed, bot in enumerate(("st-alpha", "st-beta", "st-gamma", "st-delta"))
     }
-    reading = Reading(max_page=100, fault_rate=0.1, requests_per_minute=PER_MINUTE, slow_seconds=1)
+    reading = Reading(largest_limit=100, fault_rate=0.1, requests_per_minute=PER_MINUTE, slow_seconds=1)
     with Emulator(rows, reading) as emulator:
         started = time.time()
         outcome = read(emulator.config(requests_per_minute=PER_MINUTE, requests_per_hour=100_000), timeout=1200)

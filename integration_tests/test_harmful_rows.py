@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from integration_tests.command import Outcome, read
 from integration_tests.kore_emulator import Emulator, Reading
-from integration_tests.kore_emulator.arguments import Query
-from integration_tests.kore_emulator.log_store import LogStore
+from integration_tests.kore_emulator.log_rows import logged
+from integration_tests.kore_emulator.simulation import Log
 
 BOT = "st-alpha"
 START, END = "2024-03-08T06:38:54.008Z", "2024-03-08T06:38:58.386Z"
@@ -19,20 +19,10 @@ PERIOD = {"start_date": "2024-03-01", "end_date": "2024-04-01"}
 FFFD = "\ufffd"
 
 
-class RawLog(LogStore):
-    """A log whose rows are sent as they were written, valid JSON or not quite, whatever is asked for."""
-
-    def __init__(self, bodies: list[bytes]):
-        super().__init__()
-        self._bodies = bodies
-
-    def page(self, query: Query, reading: Reading) -> list[Any]:
-        return [RawRow(body) for body in self._bodies[query.skip : query.skip + query.limit]]
-
-
-@dataclass(frozen=True)
-class RawRow:
-    body: bytes
+def raw_log(bodies: list[bytes]) -> Log:
+    """A log whose rows are sent as they were written, valid JSON or not quite; all are filed under one call."""
+    call = logged({"start Date": START, "End Date": END})
+    return Log(replace(logged(body), start=call.start, end=call.end) for body in bodies)
 
 
 def written(name: str, columns: bytes | dict[str, Any], dates: bool = True) -> bytes:
@@ -47,7 +37,7 @@ def log_of(rows: dict[str, Any], reading: Reading | None = None, dates: bool = T
     """The rows between two that nothing is wrong with."""
     bodies = [written(name, columns, dates) for name, columns in rows.items()]
     whole = [written("first", {"Status": "Success"}), *bodies, written("last", {"Status": "Success"})]
-    with Emulator({BOT: RawLog(whole)}, reading) as emulator:
+    with Emulator({BOT: raw_log(whole)}, reading) as emulator:
         yield emulator
 
 
@@ -209,7 +199,7 @@ def test_a_total_of_tokens_stays_within_64_bits() -> None:
 def test_rows_that_differ_only_by_the_case_of_a_key_are_two_and_nothing_of_them_is_lost() -> None:
     rows = [{"Status": "A", "status": "same"}, {"Status": "B", "status": "same"}, {"status": "same", "STATUS": "C"}]
     bodies = [written("twin", row) for row in rows]
-    with Emulator({BOT: RawLog(bodies)}) as emulator:
+    with Emulator({BOT: raw_log(bodies)}) as emulator:
         outcome = read(emulator.config(**PERIOD))
     assert outcome.code == 0
     assert len(outcome.ids) == len(outcome.records) == 3
@@ -260,7 +250,7 @@ def test_rows_that_no_reader_expects_arrive() -> None:
 
 
 def test_rows_that_are_no_objects_arrive_under_row() -> None:
-    with Emulator({BOT: RawLog([b"null", b"[1, 2]", b'"text"', b"{}"])}) as emulator:
+    with Emulator({BOT: raw_log([b"null", b"[1, 2]", b'"text"', b"{}"])}) as emulator:
         outcome = read(emulator.config(**PERIOD))
     assert outcome.code == 0
     kept = sorted(json.dumps(record.get("additional_columns")) for record in outcome.records)

@@ -42,7 +42,7 @@ def killed_read(config: dict[str, Any], state: list[Any] | None, records: int) -
 
 
 @pytest.mark.parametrize(
-    "reading", [Reading(max_page=50), Reading(precision="day", order="arbitrary", latency_jitter_seconds=0.02)]
+    "reading", [Reading(largest_limit=50), Reading(precision="day", order="arbitrary", latency_jitter_seconds=0.02)]
 )
 def test_killed_over_and_over_a_sync_ends_complete(reading: Reading) -> None:
     rows = {

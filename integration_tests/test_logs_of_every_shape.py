@@ -39,7 +39,7 @@ def assert_whole(emulator: Emulator, synced: Synced) -> None:
 @pytest.mark.parametrize("cap", [None, 20, 7])
 def test_paging_ends_at_the_last_row_at_every_count(count: int, cap: int | None) -> None:
     rows = [row(n, START + timedelta(hours=1 + n)) for n in range(count)]
-    with Emulator({BOT: rows}, Reading(max_page=cap)) as emulator:
+    with Emulator({BOT: rows}, Reading(largest_limit=cap)) as emulator:
         assert_whole(emulator, sync(closed(emulator, page_size=20)))
 
 
@@ -47,7 +47,7 @@ def test_paging_ends_at_the_last_row_at_every_count(count: int, cap: int | None)
 @pytest.mark.parametrize("count", [30, 130])
 def test_rows_on_one_millisecond_are_rows_of_their_own(count: int, order: Any) -> None:
     rows = [row(n, START + timedelta(days=5)) for n in range(count)]
-    with Emulator({BOT: rows}, Reading(order=order, max_page=50)) as emulator:
+    with Emulator({BOT: rows}, Reading(order=order, largest_limit=50)) as emulator:
         assert_whole(emulator, sync(closed(emulator)))
 
 
@@ -55,7 +55,7 @@ def test_rows_on_one_millisecond_are_rows_of_their_own(count: int, order: Any) -
 def test_rows_equal_in_every_column_are_one_record_and_hide_no_other(count: int, must_end_well: bool) -> None:
     rows = [row(n, START + timedelta(hours=1 + n)) for n in range(120)]
     rows += [row(999, START + timedelta(hours=30, minutes=30)) for _ in range(count)]
-    with Emulator({BOT: rows}, Reading(max_page=50)) as emulator:
+    with Emulator({BOT: rows}, Reading(largest_limit=50)) as emulator:
         synced = sync(closed(emulator, page_size=50))
         assert synced.failure is None or not must_end_well
         if synced.failure is None:
@@ -70,7 +70,7 @@ def test_rows_equal_in_every_column_are_one_record_and_hide_no_other(count: int,
 @pytest.mark.parametrize("mode", ["refuse", "empty"])
 def test_more_rows_on_one_millisecond_than_can_be_reached_fail_loudly(mode: Any) -> None:
     rows = [row(n, START + timedelta(days=5)) for n in range(300)]
-    reading = Reading(skip_ceiling=120, skip_ceiling_mode=mode, max_page=50)
+    reading = Reading(skip_ceiling=120, skip_ceiling_mode=mode, largest_limit=50)
     with Emulator({BOT: rows}, reading) as emulator:
         synced = sync(closed(emulator))
         assert synced.failure is not None
@@ -95,12 +95,12 @@ def test_rows_with_odd_dates_are_never_dropped(sent: Any) -> None:
 @pytest.mark.parametrize("filter_by", ["end", "start", "entry"])
 def test_rows_that_appear_minutes_after_their_end_are_found_by_the_lookback(filter_by: Any) -> None:
     rows = even_rows(BOT, NOW - timedelta(minutes=50), NOW - timedelta(minutes=2), 200)
-    with Emulator({BOT: rows}, Reading(lag_seconds=1500, filter_by=filter_by)) as emulator:
+    with Emulator({BOT: rows}, Reading(lag_seconds=1500, filed_under=filter_by)) as emulator:
         config = emulator.config(start_date=stamp(NOW - timedelta(days=2)), page_size=50, **UNLIMITED)
         first = sync(config)
         assert first.failure is None
         assert 0 < len(first.rows(BOT)) < 200
-        emulator.reading = Reading(filter_by=filter_by)
+        emulator.reading = Reading(filed_under=filter_by)
         second = sync(config, first.states[-1:])
         assert set(first.rows(BOT)) | set(second.rows(BOT)) == {raw["Description"] for raw in rows}
         without = sync({**config, "lookback_minutes": 0}, second.states[-1:])
@@ -178,7 +178,7 @@ def test_ten_idle_syncs_emit_nothing() -> None:
 @pytest.mark.parametrize("where", ["front", "back", "middle"])
 def test_a_row_that_slips_in_while_the_last_days_are_paged_is_emitted_by_this_sync_or_the_next(where: Any) -> None:
     rows = [row(n, NOW - timedelta(minutes=10 + 3 * n)) for n in range(400)]
-    with Emulator({BOT: rows}, Reading(insert_while_paging=where, insert_rows=5, max_page=50)) as emulator:
+    with Emulator({BOT: rows}, Reading(insert_while_paging=where, insert_rows=5, largest_limit=50)) as emulator:
         config = emulator.config(start_date=stamp(NOW - timedelta(days=3)), lookback_minutes=2880, **UNLIMITED)
         first = sync(config)
         assert first.failure is None
@@ -203,7 +203,7 @@ def test_a_form_that_was_refused_is_not_asked_again(form: dict[str, Any], hint: 
 
 
 def test_check_finds_the_form_that_the_server_takes() -> None:
-    reading = Reading(limit_type="integer", date_form="date", page_ceiling_refused=100)
+    reading = Reading(numbers="int", date_form="date", page_ceiling_refused=100)
     with Emulator({BOT: []}, reading) as emulator:
         assert run("check", config=emulator.config()).code == 0
         last = emulator.requests[-1]

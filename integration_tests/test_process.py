@@ -127,7 +127,7 @@ def kinds(outcome: Outcome) -> list[str]:
 
 
 def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when_it_happened() -> None:
-    with Emulator({BOT: ROWS}, Reading(max_page=10, latency_seconds=0.1)) as emulator:
+    with Emulator({BOT: ROWS}, Reading(largest_limit=10, latency_seconds=0.1)) as emulator:
         outcome = read(emulator.config(bot_ids=["st-unknown", BOT]))
     assert outcome.code == 1
     assert len(outcome.ids) == len(ROWS)

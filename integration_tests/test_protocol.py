@@ -22,7 +22,7 @@ def emulator() -> Iterator[Emulator]:
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 700, seed)
         for seed, bot in enumerate(BOTS)
     }
-    with Emulator(rows, Reading(max_page=100), client_secret=SECRET) as running:
+    with Emulator(rows, Reading(largest_limit=100), client_secret=SECRET) as running:
         yield running
 
 
@@ -205,7 +205,7 @@ def test_no_token_and_no_secret_is_ever_printed_and_each_request_has_its_own_tok
 
 @pytest.mark.waits
 def test_the_rate_limit_of_each_bot_is_used_up_and_never_broken(emulator: Emulator) -> None:
-    emulator.reading = Reading(max_page=30, requests_per_minute=20)
+    emulator.reading = Reading(largest_limit=30, requests_per_minute=20)
     outcome = read(emulator.config(requests_per_minute=20), timeout=200)
     assert outcome.code == 0
     assert set(outcome.ids) == set(truth(emulator))
@@ -220,7 +220,7 @@ def test_the_rate_limit_of_each_bot_is_used_up_and_never_broken(emulator: Emulat
 @pytest.mark.waits
 @pytest.mark.parametrize("refusal", ["429_retry_after", "text_400", "text_200"])
 def test_a_rate_refusal_in_any_form_is_waited_out(emulator: Emulator, refusal: str) -> None:
-    emulator.reading = Reading(max_page=20, requests_per_minute=8, rate_window_scale=0.05, rate_refusal=refusal)
+    emulator.reading = Reading(largest_limit=20, requests_per_minute=8, rate_window_scale=0.05, rate_refusal=refusal)
     outcome = read({**emulator.config(), "start_date": _days_ago(60)}, timeout=200)
     assert outcome.code == 0
     assert emulator.refused_by_rate > 0

@@ -121,7 +121,7 @@ def test_a_log_that_is_empty_then_dense_then_sparse_takes_at_most_a_third_more_r
 @pytest.mark.parametrize("cap", [None, 50])
 def test_an_hourly_sync_of_a_busy_bot_reads_hours_and_not_days(order: Any, cap: int | None) -> None:
     rows = even_rows(BOT, LAST - timedelta(days=5), LAST, 12_000)
-    with Emulator({BOT: rows}, Reading(order=order, max_page=cap)) as emulator:
+    with Emulator({BOT: rows}, Reading(order=order, largest_limit=cap)) as emulator:
         config = emulator.config(start_date=stamp(NOW - timedelta(minutes=61)), page_size=100, **UNLIMITED)
         synced = sync(config)
         assert synced.failure is None

@@ -25,10 +25,10 @@ FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
 @pytest.mark.parametrize(
     ("secret", "is_right", "reading"),
     [
-        ("0123456789012345678901234567890123456789", True, Reading(max_page=20, faults_script=FAULTS)),
-        ("1e5", True, Reading(max_page=50)),
-        ("{{ config['client_id'] }}", True, Reading(max_page=50)),
-        ("sécret-密-\"quoted\" \\ and $HOME", True, Reading(max_page=50)),
+        ("0123456789012345678901234567890123456789", True, Reading(largest_limit=20, faults_script=FAULTS)),
+        ("1e5", True, Reading(largest_limit=50)),
+        ("{{ config['client_id'] }}", True, Reading(largest_limit=50)),
+        ("sécret-密-\"quoted\" \\ and $HOME", True, Reading(largest_limit=50)),
         ("right-length-and-yet-another-secret-than-the-app-has", False, Reading()),
         ("secret-of-an-app-without-the-scope-in-this-test", True, Reading(refusals={BOT: "scope"})),
         ("secret-while-the-answer-is-an-object-and-no-rows", True, Reading(faults_script=["object_200"] * 9)),
@@ -61,7 +61,7 @@ def test_no_output_of_any_command_holds_the_secret_or_a_token(
 
 
 def test_a_page_above_the_size_that_passes_is_asked_for_smaller_and_so_are_the_next() -> None:
-    with Emulator({BOT: ROWS}, Reading(response_bytes_limit=100_000)) as emulator:
+    with Emulator({BOT: ROWS}, Reading(fails_above_bytes=100_000)) as emulator:
         outcome = read(emulator.config(page_size=200))
         assert outcome.code == 0
         assert set(outcome.ids) == TRUTH
@@ -82,7 +82,7 @@ def test_a_page_that_times_out_again_and_again_is_asked_for_smaller() -> None:
 @pytest.mark.parametrize("fault", ["slow", "reset", "broken", "truncated", "503"])
 def test_faults_on_every_third_request_lose_and_repeat_nothing(fault: Any) -> None:
     script = [None, None, fault] * 4
-    with Emulator({BOT: ROWS}, Reading(max_page=20, faults_script=script, slow_seconds=0.5)) as emulator:
+    with Emulator({BOT: ROWS}, Reading(largest_limit=20, faults_script=script, slow_seconds=0.5)) as emulator:
         outcome = read(emulator.config())
         assert outcome.code == 0
         assert set(outcome.ids) == TRUTH
@@ -100,7 +100,7 @@ def test_a_row_of_ten_megabytes_arrives_whole() -> None:
 
 
 def test_the_hourly_limit_is_waited_out_by_its_own_words() -> None:
-    reading = Reading(max_page=20, requests_per_hour=8, rate_window_scale=0.001, rate_refusal="text_400")
+    reading = Reading(largest_limit=20, requests_per_hour=8, rate_window_scale=0.001, rate_refusal="text_400")
     with Emulator({BOT: ROWS}, reading) as emulator:
         outcome = read(emulator.config())
         assert outcome.code == 0
@@ -131,7 +131,7 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another() -> None:
     ]
     sparse = generate_rows("st-beta", NOW - timedelta(days=80), NOW - timedelta(minutes=5), 40, seed=9)
     with (
-        Emulator({BOT: full, "st-beta": sparse}, Reading(max_page=4)) as emulator,
+        Emulator({BOT: full, "st-beta": sparse}, Reading(largest_limit=4)) as emulator,
         tempfile.TemporaryDirectory() as folder,
     ):
         config = emulator.config(window_days=20, num_workers=4, requests_per_minute=100)

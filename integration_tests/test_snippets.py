@@ -43,7 +43,7 @@ needs_pyairbyte = pytest.mark.skipif(not PYAIRBYTE.exists(), reason="PyAirbyte i
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    with Emulator({BOT: ROWS}, Reading(max_page=100)) as running:
+    with Emulator({BOT: ROWS}, Reading(largest_limit=100)) as running:
         yield running
 
 

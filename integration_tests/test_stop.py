@@ -42,7 +42,7 @@ def emulator(reading: Reading) -> Emulator:
 def test_a_read_that_is_told_to_end_does_so_at_a_whole_line_and_the_next_goes_on_from_its_last_state(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with emulator(Reading(max_page=20, latency_seconds=0.2)) as running:
+    with emulator(Reading(largest_limit=20, latency_seconds=0.2)) as running:
         everything = {to_record(BOT, row)["id"] for row in running.rows(BOT)}
         config = running.config(window_days=30, num_workers=2)
         line = arguments("read", tmp_path, config=config, catalog=CATALOG)

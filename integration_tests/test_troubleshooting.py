@@ -128,7 +128,7 @@ def with_a_certificate_that_is_none() -> str:
 
 def with_the_own_limit_used_up() -> str:
     """Reads only until the wait is announced."""
-    with Emulator({BOT: ROWS}, Reading(max_page=5)) as emulator, tempfile.TemporaryDirectory() as folder:
+    with Emulator({BOT: ROWS}, Reading(largest_limit=5)) as emulator, tempfile.TemporaryDirectory() as folder:
         config = emulator.config(requests_per_minute=2)
         with started(["read", *options(Path(folder), config=config, catalog=CATALOG)]) as stdout:
             for text in stdout:
@@ -173,36 +173,36 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
     "requests … are used up, waiting": with_the_own_limit_used_up,
     "rate limit reached (…), waiting": lambda: synced(
-        0, ROWS, Reading(max_page=10, requests_per_minute=5, rate_window_scale=0.02, rate_refusal="429_retry_after")
+        0, ROWS, Reading(largest_limit=9, requests_per_minute=5, rate_window_scale=0.02, rate_refusal="429_retry_after")
     ),
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
-    "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
-    "Now asking for … rows at once": lambda: synced(0, ROWS, Reading(response_bytes_limit=40_000)),
+    "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
+    "Now asking for … rows at once": lambda: synced(0, ROWS, Reading(fails_above_bytes=40_000)),
     "cannot be read to the end": lambda: synced(
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5, **UNLIMITED
     ),
-    "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip_held_at=0, max_page=10)),
+    "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip="ignored", largest_limit=10)),
     "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
     "the API gives some rows only for a small request": lambda: synced(1, ROWS, server=WithoutTheFirstOfMany),
     "whether the API leaves rows out was not answered": lambda: synced(
         0, ROWS, server=OnlyWithDevelopers, **UNLIMITED
     ),
     "the API does not heed a list of channels": lambda: synced(
-        0, ROWS, Reading(channel_list="refuse"), **UNLIMITED
+        0, ROWS, Reading(channel_list="text"), **UNLIMITED
     ),
-    "not read from there to …": lambda: synced(1, ROWS, Reading(response_bytes_limit=10)),
+    "not read from there to …": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
     "the API ignores the filter `…`; now asking with …": lambda: synced(
-        0, ROWS, Reading(user_key="userId"), user_ids=[ROWS[0]["User ID"]]
+        0, ROWS, Reading(spelling="table"), user_ids=[ROWS[0]["User ID"]]
     ),
     "the API ignores the filter `…`, and gives rows": lambda: synced(
-        1, ROWS, Reading(filters_ignored=["taskId"]), task_id=ROWS[0]["task Id"]
+        1, ROWS, Reading(ignored_filters=frozenset({"taskId"})), task_id=ROWS[0]["task Id"]
     ),
     "No row at all matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
-    "the API refused a request (…); now asking with …": lambda: synced(0, ROWS, Reading(limit_type="integer")),
+    "the API refused a request (…); now asking with …": lambda: synced(0, ROWS, Reading(numbers="int")),
     "the API gives nothing for requests with …; now asking with …": lambda: synced(
-        0, ROWS, Reading(date_form="date", date_form_mode="empty")
+        0, ROWS, Reading(silent_forms=frozenset({"milliseconds", "seconds"}))
     ),
     "rows are dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3))),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
@@ -210,7 +210,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01", **UNLIMITED),
     "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "dates were of year 1 or 9999": lambda: synced(
-        0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filter_by="start")
+        0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")
     ),
     "texts held U+0000": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
 }  # fmt: skip

@@ -32,7 +32,7 @@ def emulator() -> Iterator[Emulator]:
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 700, seed)
         for seed, bot in enumerate(BOTS)
     }
-    with Emulator(rows, Reading(max_page=100)) as running:
+    with Emulator(rows, Reading(largest_limit=100)) as running:
         yield running
 
 
@@ -113,7 +113,7 @@ def sigterm(name: str) -> Callable[[int], object]:
 def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_from_its_last_state(
     image: str, emulator: Emulator, tmp_path: Path
 ) -> None:
-    emulator.reading = Reading(max_page=20, latency_seconds=0.3)
+    emulator.reading = Reading(largest_limit=20, latency_seconds=0.3)
     config = emulator.config(window_days=30)
     name = f"kore-{uuid.uuid4().hex}"
     line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)

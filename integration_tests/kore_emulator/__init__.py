@@ -1,8 +1,10 @@
-"""An HTTP server that plays Kore.ai's "Get LLM Usage Logs" API under any reading of what its page leaves open."""
+"""One simulated Kore.ai: a pure function (`simulation.py`), and an HTTP server round it that plays the "Get LLM Usage
+Logs" API under any reading of what its page leaves open."""
 
+from .clock import NOW
 from .even_rows import even_rows
 from .reading import Reading
 from .rows import DEMO_BOTS, Bot, generate_rows
 from .server import Emulator, RequestSeen
 
-__all__ = ["DEMO_BOTS", "Bot", "Emulator", "Reading", "RequestSeen", "even_rows", "generate_rows"]
+__all__ = ["DEMO_BOTS", "NOW", "Bot", "Emulator", "Reading", "RequestSeen", "even_rows", "generate_rows"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import signal
 import sys
@@ -11,36 +10,33 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, get_type_hints
 
-from .reading import Reading
+from .reading import Reading, fits
 from .rows import DEMO_BOTS, Bot, generate_rows
 from .server import Emulator
 
 
 def parse_reading(settings: Sequence[str]) -> Reading:
     """`KEY=VALUE` pairs as a reading: numbers, true, false, null and objects as in JSON, lists with commas."""
-    names = {option.name for option in dataclasses.fields(Reading)}
+    kinds = get_type_hints(Reading)
     options: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
-        if not equals or name not in names:
-            raise ValueError(f"{setting!r} is not KEY=VALUE with a KEY of {', '.join(sorted(names))}")
-        options[name] = _option(name, text)
+        if not equals or name not in kinds:
+            raise ValueError(f"{setting!r} is not KEY=VALUE with a KEY of {', '.join(sorted(kinds))}")
+        values = [text, *_json(text)]
+        for parts in ([None if part in ("", "none") else part for part in text.split(",")], *_json(f"[{text}]")):
+            values += [tuple(parts), frozenset(part for part in parts if isinstance(part, (str, int)))]
+        options[name] = next((value for value in values if fits(value, kinds[name])), text)
     return Reading(**options)
 
 
-def _option(name: str, text: str) -> Any:
-    if name in ("faults", "faults_script"):
-        return tuple(None if fault in ("", "none") else fault for fault in text.split(","))
-    if name == "filters_ignored":
-        return tuple(text.split(","))
-    if name in ("rate_refusal", "precision"):
-        return text
+def _json(text: str) -> list[Any]:
     try:
-        return json.loads(text)
+        return [json.loads(text)]
     except json.JSONDecodeError:
-        return text
+        return []
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TypeError, ValueError) as error:
         parser.error(str(error))
 
-    end = datetime.now(timezone.utc) - timedelta(minutes=2)
+    now = datetime.now(timezone.utc)
+    end = now - timedelta(minutes=2)
     start = end - timedelta(days=options.days)
     count = round(options.days * options.rows_per_day)
     rows = {bot.id: generate_rows(bot.id, start, end, count, options.seed) for bot in _bots(options.bots)}
@@ -69,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: interrupted.set())
     try:
-        server = Emulator(rows, reading, host=options.host, port=options.port)
+        server = Emulator(rows, reading, host=options.host, port=options.port, now=now)
     except ValueError as error:
         parser.error(str(error))
     with server as emulator:

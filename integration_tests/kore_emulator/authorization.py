@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .reading import Reading
-from .refusal import RefusedError
+from .simulation import Answer, Refusal
 
 _ALGORITHMS = ["HS256", "HS512"]
 _RSA_ALGORITHMS = ["RS256", "RS512"]
@@ -50,11 +50,11 @@ class Authorization:
         if claims.get("appId") != self._client_id or claims.get("exp", now) < now - _LEEWAY_SECONDS:
             raise wrong_credentials()
         if claims.get("iat", now) > now + _LEEWAY_SECONDS:
-            raise RefusedError(401, "error verifying the jwt: jwt not active")
+            raise refused("error verifying the jwt: jwt not active")
         if "jti" in claims:
             from_when = {"iat": claims.get("iat", now), "now": now}[reading.hour_from]
             if claims.get("exp", now + 2 * _HOUR) - from_when > _HOUR:
-                raise RefusedError(401, 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
+                raise refused('error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
         if reading.reject_reused_jti:
             self._use_up(claims.get("jti"))
 
@@ -63,8 +63,12 @@ class Authorization:
             raise invalid_token()
         with self._lock:
             if jti in self._used:
-                raise RefusedError(401, "error verifying the jwt: possibly a replay")
+                raise refused("error verifying the jwt: possibly a replay")
             self._used.add(jti)
+
+
+def refused(words: str) -> Refusal:
+    return Refusal(Answer(401, words=words))
 
 
 def jti_of(token: str | None) -> str | None:
@@ -80,18 +84,18 @@ def check_bot(bot_id: str, known: bool, reading: Reading) -> None:
     """A bot the app does not know is refused with the words of a wrong secret."""
     refusal = reading.refusals.get(bot_id)
     if refusal == "scope":
-        raise RefusedError(401, "Permission denied. Scope is incorrect!")
+        raise refused("Permission denied. Scope is incorrect!")
     if refusal == "token":
         raise invalid_token()
     if refusal == "credentials" or not known:
         raise wrong_credentials()
 
 
-def invalid_token() -> RefusedError:
+def invalid_token() -> Refusal:
     """What is not a JWT, or one without a `jti`."""
-    return RefusedError(401, "Invalid JWT token")
+    return refused("Invalid JWT token")
 
 
-def wrong_credentials() -> RefusedError:
+def wrong_credentials() -> Refusal:
     """A JWT of another app or another secret, an old one, or a bot the app does not know."""
-    return RefusedError(401, "Invalid SDK credentials")
+    return refused("Invalid SDK credentials")

@@ -128,8 +128,8 @@ class Behaviour(ShowsWhatDiffers):
     # What goes wrong.
     refuses: bool = False  # every request, always
     down: bool = False
-    faults: frozenset[int] = frozenset()  # these requests of the bot, counted from 0, get a 500
-    timeouts: frozenset[int] = frozenset()  # these get a 504
+    fails_at: frozenset[int] = frozenset()  # these requests of the bot, counted from 0, get a 500
+    times_out_at: frozenset[int] = frozenset()  # these get a 504
 
     @property
     def promise(self) -> Promise:
@@ -155,7 +155,7 @@ MAY_RAISE: Mapping[str, Callable[[Any], bool]] = {
     "inserts_in_all": lambda count: count > MOST_THAT_REST,
     "refuses": bool,
     "down": bool,
-    "faults": bool,
+    "fails_at": bool,
 }
 """The fields, and their values, that are READ_OR_RAISE. Every other one is READ."""
 
@@ -178,6 +178,7 @@ class LogRow(ShowsWhatDiffers):
     size: int = 500
     appears: int = 0  # the first request of the bot that finds it
     vanishes: int | None = None  # the first that does not find it any more
+    time_taken: int | None = None  # where it is not what lies between start and end
     body: bytes = b""  # as it is served; where there is none, it is made of the fields above
 
     @property
@@ -193,7 +194,9 @@ class LogRow(ShowsWhatDiffers):
 
     @property
     def taken(self) -> int:
-        return (self.end or 0) - (self.start or 0) if self.end is not None else 0
+        if self.time_taken is not None:
+            return self.time_taken
+        return 0 if self.start is None or self.end is None else self.end - self.start
 
 
 def iso(when: int) -> str:

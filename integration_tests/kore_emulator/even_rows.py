@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .rows import iso
+from .behaviour import iso
 
 
 def even_rows(bot_id: str, start: datetime, end: datetime, count: int) -> list[dict[str, Any]]:

@@ -8,7 +8,15 @@ from collections import defaultdict, deque
 from threading import Lock
 
 from .reading import Reading
-from .refusal import RefusedError
+from .simulation import Answer, Refusal
+
+
+class TooSoon(Refusal):
+    """Carries, besides, how many seconds to wait, where the server says so."""
+
+    def __init__(self, answer: Answer, wait: int | None) -> None:
+        self.wait = wait
+        super().__init__(answer)
 
 
 class RateLimit:
@@ -34,8 +42,10 @@ class RateLimit:
             if max(hourly_wait, minute_wait) <= 0:
                 return
             self.refused += 1
-        which = "hourly" if hourly_wait > 0 else "per-minute"
-        raise _refusal(which, max(hourly_wait, minute_wait), reading)
+        status = {"text_400": 400, "text_200": 200}.get(reading.rate_refusal, 429)
+        has_wait = reading.rate_refusal == "429_retry_after"
+        wait = math.ceil(max(hourly_wait, minute_wait)) if has_wait else None
+        raise TooSoon(Answer(status, words=_words("hourly" if hourly_wait > 0 else "per-minute", reading)), wait)
 
 
 def _seconds_until_room(arrivals: deque[float], allowed: int | None, window: float, now: float) -> float:
@@ -47,10 +57,7 @@ def _seconds_until_room(arrivals: deque[float], allowed: int | None, window: flo
     return (arrivals[-allowed] if allowed else now) + window - now
 
 
-def _refusal(which: str, wait: float, reading: Reading) -> RefusedError:
-    status = {"text_400": 400, "text_200": 200}.get(reading.rate_refusal, 429)
-    headers = {"Retry-After": str(math.ceil(wait))} if reading.rate_refusal == "429_retry_after" else {}
-    message = f"You've exceeded the {which} rate limit. Please wait for sometime before retrying."
+def _words(which: str, reading: Reading) -> str:
     if reading.rate_text == "general":
-        message = "Rate limit for this API has been reached. Please try again after some time."
-    return RefusedError(status, message, code=4029, headers=headers)
+        return "Rate limit for this API has been reached. Please try again after some time."
+    return f"You've exceeded the {which} rate limit. Please wait for sometime before retrying."

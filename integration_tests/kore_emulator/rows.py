@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
 from typing import Any
 
-from .arguments import DAY_MS
+from .behaviour import DAY, EPOCH, HOUR, iso
 from .payloads import GUARDRAIL_MODEL, MODELS, Model, error_payload, make_call
 
-_HOUR_MS = 3_600_000
 _HUGE_PAYLOAD_BYTES = 1_000_000
 # Such a payload is a picture in base64: a model counts far fewer tokens than a quarter of its bytes.
 _MOST_REQUEST_TOKENS = 2_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _FEATURES = (
     ("GenAI Node", 26),
     ("Agent Node", 26),
@@ -60,7 +58,7 @@ def generate_rows(
     random = Random(f"{seed}:{bot_id}")
     first_ms, after_ms = _ms(start), _ms(end)
     ends = _busy_moments(random, first_ms, after_ms, count)
-    midnights = range(-(-(first_ms + 1) // DAY_MS) * DAY_MS, after_ms - 60_000, DAY_MS)
+    midnights = range(-(-(first_ms + 1) // DAY) * DAY, after_ms - 60_000, DAY)
     cast = _Cast(random)
     rows = []
     for place, ends_at in enumerate(ends):
@@ -87,29 +85,23 @@ def generate_rows(
     return [row for _, _, row in sorted(rows)]
 
 
-def iso(ms: int) -> str:
-    """A moment as the API writes it."""
-    moment = datetime.fromtimestamp(ms // 1000, timezone.utc)
-    return f"{moment.isoformat()[:19]}.{ms % 1000:03d}Z"
-
-
 def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def _busy_moments(random: Random, first_ms: int, after_ms: int, count: int) -> list[int]:
     """Moments that follow office hours: few at night, fewer at weekends."""
-    hours = range(first_ms // _HOUR_MS, (after_ms - 1) // _HOUR_MS + 1)
+    hours = range(first_ms // HOUR, (after_ms - 1) // HOUR + 1)
     weights = []
     for hour in hours:
-        covered = min((hour + 1) * _HOUR_MS, after_ms) - max(hour * _HOUR_MS, first_ms)
+        covered = min((hour + 1) * HOUR, after_ms) - max(hour * HOUR, first_ms)
         weekday, of_day = (hour // 24 + 3) % 7, hour % 24
         busy = 10 if 8 <= of_day < 18 else 4 if 6 <= of_day < 22 else 1
         weights.append(covered * busy * (0.3 if weekday >= 5 else 1))
     moments = []
     for hour in random.choices(hours, cum_weights=list(accumulate(weights)), k=count):
-        begin = max(hour * _HOUR_MS, first_ms)
-        moments.append(random.randrange(begin, min((hour + 1) * _HOUR_MS, after_ms)))
+        begin = max(hour * HOUR, first_ms)
+        moments.append(random.randrange(begin, min((hour + 1) * HOUR, after_ms)))
     return sorted(moments)
 
 

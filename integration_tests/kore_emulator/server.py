@@ -1,31 +1,36 @@
-"""The emulator: rows, a reading of the API, and a server that answers by it."""
+"""The emulator: the simulation served over HTTP, with tokens, rate limits, faults and latency."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
+from random import Random
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
-from flask import Response, request
-from werkzeug.serving import BaseWSGIServer, make_server
+import orjson
+from flask import Flask, Response, request
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from .application import application, handler_class, json_object
-from .arguments import invalid_body, parse_query
+from .answers import HANDLER_KEY, JSON, damaged, faulty, response, too_soon
 from .authorization import Authorization, check_bot, jti_of
-from .changes import Changes
-from .faults import Faults
-from .log_store import LogStore, Row, StoredRow
-from .rate_limit import RateLimit
-from .reading import Reading
-from .refusal import NoRowsError, RefusedError
-from .responses import JSON, broken, faulty, page_body, refused, reset
+from .clock import NOW, Clock
+from .log_rows import body_of, logged
+from .rate_limit import RateLimit, TooSoon
+from .reading import Fault, Reading
 from .rows import generate_rows
+from .simulation import Log, Refusal, answer, arrivals, failed
+
+Row = Mapping[str, Any]
+# It tells of every connection that is reset on purpose; what goes wrong in here Flask tells itself.
+logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
 
 
 @dataclass
@@ -42,38 +47,70 @@ class RequestSeen:
 
 
 class _Play:
-    """A reading that is being played, for all bots or for one that differs."""
+    """A reading that is being played, for all bots or for one that differs: what it leaves to chance."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.faults = Faults(reading)
-        self.changes = Changes(reading)
+        self._script = deque(reading.faults_script or ())
+        self._faults, self._latencies = Random(reading.fault_seed), Random(reading.fault_seed)
+        self._lock = Lock()
+
+    def fault(self) -> Fault | None:
+        """The fault of the next request, or None if it is to be answered well."""
+        with self._lock:
+            if self._script:
+                return self._script.popleft()
+            is_met = self.reading.faults and self._faults.random() < self.reading.fault_rate
+            return self._faults.choice(self.reading.faults) if is_met else None
+
+    def latency(self) -> float:
+        """How many seconds the next answer takes."""
+        with self._lock:
+            return self.reading.latency_seconds + self._latencies.random() * self.reading.latency_jitter_seconds
+
+
+class _Bot:
+    """A bot's log. Its lock is held while a page is made."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.asked = self.inserted = 0
+        self.to_appear: list[tuple[float, list[Row]]] = []
+        self.lock = Lock()
+
+    def appear(self) -> None:
+        """Log what was to appear by now."""
+        due = [rows for at, rows in self.to_appear if at <= time.monotonic()]
+        self.to_appear = [waiting for waiting in self.to_appear if waiting[1] not in due]
+        for rows in due:
+            self.log = self.log.with_rows(map(logged, rows))
 
 
 class Emulator:
     """A running server with its rows, its reading, and what it has been asked.
 
-    `reading` may be replaced while it runs: faults and moving rows then start afresh. `before_response` is
-    called just before a page is read from the log, so that a test can change the log under a paging client.
+    `reading` may be replaced while it runs: faults and moving rows then start afresh. `before_response` is called just
+    before a page is read from the log, so that a test can change the log under a paging client. Tokens are checked by
+    the machine's clock; all else goes by a clock that shows `now` when the emulator is made, as does its `Date`.
     """
 
     def __init__(
         self,
-        rows: Mapping[str, Iterable[Row] | LogStore],
+        rows: Mapping[str, Iterable[Row] | Log],
         reading: Reading | None = None,
         *,
         client_id: str = "cs-demo",
         client_secret: str = "demo-secret-of-the-emulator-long-enough-for-every-hmac-the-app-form-offers",
         host: str = "127.0.0.1",
         port: int = 0,
+        now: datetime = NOW,
     ) -> None:
         self.before_response: Callable[[RequestSeen], None] | None = None
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._host = host
-        self._port = port
-        self._stores = {
-            bot_id: given if isinstance(given, LogStore) else LogStore(given) for bot_id, given in rows.items()
+        self.clock = Clock(now)
+        self._credentials = {"client_id": client_id, "client_secret": client_secret}
+        self._host, self._port = host, port
+        self._bots = {
+            bot_id: _Bot(given if isinstance(given, Log) else Log(map(logged, given))) for bot_id, given in rows.items()
         }
         self._authorization = Authorization(client_id, client_secret)
         self._rate_limit = RateLimit()
@@ -91,11 +128,13 @@ class Emulator:
 
     @reading.setter
     def reading(self, reading: Reading) -> None:
-        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self._stores]
+        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self._bots]
         if unknown:
             raise ValueError(f"by_bot: no bot {', '.join(unknown)}")
         self._plays = {bot_id: _Play(reading.for_bot(bot_id)) for bot_id in reading.by_bot}
         self._common = _Play(reading)
+        for bot in self._bots.values():
+            bot.asked = bot.inserted = 0
 
     @property
     def url(self) -> str:
@@ -120,34 +159,50 @@ class Emulator:
 
     def config(self, **overrides: Any) -> dict[str, Any]:
         """A connector config that reads everything this emulator has."""
-        moments = [ms for ms in (store.earliest_ms() for store in self._stores.values()) if ms is not None]
-        earliest = min(moments) / 1000 if moments else time.time()
-        day = datetime.fromtimestamp(earliest, timezone.utc)
-        return {
-            "host": self.url,
-            "bot_ids": list(self._stores),
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-            "start_date": f"{day:%Y-%m-%d}T00:00:00Z",
-            **overrides,
-        }
+        rows = (row for bot in self._bots.values() for row in bot.log.rows)
+        earliest = min((when for row in rows for when in (row.start, row.end) if when is not None), default=None)
+        day = datetime.fromtimestamp(self.clock.seconds() if earliest is None else earliest / 1000, timezone.utc)
+        start = {"start_date": f"{day:%Y-%m-%d}T00:00:00Z"}
+        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **overrides}
 
-    def rows(self, bot_id: str) -> list[Row]:
+    def rows(self, bot_id: str) -> list[dict[str, Any]]:
         """All rows of a bot that exist now, as the API sends them."""
-        return self._stores[bot_id].rows()
+        bot = self._bots[bot_id]
+        with bot.lock:
+            bot.appear()
+            return [orjson.loads(row.body) for row in bot.log.rows]
+
+    def row_counts(self) -> dict[str, int]:
+        """How many rows each bot has now."""
+        return {bot_id: len(self.rows(bot_id)) for bot_id in self._bots}
 
     def add_rows(self, bot_id: str, rows: Iterable[Row], appears_after: float = 0.0) -> None:
-        """Log more rows, at once or `appears_after` seconds from now."""
+        """Log more rows, at once or `appears_after` seconds from now, as the platform does with its lag."""
         with self._lock:
-            store = self._stores.setdefault(bot_id, LogStore())
-        store.add(rows, appears_after)
+            bot = self._bots.setdefault(bot_id, _Bot(Log()))
+        with bot.lock:
+            bot.to_appear.append((time.monotonic() + appears_after, list(rows)))
+            bot.appear()
+
+    def remove_rows(self, bot_id: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
+        """Take rows out of the log, as the platform does with a conversation that is deleted."""
+        bot = self._bots[bot_id]
+        with bot.lock:
+            bot.log = Log(row for row in bot.log.rows if not is_gone(orjson.loads(row.body)))
+
+    def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
+        """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
+        end = datetime.fromtimestamp(self.clock.seconds(), timezone.utc) - timedelta(minutes=2)
+        for bot_id in self._bots:
+            rows = generate_rows(bot_id, end - timedelta(minutes=18), end, count_per_bot, uuid.uuid4().int)
+            self.add_rows(bot_id, rows)
+        return dict.fromkeys(self._bots, count_per_bot)
 
     def start(self) -> Emulator:
         """Listen and serve in a thread of its own."""
         if self._server is not None:
             raise RuntimeError("the emulator is already running")
-        handler = handler_class(self._connections)
-        app = application(self)
+        app, handler = _application(self), _handler(self.clock, self._connections)
         self._server = make_server(self._host, self._port, app, threaded=True, request_handler=handler)
         self._port = self._server.server_port
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -178,65 +233,115 @@ class Emulator:
     def answer(self, bot_id: str) -> Response:
         """Answer the current request for a page of a bot's log."""
         play = self._plays.get(bot_id, self._common)
-        token = request.headers.get("auth")
-        body = json_object(request.get_data())
+        token, body = request.headers.get("auth"), json_object(request.get_data())
         seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers), jti_of(token))
         with self._lock:
             self._requests.append(seen)
-        if latency := play.faults.latency():
+        if latency := play.latency():
             time.sleep(latency)
         try:
-            response = self._response(seen, body, token, play)
-        except RefusedError as refusal:
-            response = refused(refusal, play.reading)
-        seen.status = response.status_code
-        return response
+            answered = self._answer(seen, body, token, play)
+        except TooSoon as refusal:
+            answered = too_soon(refusal, play.reading)
+        except Refusal as refusal:
+            answered = response(refusal.answer, play.reading)
+        seen.status = answered.status_code
+        return answered
 
-    def _response(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
+    def _answer(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
         reading = play.reading
         self._rate_limit.check(seen.bot_id, reading)
-        fault = play.faults.next()
-        if fault == "reset":
-            return reset()
+        fault = play.fault()
         if fault == "slow":
             time.sleep(reading.slow_seconds)
         elif fault is not None and fault not in ("broken", "truncated"):
             return faulty(fault, reading)
         self._authorization.check(token, reading)
-        check_bot(seen.bot_id, seen.bot_id in self._stores, reading)
+        check_bot(seen.bot_id, seen.bot_id in self._bots, reading)
         if body is None:
-            raise invalid_body(reading)
-        rows = self._page(seen, body, play)
-        page = page_body(rows, reading)
-        if reading.response_bytes_limit is not None and len(page) > reading.response_bytes_limit:
-            return faulty("413", reading)
-        if fault == "broken":
-            return broken(page)
-        if fault == "truncated":
-            return Response(page[: len(page) // 2], content_type=JSON)
-        seen.rows = len(rows)
-        return Response(page, content_type=JSON)
-
-    def _page(self, seen: RequestSeen, body: dict[str, Any], play: _Play) -> list[StoredRow]:
-        try:
-            query = parse_query(body, play.reading)
-        except NoRowsError:
-            return []
-        store = self._stores[seen.bot_id]
-        play.changes.before_page(store, query)
+            raise failed("refused", "body should be a JSON object", reading)
         if self.before_response is not None:
             self.before_response(seen)
-        return store.page(query, play.reading)
+        bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
+        with bot.lock:
+            bot.appear()
+            number, bot.asked = bot.asked, bot.asked + 1
+            new = arrivals(reading, body, moment, number, bot.inserted, reading.fault_seed)
+            if new:
+                bot.inserted += len(new)
+                bot.log = bot.log.with_rows(replace(row, appears=0, body=body_of(row)) for row in new)
+            given = answer(reading, bot.log, body, moment, number, reading.fault_seed)
+        if fault in ("broken", "truncated"):
+            return damaged(fault, given, reading)
+        seen.rows = len(given.rows)
+        return response(given, reading)
 
-    def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
-        """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
-        end = datetime.now(timezone.utc) - timedelta(minutes=2)
-        for bot_id in list(self._stores):
-            seed = uuid.uuid4().int
-            start = end - timedelta(minutes=18)
-            self.add_rows(bot_id, generate_rows(bot_id, start, end, count_per_bot, seed))
-        return dict.fromkeys(self._stores, count_per_bot)
 
-    def row_counts(self) -> dict[str, int]:
-        """How many rows each bot has now."""
-        return {bot_id: len(store.rows()) for bot_id, store in self._stores.items()}
+def _application(emulator: Emulator) -> Flask:
+    """One POST route that answers as Kore.ai would, and a few of its own to look inside."""
+    app = Flask("kore_emulator")
+
+    @app.post("/api/1.1/public/bot/<bot_id>/getLLMUsageLogs")
+    def usage_logs(bot_id: str) -> Response:
+        return emulator.answer(bot_id)
+
+    @app.get("/_emulator/rows")
+    def row_counts() -> Response:
+        return _json(emulator.row_counts())
+
+    @app.post("/_emulator/rows")
+    def log_recent_rows() -> Response:
+        asked = json_object(request.get_data()) or {}
+        return _json({"added": emulator.log_recent_rows(int(asked.get("count_per_bot", 40)))})
+
+    @app.get("/_emulator/rows/<bot_id>")
+    def bot_rows(bot_id: str) -> Response:
+        return _json(emulator.rows(bot_id)) if bot_id in emulator.row_counts() else Response(status=404)
+
+    @app.get("/_emulator/requests")
+    def requests_seen() -> Response:
+        return _json([asdict(seen) for seen in emulator.requests])
+
+    return app
+
+
+def _handler(clock: Clock, connections: set[socket.socket]) -> type[WSGIRequestHandler]:
+    """A handler that keeps `connections` the set of those that are open, and dates its answers by the clock."""
+
+    class Handler(WSGIRequestHandler):
+        """Keep-alive, no waiting for delayed acknowledgements, no log."""
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            super().finish()
+
+        def make_environ(self) -> dict[str, Any]:
+            return {**super().make_environ(), HANDLER_KEY: self}
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(clock.seconds() if timestamp is None else timestamp)
+
+        def log(self, type: str, message: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """A body as a JSON object, or None if it is not one."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _json(value: object) -> Response:
+    return Response(orjson.dumps(value), content_type=JSON)

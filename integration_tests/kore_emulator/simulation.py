@@ -43,9 +43,9 @@ class Refusal(Exception):
 def answer(does: Behaviour, log: Log, body: Body, moment: int, number: int = 0, seed: int = 0) -> Answer:
     """The answer to the bot's request of this number (from 0) at this moment."""
     try:
-        if does.down or number in does.faults:
+        if does.down or number in does.fails_at:
             raise failed("500", "Internal server error", does)
-        if number in does.timeouts:
+        if number in does.times_out_at:
             raise failed("504", "Gateway Time-out", does)
         if does.refuses:
             raise failed("refused", "the request is not possible", does)

@@ -193,7 +193,7 @@ def test_installed_with_uv_it_reads_every_row_on_python(
     assert specification(program, tmp_path) == source_specification
     now = datetime.now(timezone.utc)
     rows = generate_rows("st-alpha", now - timedelta(days=100), now - timedelta(minutes=5), 250, 1)
-    with Emulator({"st-alpha": rows}, Reading(max_page=100)) as emulator:
+    with Emulator({"st-alpha": rows}, Reading(largest_limit=100)) as emulator:
         (tmp_path / "config.json").write_text(json.dumps(emulator.config()))
         (tmp_path / "catalog.json").write_text(json.dumps(command.CATALOG))
         line = (program, "read", "--config", "config.json", "--catalog", "catalog.json")

@@ -108,8 +108,8 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     | some(retention_days=one(0.5, 30.0)),
     "replicas": some(replica_behind=st.integers(1, 5)),
     "inserted": some(inserts=st.integers(1, 3), inserts_in_all=one(3, 10, 40), inserts_into=one("now", "span")),
-    "faults": some(faults=sets(range(16), 3)),
-    "timeouts": some(timeouts=sets(range(16), 3)),
+    "faults": some(fails_at=sets(range(16), 3)),
+    "timeouts": some(times_out_at=sets(range(16), 3)),
     "hopeless": some(down=one(True)) | some(refuses=one(True)) | some(refused_forms=one(frozenset(FORMS))),
 }  # fmt: skip
 _names = st.lists(one(*TRAITS), max_size=5, unique=True)
@@ -240,6 +240,13 @@ FRAMES = st.tuples(one(*NOWS), one(5 * MINUTE, HOUR, DAY), one(*SPANS), st.integ
 PAGE_SIZES = one(None, None, None, 1, 2, 7, 50)
 
 
+def _has_large_pages(does: Behaviour) -> bool:
+    """Whether more than a thousand rows come in less than a hundred pages."""
+    rows = (does.largest_limit, does.fails_above_rows, does.varying_pages or None)
+    sizes = (does.page_bytes, does.fails_above_bytes)
+    return all(most is None or most >= 50 for most in rows) and all(most is None or most > 50_000 for most in sizes)
+
+
 @st.composite
 def servers(draw: st.DrawFn, traits: Sequence[str] | None = None) -> Scenario:
     """A bot on a server with these traits, or with up to five; its log; and the window to read."""
@@ -247,7 +254,7 @@ def servers(draw: st.DrawFn, traits: Sequence[str] | None = None) -> Scenario:
     after = now - settling
     start = after - span
     does = draw(behaviours(traits))
-    is_dense = max(does.skip_ceiling or 0, does.depth_ceiling or 0) >= LOWEST_CEILING
+    is_dense = max(does.skip_ceiling or 0, does.depth_ceiling or 0) >= LOWEST_CEILING and _has_large_pages(does)
     log = draw(logs(start, after, now, is_dense))
     page_size = draw(one(None, None, 100) if is_dense else PAGE_SIZES)
     longest_part = draw(one(90, 90, 90, 1)) * DAY if span <= 20 * DAY else 90 * DAY
