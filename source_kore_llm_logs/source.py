@@ -20,20 +20,15 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.requester import PER_MINUTE
 from source_kore_llm_logs.components.state_migration import state_to_resume
 from source_kore_llm_logs.errors import Fault, HostUnreachable
 from source_kore_llm_logs.manifest import manifest
-from source_kore_llm_logs.reading.planner import SIDE_BY_SIDE
-from source_kore_llm_logs.reading.request_format import SPELLINGS
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
+from source_kore_llm_logs.runtime.checkpoints import Checkpoints
 from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
-from source_kore_llm_logs.runtime.scheduling import ScheduledStream
-from source_kore_llm_logs.runtime.sync_report import current_report, is_sync, sync_report
+from source_kore_llm_logs.runtime.stream import StreamOfBots
 
 CHECKED_AT_ONCE = 16
-LEAST_AT_ONCE, MOST_AT_ONCE = 8, 100
-"""Parts that are read at once, over all bots, unless `num_workers` says so. The manifest has one thread more."""
 
 
 class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
@@ -55,7 +50,7 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             catalog or ConfiguredAirbyteCatalog(streams=[]),
             config or {},
             state_to_resume(state, catalog) or [],
-            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
+            source_config=manifest(is_check=is_check),
         )
         self._bare = config is None
 
@@ -67,16 +62,8 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         return super().configure(self._exact(config) if self._bare else config, temp_dir)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """The manifest's stream. In a sync, its bots are read in parts, as `scheduling` says."""
-        streams = super().streams(config)
-        if not is_sync():
-            return streams
-        report, exact = current_report(), self._exact(config)
-        at_once = exact.get("num_workers") or min(
-            MOST_AT_ONCE, max(LEAST_AT_ONCE, SIDE_BY_SIDE * len(exact["bot_ids"]))
-        )
-        a_second = (exact.get("requests_per_minute") or PER_MINUTE) / 60
-        return [ScheduledStream(stream, report, at_once, a_second) for stream in streams]
+        """The manifest's stream, whose state is made by `checkpoints`."""
+        return [StreamOfBots(stream) for stream in super().streams(config)]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot one small question, in parallel; lists all that fail and why.
@@ -131,12 +118,10 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
             return
         self._refuse_unknown_streams(catalog)
-        with sync_report() as report:
-            messages = faults_at_the_end(super().read(logger, config, catalog, state), self._exact(config)["bot_ids"])
-            try:
-                yield from report.backpressure.printing(messages)
-            finally:
-                report.summary({field: config.get(field) for field in SPELLINGS})
+        (stream,) = self.streams(config)
+        checkpoints = Checkpoints(stream.name, stream.cursor.state)
+        messages = checkpoints.merged(super().read(logger, config, catalog, state))
+        yield from faults_at_the_end(messages, self._exact(config)["bot_ids"])
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""

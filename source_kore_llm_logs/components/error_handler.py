@@ -12,6 +12,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import (
@@ -27,15 +28,17 @@ from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused
 from source_kore_llm_logs.api.vendor_words import GZIP, Refusal, begins_with, body_of, kind_of, words_of
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RetriesExhausted
 from source_kore_llm_logs.manifest import named
+from source_kore_llm_logs.reading.calibration import SAMPLE
 from source_kore_llm_logs.records.decoding import rows_in
-from source_kore_llm_logs.runtime.sync_report import current_report
 
 CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
+MAX_TRIES_OF_A_LARGE_PAGE = 3
+"""Of more rows than the vendor's sample asks for [D]: if it fails, a smaller one is asked for."""
 MAX_TRIES_OF_A_CHECK = 2
 MOST_SECONDS_OF_A_CHECK = 5.0
 """Before its second try, whatever the server says: somebody waits for the answer."""
-TRIES_BEFORE_A_SMALLER_PAGE = 3
+MAX_TIMEOUTS = 2
 MAX_REPLAYS = 3
 MAX_RATE_WAITS = 100
 MOST_SECONDS_OF_WAITS = 4 * 3600
@@ -95,9 +98,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.backoff_strategies = [self]
-        self._backpressure = current_report().backpressure
         self._is_check = bool(parameters.get("is_check"))
-        self._max_tries = MAX_TRIES_OF_A_CHECK if self._is_check else MAX_TRIES
 
     @property
     def max_retries(self) -> int:
@@ -118,18 +119,13 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
             return self._interpret_fault(response)
-        self._backpressure.count(response)
         try:
             response.content  # noqa: B018 (reads the answer)
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
-            resolution = self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
+            return self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
         except requests.RequestException:
-            resolution = self._again(response.request, CUT_OFF)
-        else:
-            resolution = self._interpret(response)
-        if resolution is not SUCCESS:
-            self._backpressure.release()  # Whoever waits to ask again keeps no room.
-        return resolution
+            return self._again(response.request, CUT_OFF)
+        return self._interpret(response)
 
     def _interpret(self, response: requests.Response) -> ErrorResolution:
         status, is_json = response.status_code, True
@@ -199,13 +195,19 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         attempts = _attempts_at(request)
         attempts.faults += 1
         attempts.timeouts += timed_out
-        if attempts.timeouts >= TRIES_BEFORE_A_SMALLER_PAGE:
+        if attempts.timeouts >= MAX_TIMEOUTS:
             raise PageTooLarge(what, FailureType.transient_error, bot)
-        if attempts.faults >= self._max_tries:
+        if attempts.faults >= self._max_tries(request):
             raise at_last(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
         pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
         attempts.pause = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
         return _retry(what, bot)
+
+    def _max_tries(self, request: Any) -> int:
+        if self._is_check:
+            return MAX_TRIES_OF_A_CHECK
+        limit = int(orjson.loads(request.body or b"{}").get("limit", 0))
+        return MAX_TRIES_OF_A_LARGE_PAGE if limit > SAMPLE else MAX_TRIES
 
     def _with_a_fresh_token(self, response: requests.Response, words: str) -> ErrorResolution:
         bot, attempts = bot_of(response.request), _attempts_at(response.request)

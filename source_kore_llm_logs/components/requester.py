@@ -8,6 +8,7 @@ another.
 
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -30,6 +31,7 @@ from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.runtime.clock import ServerClock
 
 logger = logging.getLogger("airbyte")
 
@@ -37,6 +39,8 @@ PER_MINUTE = 60
 PER_HOUR = 1800
 MARGIN = timedelta(milliseconds=400)
 """The server counts arrivals, we count departures: windows a little longer than its own absorb the jitter."""
+TIMEOUTS_OF_A_CHECK = (5, 10)
+"""Seconds to connect, and to answer: somebody waits."""
 SAY_WAITS_FROM = timedelta(seconds=5)
 CONNECTIONS = 100
 """Kept open to a host: as many as there can be workers."""
@@ -89,9 +93,9 @@ class BotSession(requests.Session):
     Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
     """
 
-    def __init__(self, budget: BotBudget, authenticator: AuthBase):
+    def __init__(self, budget: BotBudget, authenticator: AuthBase, clock: ServerClock):
         super().__init__()
-        self._budget = budget
+        self._budget, self._clock = budget, clock
         self.auth = self._sign = authenticator
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for prefix in list(self.adapters):
@@ -100,8 +104,11 @@ class BotSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self._budget.acquire_call(request)
         self._sign(request)
+        sent = time.time()
         try:
-            return super().send(request, **{**kwargs, "allow_redirects": False})
+            response = super().send(request, **{**kwargs, "allow_redirects": False})
+            self._clock.heard(response.headers.get("Date"), sent)
+            return response
         except requests.RequestException as fault:
             fault.request = fault.request or request
             raise
@@ -115,22 +122,23 @@ class BotSession(requests.Session):
 
 
 class BotRequester(HttpRequester):
-    """The CDK's requester with a session of our own. It leaves a page on the connection until there is room for it: who
-    reads it is the error handler, which looks at every answer first (error_handler.py, backpressure.py).
-    """
+    """The CDK's requester with a session of our own, and the clock that follows the answers' dates."""
 
     def __post_init__(self, parameters: Any) -> None:
         super().__post_init__(parameters)
+        self.clock = ServerClock()
         # A check asks each bot once, and once more after a fault: it waits for no limit.
         budget = BotBudget(policies=[]) if parameters.get("is_check") else budget_of(self.config)
         self._client = HttpClient(
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=BotSession(budget, self.get_authenticator()),
+            session=BotSession(budget, self.get_authenticator(), self.clock),
             backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
             message_repository=self.message_repository,
-            request_timeout=(self.connect_timeout_in_seconds, self.read_timeout_in_seconds),
+            request_timeout=TIMEOUTS_OF_A_CHECK
+            if parameters.get("is_check")
+            else (self.connect_timeout_in_seconds, self.read_timeout_in_seconds),
         )
 
     def send_request(

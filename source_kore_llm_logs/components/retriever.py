@@ -1,42 +1,42 @@
-"""Between the CDK and the reader: gives the reader its `fetch`, and the planner its window."""
+"""Between the CDK and the reader: a bot's slice becomes records, and marks of how far the bot is read."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from airbyte_cdk.sources.declarative.requesters.requester import Requester
+from airbyte_cdk.models import AirbyteMessage, FailureType
 from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_kore_llm_logs.components.error_handler import rows_of
+from source_kore_llm_logs.components.requester import BotRequester
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
-from source_kore_llm_logs.reading.bot import Bot
-from source_kore_llm_logs.reading.fetch import Answer, Body, Page, Refused, Row, TooLarge, Unavailable
-from source_kore_llm_logs.reading.part import DAY, MINUTE, Part
-from source_kore_llm_logs.reading.planner import Planner
-from source_kore_llm_logs.reading.request_format import SPELLINGS
+from source_kore_llm_logs.manifest import named
+from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
+from source_kore_llm_logs.reading.calibration import first_answer
+from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.span import DAY, Part
+from source_kore_llm_logs.reading.wording import SPELLINGS, Choice
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import milliseconds
-from source_kore_llm_logs.runtime.log_of_bot import LogOfBot
-from source_kore_llm_logs.runtime.sync_report import current_report
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
+from source_kore_llm_logs.runtime.bot_report import BotReport
+from source_kore_llm_logs.runtime.checkpoints import Reached
 
-
-def now() -> int:
-    """The present, in milliseconds since the epoch."""
-    return int(time.time() * 1000)
+PAGE_EXPECTED = 1024 * 1024
+"""Bytes of a bot's first page, before there is one."""
+PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
+"""Seconds. What a bot has been answered, it is asked for again before a refusal is believed."""
 
 
 @dataclass
 class LogRetriever(Retriever):
-    """Opens a bot's log for reading. One instance serves all threads of a sync.
+    """Reads a bot's log. One instance serves all threads of a sync, each of which reads one bot at a time."""
 
-    Raises Fault if the CDK hands over no cursor: then no sync would remember what it has read.
-    """
-
-    requester: Requester
+    requester: BotRequester
     config: Config
     parameters: InitVar[Mapping[str, Any]]
     name: str = "llm_usage_logs"
@@ -44,71 +44,131 @@ class LogRetriever(Retriever):
     cursor: Cursor | None = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        if self.cursor is None:
-            raise Fault("The CDK gave the reader no cursor. Use the version of airbyte-cdk that this connector names.")
-        self._report = current_report()
-        self._report.opens = self.log_of_bot
+        self._backpressure = Backpressure()
         self._is_check = bool(parameters.get("is_check"))
-        self._redact = self.config.get("payload_content") == "redacted"
-
-    def log_of_bot(self, stream_slice: StreamSlice) -> LogOfBot:
-        """The log that the slice stands for: the whole of a bot's window, both ends of which belong to it.
-
-        The report knows of it from here on. No request is sent yet. Thread-safe.
-        """
-        bot_id = stream_slice.partition["bot_id"]
-        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
-        bot = Bot(
-            bot_id,
-            lambda body: self._fetch(stream_slice, body),
-            now,
-            {field: self.config.get(field) for field in SPELLINGS},
-            bool(self.config.get("include_developer_usage", True)),
-            self.config.get("page_size"),
-        )
-        planner = Planner(Part(start, end + 1), (self.config.get("window_days") or 90) * DAY)
-        return LogOfBot(bot, planner, self._report)
+        filters = {field: self.config.get(field) for field in SPELLINGS}
+        self._choice = Choice(filters, bool(self.config.get("include_developer_usage", True)))
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
-        """The records of a bot's window, part after part. Of a check, nothing: it asks whether the bot answers.
+        """The records of a bot's window; behind those of a page and of a part, a mark (`EndOfPage`, `Reached`). Of a
+        check, nothing: it asks whether the bot answers.
 
-        Blocks while requests are under way. Raises Fault, which names the bot.
+        Blocks while requests are under way, and while the sync holds as many bytes as it may. Raises Fault, which names
+        the bot.
         """
         assert stream_slice is not None
-        log = self.log_of_bot(stream_slice)
-        if self._is_check:
-            end = log.planner.window.after
-            log.bot.must_answer(Part(end - MINUTE, end))
-            return
-        while (planned := log.planner.take()) is not None:
-            for row in log.rows(planned):
-                if row is not None:
-                    yield row.record
-
-    def _fetch(self, stream_slice: StreamSlice, body: Body) -> Answer:
-        """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered."""
-        backpressure = self._report.backpressure
-        backpressure.wait()
+        bot_id = stream_slice.partition["bot_id"]
+        report = BotReport(bot_id)
+        requests = _Requests(self.requester, self._backpressure, stream_slice, self.config, report)
         try:
-            response = self.requester.send_request(stream_slice=stream_slice, request_body_json=body)
-        except HostUnreachable:
-            raise
+            if self._is_check:
+                first_answer(requests.fetch, self.requester.clock.now, self._choice)
+            else:
+                yield from self._messages(requests, stream_slice, report)
+        except CannotRead as words:
+            kind = FailureType.transient_error if words.is_transient else FailureType.config_error
+            raise Fault(f"{words}.", kind, bot_id) from words
+        finally:
+            requests.free()
+
+    def _messages(
+        self, requests: "_Requests", stream_slice: StreamSlice, report: BotReport
+    ) -> Iterator[Mapping[str, Any] | AirbyteMessage]:
+        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
+        log = BotLog(
+            requests.fetch,
+            self.requester.clock.now,
+            Part(start, end + 1),
+            self._choice,
+            self.config.get("page_size"),
+            (self.config.get("window_days") or 90) * DAY,
+            report.tell_profile,
+        )
+        has_failed = True
+        try:
+            for item in log.read():
+                if item is None:
+                    yield from requests.given()
+                    report.tell_progress(log)
+                elif isinstance(item, Checkpoint):
+                    yield Reached(stream_slice.partition["bot_id"], item.complete_until)
+                else:
+                    report.records += 1
+                    yield item.record
+            has_failed = False
+        finally:
+            report.tell_end(log, has_failed, [named(field) for field in self._choice.filters])
+
+
+class _Requests:
+    """The requests of one bot, and the pages that they brought. One thread uses it."""
+
+    def __init__(
+        self,
+        requester: BotRequester,
+        backpressure: Backpressure,
+        stream_slice: StreamSlice,
+        config: Config,
+        report: BotReport,
+    ):
+        self._requester, self._backpressure, self._slice, self._report = requester, backpressure, stream_slice, report
+        self._redact = config.get("payload_content") == "redacted"
+        self._page: HeldPage | None = None
+        self._expected = PAGE_EXPECTED
+        self._has_rows = False
+
+    def fetch(self, body: Body) -> Answer:
+        """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered."""
+        for pause in PAUSES_AFTER_A_REFUSAL:
+            try:
+                return self._answer(body)
+            except HostUnreachable as fault:
+                if not self._has_rows:
+                    raise
+                return Unavailable(fault.message, fault)
+            except Fault as fault:
+                if not self._has_rows or fault.failure_type is not FailureType.config_error:
+                    raise
+            time.sleep(pause)
+        try:
+            return self._answer(body)
+        except Fault as fault:
+            raise Fault(fault.what, FailureType.transient_error, fault.bot_id) from fault
+
+    def _answer(self, body: Body) -> Answer:
+        self.free()
+        page = self._page = self._backpressure.page(self._expected)
+        try:
+            response = self._requester.send_request(stream_slice=self._slice, request_body_json=body)
         except RequestRefused as refusal:
             return Refused(refusal.words, refusal)
         except PageTooLarge as fault:
             return TooLarge(fault.message, fault)
+        except HostUnreachable:
+            raise
         except RetriesExhausted as fault:
             return Unavailable(fault.message, fault)
         assert response is not None
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
-        del response  # Its bytes take as much memory as the rows.
-        if not rows:
-            backpressure.release()
-        return Page([self._row(stream_slice.partition["bot_id"], row) for row in rows], size, seconds)
+        page.resize(size)
+        self._expected, self._has_rows = size, self._has_rows or bool(rows)
+        return Page([self._row(row) for row in rows], size, seconds)
 
-    def _row(self, bot_id: str, row: Any) -> Row:
-        record = to_record(bot_id, row, self._redact, self._report.repairs)
+    def given(self) -> Iterator[EndOfPage]:
+        """The mark behind the records of the page that was received last."""
+        if self._page is not None:
+            yield EndOfPage(self._page)
+            self._page = None
+
+    def free(self) -> None:
+        """What was received last is of no use any more, unless it was given."""
+        if self._page is not None:
+            self._page.free()
+            self._page = None
+
+    def _row(self, row: Any) -> Row:
+        record = to_record(self._slice.partition["bot_id"], row, self._redact, self._report.repairs)
         start, end = record["start_date"], record["end_date"]
         return Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)

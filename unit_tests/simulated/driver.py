@@ -38,7 +38,7 @@ def play(told: Scenario) -> Played:
         for item in BotLog(server.fetch, server.now, window, choice, told.page_size, told.longest_part).read():
             if isinstance(item, Checkpoint):
                 played.checkpoints.append((len(ids), item.complete_until))
-            else:
+            elif item is not None:
                 ids.append(item.id)
     except TooManyRequests as endless:
         raise AssertionError(str(endless)) from endless

@@ -23,6 +23,8 @@ from integration_tests.kore_emulator.behaviour import (
 from integration_tests.kore_emulator.simulation import days_touched, filed
 from unit_tests.simulated.scenario import Scenario, Server
 
+SMALLEST_LIMIT = 10
+"""Of a page, by the table."""
 FARTHEST_BEHIND = 4 * DAY
 """How far behind now a cursor may wait: 38 hours and a quarter, days rounded, and what a whole zone is off."""
 
@@ -129,6 +131,9 @@ def may_raise(told: Scenario) -> Iterator[str]:
     pages = (does.largest_limit, does.fails_above_rows, told.page_size, 1 if does.varying_pages else None)
     if equal > 1 and any(most is not None and equal > most for most in pages):
         yield "there are more equal rows than a page shows"
+    is_tiny = any(most is not None and most < SMALLEST_LIMIT for most in pages)
+    if is_tiny and (does.ties != "stable" or does.behind == "refused" or does.replica_behind):
+        yield "pages so small cannot be asked for in another way"
     moves = sum((row.appears > 0) + (row.vanishes is not None) for row in log)
     if moves + does.inserts_in_all + does.deletes_in_all > MOST_THAT_REST:
         yield "rows hardly ever rest"

@@ -13,11 +13,11 @@ asked for less the padding, whichever is later. The rest is emitted all the same
 from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
-from source_kore_llm_logs.reading_next.calibration import LIMITS, ServerProfile, calibrate
-from source_kore_llm_logs.reading_next.fetch import Answer, Body, Fetch, Page, Row
-from source_kore_llm_logs.reading_next.reader import Reader
-from source_kore_llm_logs.reading_next.span import CALL, LONGEST_PART, MINUTE, Part
-from source_kore_llm_logs.reading_next.wording import Choice
+from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
+from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Fetch, Page, Row
+from source_kore_llm_logs.reading.reader import Reader
+from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, Part
+from source_kore_llm_logs.reading.wording import Choice
 
 FASTEST_GROWTH = 4
 """The next part is at most so many times as long."""
@@ -55,15 +55,15 @@ class BotLog:
         self.profile: ServerProfile | None = None
         """Of the stretch that is read; None before the first question."""
         self.complete_until = window.start
-        self.requests = self.received = self.parts = self.passes = 0
-        """For the log: requests sent, rows received, parts read, passes over parts."""
+        self.requests = self.received = self.parts = self.parts_read_again = 0
+        """For the log: requests sent, rows received, parts read, parts that took more than one pass."""
         self.undated: set[str] = set()
         """Ids of rows without any date: no part holds them, so they are given when they first come."""
         self.ahead: set[str] = set()
         """Ids of rows that are dated ahead of now: they wait for their day."""
 
-    def read(self) -> Iterator[Row | Checkpoint]:
-        """The window's rows, each once, and a Checkpoint after each part.
+    def read(self) -> Iterator[Row | Checkpoint | None]:
+        """The window's rows, each once; None behind those of each page, and a Checkpoint after each part.
 
         Blocks while a request is under way. Raises CannotRead, what a refusal stands for if no wording is taken, what a
         fault stands for that trying again and smaller pages did not mend, and what `fetch` raises.
@@ -97,24 +97,28 @@ class BotLog:
             part = Part(start, start + part.length // 4)
         return part
 
-    def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row]:
+    def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row | None]:
         latest, emitted, most = self._now(), set(self.undated), 1
+        reader.passes = 0
         for scope in profile.scopes:
             most = max(most, (yield from self._noted(reader.read(part, scope, emitted, latest))))
-        yield from (row for row in profile.rows if part.owns(row) and row.id not in emitted)
-        self.parts, self.passes = self.parts + 1, reader.passes
+        missing = [row for row in profile.rows if part.owns(row) and row.id not in emitted]
+        if any(reader.is_there(row, latest) for row in missing):
+            raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
+        yield from missing
+        self.parts, self.parts_read_again = self.parts + 1, self.parts_read_again + (reader.passes > len(profile.scopes))
         self._length = min(self._longest, max(MINUTE, int(part.length * min(FASTEST_GROWTH, reader.aim / most))))
         known = self._known_until(reader, part, profile, latest)
         self.complete_until = max(self.complete_until, min(part.after, known))
 
-    def _noted(self, rows: Generator[Row, None, int]) -> Generator[Row, None, int]:
+    def _noted(self, rows: Generator[Row | None, None, int]) -> Generator[Row | None, None, int]:
         """The same; rows without a date are remembered."""
         while True:
             try:
                 row = next(rows)
             except StopIteration as end:
                 return int(end.value)
-            if row.time is None:
+            if row is not None and row.time is None:
                 self.undated.add(row.id)
             yield row
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from source_kore_llm_logs.reading_next.fetch import Answer, CannotRead, Fetch, Page, Refused, Row
-from source_kore_llm_logs.reading_next.span import (
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row
+from source_kore_llm_logs.reading.span import (
     CALL,
     DAY,
     HOUR,
@@ -26,7 +26,7 @@ from source_kore_llm_logs.reading_next.span import (
     Span,
     cell_around,
 )
-from source_kore_llm_logs.reading_next.wording import (
+from source_kore_llm_logs.reading.wording import (
     DEFAULT_CHANNEL,
     DOCUMENTED_CHANNELS,
     Choice,
@@ -106,7 +106,7 @@ class _Calibration:
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self._now, self._choice, self._most = fetch, now, choice, most
         after = min(after, now())
-        self.span = Span(after - LONGEST_PART, after)
+        self.span = Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, now()))
         self.wording = Wording()
         self.scope = Scope(choice.include_developer, tuple(choice.channels) or None)
         """In which the sample came."""
@@ -148,9 +148,11 @@ class _Calibration:
         wording, span = wording or self.wording, span or self.span
         span = wording.rounded(span, self._now())
         answer: Answer | None = None
-        for size in dict.fromkeys(min(limit, self._most, size) for size in (limit, 10, 1)):
+        for size in (min(limit, self._most, size) for size in (limit, 10, 1)):
+            if isinstance(answer, Refused) and size == limit:
+                break
             again = self._fetch(wording.body(span, self._choice, scope, skip, size, **other))
-            if answer is None or isinstance(again, Page):
+            if isinstance(again, Page) or not isinstance(answer, Refused):
                 answer = again
             if isinstance(again, Page):
                 self._size = size
@@ -269,22 +271,21 @@ class _Calibration:
 
     def _check_skip(self) -> None:
         """Raises CannotRead if `skip` is ignored, rounded to pages, or taken for the number of a page."""
-        for _ in range(3):
+        for limit in (min(10, self._size), self._size, self._size):
+            if self._size == 1:
+                return
             ids = [row.id for row in self.sample]
-            if len(set(ids)) < 2:
-                return
-            answer = self._ask(self.scope, skip=1, limit=min(10, self._size))
-            if not isinstance(answer, Page):
-                return
-            behind = [row.id for row in answer.rows]
-            if behind != ids[: len(behind)]:
+            behind = [row.id for row in self._rows(self.scope, skip=1, limit=limit)]
+            if len(ids) == 1 and behind:  # Pages of one row: that behind the first is the same for any `limit`.
+                single = self._rows(self.scope, skip=1, limit=1)
+                if [row.id for row in single] == behind[:1]:
+                    return
+            elif len(set(ids)) < 2 or behind != ids[: len(behind)] or len(behind) < min(len(ids), limit):
                 return
             self.sample = self._rows(self.scope)  # Rows may have moved.
         raise CannotRead(
-            "the API ignores `skip`, or rounds it to whole pages, or takes it for the number of a page: the same rows came "
-            "again and again"
-            if behind
-            else "the API gives no row at `skip` 1 where it gave several at 0"
+            "the API ignores `skip`, or rounds it to whole pages, or takes it for the number of a page: it gave other "
+            "rows than those behind the first"
         )
 
     # Bounds
@@ -383,7 +384,7 @@ class _Calibration:
         return list(self.rows.values())
 
     def _takes_the_future(self) -> bool:
-        ahead = self.span._replace(date_to=self._now() + UNPROVED)
+        ahead = Span(self._now() - LONGEST_PART, self._now() + UNPROVED)
         if self.wording.reach or self.span.date_to < self._now() - UNPROVED:
             return False
         wording = self.wording
@@ -458,7 +459,7 @@ class _Calibration:
             needed, are_taken = [], False
             for name in OTHERS:
                 single = replace(scope, channels=name if as_text else (name,))
-                answer = self._ask_once(self.span, 1, scope=single)
+                answer = self._ask(single, limit=1)
                 if not isinstance(answer, Page | Refused):
                     raise answer.error
                 rows = answer.rows if isinstance(answer, Page) else []

@@ -14,7 +14,7 @@ to whole days, touch at most 90.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from source_kore_llm_logs.reading_next.fetch import Row
+from source_kore_llm_logs.reading.fetch import Row
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

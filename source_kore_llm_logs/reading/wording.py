@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias
 
-from source_kore_llm_logs.reading_next.fetch import Row
-from source_kore_llm_logs.reading_next.span import DAY, Span
+from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.span import DAY, Span
 
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "channels": ("channel",),

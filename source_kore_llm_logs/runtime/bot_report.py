@@ -1,0 +1,68 @@
+"""What the log of a sync tells of one bot: how its server answers, how far it is, and how it ended."""
+
+import logging
+import time
+from collections import Counter
+
+from source_kore_llm_logs.reading.bot_log import BotLog
+from source_kore_llm_logs.records.timestamps import iso_of
+
+logger = logging.getLogger("airbyte")
+
+SECONDS_BETWEEN_LINES = 60.0
+
+
+class BotReport:
+    """The lines about one bot. One thread uses it.
+
+    `repairs` counts what was mended in rows: the words of a line, which a number comes before.
+    """
+
+    def __init__(self, bot_id: str) -> None:
+        self._bot_id = bot_id
+        self.repairs: Counter[str] = Counter()
+        self.records = 0
+        self._began = self._told = time.monotonic()
+
+    def tell_profile(self, words: str) -> None:
+        """How the bot's server was seen to answer."""
+        logger.info("Bot %s: the server answers with %s.", self._bot_id, words)
+
+    def tell_progress(self, log: BotLog) -> None:
+        """A line a minute: how far the bot is, and when it ends if it goes on like that."""
+        now = time.monotonic()
+        if now - self._told < SECONDS_BETWEEN_LINES:
+            return
+        self._told = now
+        share = (log.complete_until - log.window.start) / log.window.length
+        left = f", {(now - self._began) * (1 - share) / share / 60:.0f} minutes to go" if share else ""
+        logger.info(
+            "Bot %s: read to %s (%.0f %% of the period), %d records, %d requests%s.",
+            self._bot_id, iso_of(log.complete_until), 100 * share, self.records, log.requests, left,
+        )  # fmt: skip
+
+    def tell_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
+        """What was read, how far it is complete, and what somebody may want to look into. `filters`: those chosen."""
+        bot, after, until = self._bot_id, iso_of(log.window.after), iso_of(log.complete_until)
+        state = "complete"
+        if has_failed:
+            state = f"complete to {until}, and not read from there"
+        elif log.complete_until < log.window.after:
+            state = f"complete to {until}, from where the next sync reads again"
+        logger.log(
+            logging.WARNING if has_failed else logging.INFO,
+            "Bot %s: %s to %s, %s: %d records in %d requests, %d rows received; %d parts, %d of them read more than once.",
+            bot, iso_of(log.window.start), after, state, self.records, log.requests, log.received, log.parts,
+            log.parts_read_again,
+        )  # fmt: skip
+        for what, times in sorted(self.repairs.items()):
+            logger.warning("Bot %s: %d %s.", bot, times, what)
+        if log.undated:
+            logger.warning(
+                "Bot %s: %d rows had no date that can be read; they were kept with `start_date` and `end_date` null.",
+                bot, len(log.undated),
+            )  # fmt: skip
+        if log.ahead:
+            logger.warning("Bot %s: %d rows are dated ahead of now; each is read when its day has come.", bot, len(log.ahead))
+        if filters and not self.records and not has_failed:
+            logger.warning("Bot %s: no row matches the filters: check the spelling in %s.", bot, ", ".join(filters))
