@@ -301,6 +301,7 @@ class Log:
         self.rows = tuple(rows)
         self._moves = any(row.appears or row.vanishes is not None for row in self.rows)
         self._remembered: dict[Any, Any] = {}
+        self._for: Behaviour | None = None
 
     def with_rows(self, rows: Iterable[LogRow]) -> Log:
         return Log((*self.rows, *rows))
@@ -326,11 +327,14 @@ class Log:
 
     def ordered(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
         """The rows that the query finds, in the server's order; those behind the page may be missing."""
+        if does is not self._for:
+            self._for = does
+            self._remembered.clear()
         is_still = not (
             self._moves or does.lag_seconds or does.deletes or does.replica_behind or does.retention_days is not None
         )
         state = None if is_still else (page.number, page.moment)
-        found: Sequence[LogRow] = self._once((does, query, "found", state), lambda: self._found(does, query, page))
+        found: Sequence[LogRow] = self._once((query, "found", state), lambda: self._found(does, query, page))
         order, descending = does.order, does.descending
         if query.sort is not None:
             order, descending = "time taken", query.sort == "desc"
@@ -341,7 +345,7 @@ class Log:
         def keyed() -> list[tuple[int, LogRow]]:
             return [(sign * _KEYS[order](does, row), row) for row in found]
 
-        keys = self._once((does, query, "keys", state), keyed)
+        keys = self._once((query, "keys", state), keyed)
         if does.ties in ("shuffled", "paged"):
             chance = page.chance if does.ties == "shuffled" else random.Random(1_000_003 * page.skip + page.limit)
             keys = [*keys]
@@ -349,11 +353,9 @@ class Log:
             return _sorted(keys)
         wanted = page.skip + page.limit
         if does.ties == "heap" and len(keys) > wanted * does.heap_from:
-            return list(self._once((does, query, state, wanted), lambda: _first(keys, wanted)))
+            return list(self._once((query, state, wanted), lambda: _first(keys, wanted)))
         turned = does.ties == "turned" and page.number % 2 == 1
-        return list(
-            self._once((does, query, "ordered", state, turned), lambda: _sorted(keys[::-1] if turned else keys))
-        )
+        return list(self._once((query, "ordered", state, turned), lambda: _sorted(keys[::-1] if turned else keys)))
 
     def _found(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
         rows = self.present(does, page.number, page.moment)
