@@ -60,7 +60,7 @@ class Checkpoints:
                 elif isinstance(message, Reached):
                     yield from self._reaches(message)
                 elif message.type is not Type.STATE:
-                    if message.type is Type.TRACE:
+                    if message.type is Type.TRACE or self._is_time():
                         yield from self._rest()
                     yield message
                 elif self._printed_at is None and not self._is_due:
@@ -75,9 +75,13 @@ class Checkpoints:
         if self._printed_at is not None and self._reached.get(message.bot_id) == cursor:
             return
         self._reached[message.bot_id], self._is_due = cursor, True
-        pause = min(LONGEST_PAUSE, len(self._reached) / BOTS_A_SECOND)
-        if self._printed_at is None or self._clock() - self._printed_at >= pause:
+        if self._is_time():
             yield from self._rest()
+
+    def _is_time(self) -> bool:
+        """Whether a STATE message that is due has waited long enough behind the last one."""
+        pause = min(LONGEST_PAUSE, len(self._reached) / BOTS_A_SECOND)
+        return self._is_due and (self._printed_at is None or self._clock() - self._printed_at >= pause)
 
     def _rest(self) -> Iterator[AirbyteMessage]:
         if not self._is_due:
