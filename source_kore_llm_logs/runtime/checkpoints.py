@@ -1,4 +1,4 @@
-"""STATE: how far each bot is read. The CDK's own state follows the newest record that it saw, which proves nothing here.
+"""STATE: how far each bot is read. The CDK's own follows the newest record that it saw, which proves nothing here.
 
 A bot's log tells after each part how far it is complete. That travels through the CDK's queue behind the part's records
 (`Reached`), and becomes a STATE message in the main thread, where messages are printed in their order.
@@ -36,8 +36,8 @@ class Reached(AirbyteMessage):
 
 
 class Checkpoints:
-    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. Used by the main
-    thread alone.
+    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. The main thread
+    alone uses it.
 
     `before` is the state with which the sync begins; bots that are no longer configured stay in it.
     """
@@ -51,8 +51,8 @@ class Checkpoints:
         self._is_due = False
 
     def merged(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-        """The messages as they are to be printed: STATE in place of what was reached, and nothing of the CDK's own state
-        once there is some. The last comes before the stream's final status, and before an exception."""
+        """The messages as they are to be printed: STATE in place of what was reached, and nothing of the CDK's own once
+        there is some. The last comes before the stream's final status, and before an exception."""
         try:
             for message in messages:
                 if isinstance(message, EndOfPage):

@@ -14,7 +14,7 @@ logger = logging.getLogger("airbyte")
 
 DIFFERENCE_TO_TELL = 60.0
 ABSURD = 7 * 24 * 3600.0
-"""Seconds. So far behind is no clock that somebody sets, but a `Date` that nobody does: 1970, or a page out of a store."""
+"""Seconds. So far behind is no clock that a server signs tokens by, but a `Date` that nobody sets: 1970, say."""
 
 
 class ServerClock:
@@ -29,7 +29,7 @@ class ServerClock:
         return int((time.time() - self._ahead) * 1000)
 
     def heard(self, date: str | None, sent: float) -> None:
-        """Takes note of the `Date` of an answer to a request that was sent at this moment of the local clock, in seconds.
+        """Takes note of the `Date` of an answer to a request that was sent at this moment of the local clock (seconds).
         What is no date, or an absurd one, says nothing. `Date` has whole seconds, and came after the request was sent.
 
         Warns once, if the clocks differ by a minute or more.
