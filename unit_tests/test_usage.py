@@ -317,6 +317,53 @@ CASES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
         {"object": "list", "data": [], "model": "voyage-3", "usage": {"total_tokens": 10}},
         (None, None, 10, None, None, None),
     ),
+    "Gemini's Interactions": (
+        {"id": "v1_a", "status": "completed", "usage": {"total_input_tokens": 9, "total_output_tokens": 779,
+         "total_thought_tokens": 912, "total_cached_tokens": 4, "total_tool_use_tokens": 0, "total_tokens": 1700}},
+        (9, 1691, 1700, 4, None, 912),
+    ),
+    "Gemini's Interactions, streamed": (
+        sse({"event_type": "interaction.complete", "interaction": {"usage": {
+            "total_input_tokens": 9, "total_output_tokens": 7, "total_tokens": 16}}}),
+        (9, 7, 16, None, None, None),
+    ),
+    "PaLM on Vertex AI": (
+        {"predictions": [{}], "metadata": {"tokenMetadata": {
+            "inputTokenCount": {"totalTokens": 54, "totalBillableCharacters": 182},
+            "outputTokenCount": {"totalTokens": 12, "totalBillableCharacters": 44}}}},
+        (54, 12, 66, None, None, None),
+    ),
+    "SGLang": (
+        {"text": "Hi", "meta_info": {"prompt_tokens": 5, "completion_tokens": 3, "cached_tokens": 4,
+                                    "finish_reason": {"type": "length", "length": 3}}},
+        (5, 3, 8, 4, None, None),
+    ),
+    "OpenAI's .NET library": (
+        {"Usage": {"OutputTokenCount": 9, "InputTokenCount": 20, "TotalTokenCount": 29,
+                   "OutputTokenDetails": {"ReasoningTokenCount": 4}, "InputTokenDetails": {"CachedTokenCount": 16}}},
+        (20, 9, 29, 16, None, 4),
+    ),
+    "Codex": (
+        usage(input_tokens=100, cached_input_tokens=80, output_tokens=20, reasoning_output_tokens=12, total_tokens=120),
+        (100, 20, 120, 80, None, 12),
+    ),
+    "LlamaIndex": (
+        {"additional_kwargs": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}},
+        (7, 4, 11, None, None, None),
+    ),
+    "LangChain, Anthropic's cache by its lifetimes": (
+        {"usage_metadata": {"input_tokens": 300, "output_tokens": 5, "total_tokens": 305, "input_token_details": {
+            "cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 200}}},
+        (300, 5, 305, 0, 200, None),
+    ),
+    "Anthropic, nothing cached": (
+        usage(input_tokens=21, cache_creation_input_tokens=0, cache_read_input_tokens=0, output_tokens=3),
+        (21, 3, 24, 0, 0, None),
+    ),
+    "Anthropic with a total that a gateway added": (
+        usage(input_tokens=10, cache_read_input_tokens=90, output_tokens=5, total_tokens=105),
+        (100, 5, 105, 90, None, None),
+    ),
     "counts as text, and as whole floats": (
         usage(prompt_tokens="7", completion_tokens=4.0, total_tokens=11), (7, 4, 11, None, None, None),
     ),

@@ -22,6 +22,7 @@ ENVELOPES = (
     "x_groq", "details", "metrics",  # Groq's last chunk; Text Generation Inference; Replicate
     "output", "result", "chatResponse", "Response",  # Alibaba, Cloudflare, Oracle, Tencent
     "meta", "kwargs", "response_metadata", "llm_output",  # Cohere v1; LangChain's messages and results
+    "interaction", "meta_info", "additional_kwargs",  # events of Gemini's Interactions; SGLang; LlamaIndex
 )  # fmt: skip
 """Objects within a response, or within an event of a stream, that hold parts of the answer."""
 ENVELOPES_AS_SET = frozenset(ENVELOPES)
