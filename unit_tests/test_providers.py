@@ -368,6 +368,15 @@ CASES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
             "cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 200}}},
         (300, 5, 305, 0, 200, None),
     ),
+    "Anthropic, written for an hour only": (
+        usage(input_tokens=21, output_tokens=3, cache_creation={"ephemeral_1h_input_tokens": 100}),
+        (121, 3, 124, None, 100, None),
+    ),
+    "Anthropic's events as a list": (
+        [{"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 25, "output_tokens": 1}}},
+         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}}],
+        (25, 15, 40, None, None, None),
+    ),
     "Anthropic, nothing cached": (
         usage(input_tokens=21, cache_creation_input_tokens=0, cache_read_input_tokens=0, output_tokens=3),
         (21, 3, 24, 0, 0, None),

@@ -28,8 +28,9 @@ ENVELOPES = (
 ENVELOPES_AS_SET = frozenset(ENVELOPES)
 
 CHUNK = frozenset(
-    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text"]
-)
+    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text",
+     "message", "delta", "response", "usage"]
+)  # fmt: skip
 """What an object has one of, if it is a part of an answer that was logged as a list."""
 
 

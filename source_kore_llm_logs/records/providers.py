@@ -99,7 +99,7 @@ PARTS = ("tokens", "billedunits")
 
 BESIDE_THE_INPUT = frozenset(
     ["cachereadinputtokens", "cachereadinputtokencount", "cachecreationinputtokens", "cachewriteinputtokens",
-     "cachewriteinputtokencount"]
+     "cachewriteinputtokencount", "cachecreation.ephemeral5minputtokens", "cachecreation.ephemeral1hinputtokens"]
 )  # fmt: skip
 """Counts that are no part of `input_tokens`: Anthropic, Bedrock Converse, Nova. Of `prompt_tokens` they are."""
 
@@ -188,6 +188,7 @@ payload these stand is not documented [U]."""
 
 Count = tuple[bool, int, int, int, str]
 """Whether it is zero, the place of its usage and its path's, the count, its path: the least of several is taken."""
+CACHES = ("cached", "written", "written 5m", "written 1h")
 NO_COUNT: Count = (True, 0, 0, 0, "")
 
 
@@ -233,10 +234,8 @@ def request_readings(counts: Mapping[str, Count], cache: int) -> list[Any]:
     request = counts["input"][3] + counts.get("tools", NO_COUNT)[3]
     if not cache:
         return [request]
-    names = {counts[what][4] for what in ("cached", "written") if counts.get(what, NO_COUNT)[3]}
-    is_beside = counts["input"][4] != "prompttokens" and (
-        names <= BESIDE_THE_INPUT if names else counts["written 5m"][4].startswith("cachecreation")
-    )
+    paths = {counts[what][4] for what in CACHES if counts.get(what, NO_COUNT)[3]}
+    is_beside = counts["input"][4] != "prompttokens" and paths <= BESIDE_THE_INPUT
     return [request + cache] if is_beside or cache > request else [request, request + cache]
 
 
