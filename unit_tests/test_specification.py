@@ -99,7 +99,8 @@ def test_no_host_that_the_connector_takes_is_refused_by_the_form(host: str) -> N
 
 @pytest.mark.parametrize(
     "host",
-    ["https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai", "https://https://platform.kore.ai", "htttps://platform.kore.ai",
+    ["https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai",
+     "https://https://platform.kore.ai", "htttps://platform.kore.ai",
      "ftp://platform.kore.ai", "file:///etc/hosts", "platform kore.ai", "platform. kore.ai", "'platform.kore.ai'",
      '"platform.kore.ai"'],
 )  # fmt: skip
