@@ -320,7 +320,7 @@ def test_a_check_waits_for_no_limit_of_its_own(emulator: Emulator, tmp_path: Pat
         config = emulator.config(host=server.url, requests_per_minute=1, requests_per_hour=1)
         outcome = typed(["check", "--config", file(tmp_path, "config", config)])
     assert "Tried 2 times" in sentence(outcome)
-    assert "requests are used up" not in outcome.stdout
+    assert "are used up" not in outcome.stdout
 
 
 ENVIRONMENTS = {
