@@ -114,6 +114,19 @@ def test_an_address_with_half_a_scheme_another_one_a_blank_or_quotes_is_refused_
         taken(host=host)
 
 
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
+def test_quotes_round_a_value_are_refused_by_form_and_connector_and_within_it_by_neither(
+    name: str, quotes: str
+) -> None:
+    quoted, within = f" {quotes[0]}cs-1{quotes[1]}\n", f"cs{quotes}-1{quotes[1]}"
+    assert not accepted(name, quoted)
+    with pytest.raises(Fault, match="without the quotes around it"):
+        taken(**{name: quoted})
+    assert accepted(name, within)
+    assert taken(**{name: within})[name] == within
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4)
 
