@@ -3,7 +3,7 @@
 import json
 import socketserver
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from integration_tests.command import CATALOG, STREAM, Outcome, typed
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 30, seed=1)
 SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
 NOTHING_SAID = (

@@ -20,7 +20,7 @@ from integration_tests.kore_emulator.behaviour import (
     iso,
     parse,
 )
-from integration_tests.kore_emulator.simulation import days_touched, filed
+from integration_tests.kore_emulator.simulation import days_touched, filed, to_cut
 from unit_tests.simulated.scenario import Scenario, Server
 
 SMALLEST_LIMIT = 10
@@ -114,6 +114,17 @@ def outside(told: Scenario) -> Iterator[str]:
         hidden += sum(any(hides) for hides in scopes)
     if hidden > 1:
         yield "two of the rarer things at once hide all rows"
+
+    if does.most_rows is not None and _most_that_look_alike(told) > does.most_rows:
+        yield "more rows than are ever found lie where no request and no order tells them apart"
+
+
+def _most_that_look_alike(told: Scenario) -> int:
+    """The most rows of which any request finds all or none, and that any order leaves as they are."""
+    does = told.behaviour
+    by_taken = does.sort == "honoured"
+    alike = Counter((to_cut(does, filed(does, row) or 0), row.taken if by_taken else 0) for row in told.log)
+    return max(alike.values(), default=0)
 
 
 def may_raise(told: Scenario) -> Iterator[str]:
