@@ -47,7 +47,8 @@ class OnePass:
         """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
         self.has_shrunk = False
         """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
+        """Ids of the rows that came."""
         self._has_gone_on_behind = False
         """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
 
@@ -118,10 +119,10 @@ class OnePass:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
         before, is_fresh = last.id if last else "", False
         for row in new:
-            is_new = row.id not in self._seen
+            is_new = row.id not in self.seen
             self.is_clean &= is_new or row.id == before
             is_fresh |= is_new
-            self._seen.add(row.id)
+            self.seen.add(row.id)
             before = row.id
         return is_fresh
 

@@ -12,6 +12,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, SAMPLE, ServerProfile
@@ -26,6 +27,8 @@ MOST_ROWS = 9_000
 """That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
 FEW = 10
 MOST_PAGES_OF_A_GAP = 5
+MOST_ABSENT = 3
+"""Rows that a pass did not bring, of which it is asked whether they are gone."""
 MOST_PASSES = 6
 MOST_PASSES_OF_THE_SHORTEST = 12
 MOST_UNSETTLED = 8
@@ -76,10 +79,11 @@ class Passes:
         self._equal |= one.equal
         if one.end is not End.SEEN:
             return False
-        if self.known and not one.places:
-            return not is_there(next(iter(self.known.values())))
         is_filled = before <= one.places <= len(self.known) + self._equal.total()
-        return one.is_clean or (not self._is_first and not self._is_fresh and is_filled)
+        if not one.is_clean and (self._is_first or self._is_fresh or not is_filled):
+            return False
+        absent = (row for row_id, row in self.known.items() if row_id not in one.seen)
+        return not any(is_there(row) for row in islice(absent, MOST_ABSENT))
 
 
 class Reader:
