@@ -5,7 +5,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -56,12 +56,12 @@ def configs(request: pytest.FixtureRequest) -> Iterator[None]:
     """Writes the configs that the standard tests' scenarios name, unless they are there: they lead to the emulator."""
     from airbyte_cdk.test.standard_tests.connector_base import ConnectorTestSuiteBase
 
-    from integration_tests.kore_emulator import Emulator, generate_rows
+    from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
     if not (isinstance(request.cls, type) and issubclass(request.cls, ConnectorTestSuiteBase)):
         yield
         return
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = generate_rows("st-alpha", now - timedelta(days=120), now - timedelta(minutes=5), 300, 1)
     with Emulator({"st-alpha": rows}) as emulator:
         good = emulator.config()

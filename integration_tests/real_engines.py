@@ -15,13 +15,20 @@ from typing import Any, Protocol
 import duckdb
 
 Row = Mapping[str, Any]
-ORDERS = {"second": "started DESC", "day": "date_trunc('day', started) DESC", "none": "1"}
+ORDERS = {"second": "started DESC", "day": "date_trunc('day', started) DESC"}
+
+
+def paged(body: Mapping[str, Any], order: str, heeds_sort: bool) -> str:
+    """The end of a query: a page in the order of the table, or in the one that the request asks for."""
+    sort = body.get("sort") if heeds_sort else None
+    by = f"taken {sort['order']}" if sort else ORDERS[order]
+    return f" ORDER BY {by} LIMIT {int(body['limit'])} OFFSET {int(body.get('skip', 0))}"
 
 
 class Table(Protocol):
     """A table of rows, of which it gives one page. Not thread-safe."""
 
-    def page(self, body: Mapping[str, Any], order: str) -> list[str]: ...
+    def page(self, body: Mapping[str, Any], order: str, heeds_sort: bool = True) -> list[str]: ...
 
 
 class Postgres:
@@ -31,9 +38,11 @@ class Postgres:
         psql = shutil.which("psql") or str(sorted(Path("/usr/lib/postgresql").glob("*/bin/psql"))[-1])
         command = [psql, "-XAtq", "-v", "ON_ERROR_STOP=1", f"postgresql://kore@127.0.0.1:{port}/postgres"]
         self._psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        values = ",".join(f"({_text(row['start Date'])}, {_text(json.dumps(row))})" for row in rows)
+        values = ",".join(
+            f"({_text(row['start Date'])}, {row['Time Taken']}, {_text(json.dumps(row))})" for row in rows
+        )
         self._asked("SET client_min_messages = warning; DROP TABLE IF EXISTS log")
-        self._asked("CREATE TABLE log (started timestamptz, body text)")
+        self._asked("CREATE TABLE log (started timestamptz, taken int, body text)")
         self._asked(f"INSERT INTO log VALUES {values}; ANALYZE log")
 
     def _asked(self, statement: str) -> list[str]:
@@ -48,10 +57,10 @@ class Postgres:
             lines.append(line)
         return lines
 
-    def page(self, body: Mapping[str, Any], order: str) -> list[str]:
+    def page(self, body: Mapping[str, Any], order: str, heeds_sort: bool = True) -> list[str]:
         return self._asked(
             f"SELECT body FROM log WHERE started >= {_text(body['dateFrom'])} AND started <= {_text(body['dateTo'])}"
-            f" ORDER BY {ORDERS[order]} LIMIT {int(body['limit'])} OFFSET {int(body.get('skip', 0))}"
+            + paged(body, order, heeds_sort)
         )
 
     def close(self) -> None:
@@ -67,24 +76,27 @@ class DuckDB:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._connection = duckdb.connect()
-        self._connection.execute("SET TimeZone = 'UTC'; CREATE TABLE log (started TIMESTAMPTZ, body VARCHAR)")
+        self._connection.execute(
+            "SET TimeZone = 'UTC'; CREATE TABLE log (started TIMESTAMPTZ, taken INT, body VARCHAR)"
+        )
         self._connection.executemany(
-            "INSERT INTO log VALUES (?, ?)", [[row["start Date"], json.dumps(row)] for row in rows]
+            "INSERT INTO log VALUES (?, ?, ?)",
+            [[row["start Date"], row["Time Taken"], json.dumps(row)] for row in rows],
         )
 
-    def page(self, body: Mapping[str, Any], order: str) -> list[str]:
+    def page(self, body: Mapping[str, Any], order: str, heeds_sort: bool = True) -> list[str]:
         found = self._connection.execute(
             "SELECT body FROM log WHERE started >= ?::TIMESTAMPTZ AND started <= ?::TIMESTAMPTZ"
-            f" ORDER BY {ORDERS[order]} LIMIT {int(body['limit'])} OFFSET {int(body.get('skip', 0))}",
+            + paged(body, order, heeds_sort),
             [body["dateFrom"], body["dateTo"]],
         )
         return [text for (text,) in found.fetchall()]
 
 
 @contextmanager
-def served(table: Table, order: str) -> Iterator[str]:
+def served(table: Table, order: str, heeds_sort: bool) -> Iterator[str]:
     """The address of a server that answers each request with a page of the table, sorted by the `second` or the `day`
-    on which a call started, the newest first, or not at all (`none`)."""
+    on which a call started, the newest first; or as the request's `sort` says."""
     lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -93,7 +105,7 @@ def served(table: Table, order: str) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with lock:
-                answer = f"[{','.join(table.page(body, order))}]".encode()
+                answer = f"[{','.join(table.page(body, order, heeds_sort))}]".encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

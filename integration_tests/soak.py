@@ -8,10 +8,10 @@ Prints what was lost, repeated or refused, and how much of the permitted rate wa
 import sys
 import time
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from integration_tests.command import read
-from integration_tests.kore_emulator import Emulator, Reading, RequestSeen, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, RequestSeen, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 PER_MINUTE = 120
@@ -26,7 +26,7 @@ def share_of_the_limit(requests: list[RequestSeen], bot: str) -> float:
 
 
 def main() -> int:
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = {
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 25_000, seed)
         for seed, bot in enumerate(("st-alpha", "st-beta", "st-gamma", "st-delta"))

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from integration_tests.command import read, run
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=70), 40, seed=11)
 NEW_ROWS = generate_rows(BOT, NOW - timedelta(minutes=50), NOW - timedelta(minutes=5), 10, seed=12)
 

@@ -5,16 +5,15 @@ failed, with the filter named; one that gives the chosen rows must be read whole
 too, although no documented column shows what it filters: only a server can tell, by what it leaves out.
 """
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from integration_tests.in_process import UNLIMITED, sync
-from integration_tests.kore_emulator import Emulator, Reading
+from integration_tests.kore_emulator import NOW, Emulator, Reading
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def row(number: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import random
 import tempfile
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import pytest
 
 from integration_tests.command import CATALOG, options, read
 from integration_tests.in_process import UNLIMITED
-from integration_tests.kore_emulator import Emulator, Reading, even_rows, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
-NOW = datetime.now(timezone.utc)
 
 
 def killed_read(config: dict[str, Any], state: list[Any] | None, records: int) -> tuple[set[str], list[Any] | None]:

@@ -8,11 +8,10 @@ import pytest
 
 from integration_tests.command import run
 from integration_tests.in_process import UNLIMITED, Synced, assert_no_request_spans_more_than_90_days, sync
-from integration_tests.kore_emulator import Emulator, Reading, even_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows
 
 BOT, OTHER = "st-alpha", "st-beta"
 START = datetime(2023, 12, 1, tzinfo=timezone.utc)
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def stamp(moment: datetime) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ import pytest
 
 from benchmarks.emulator_process import emulator as even_emulator
 from integration_tests.command import CATALOG, STREAM, Outcome, arguments, finished, parse, read, typed
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 
 COMMAND = [sys.executable, "-m", "source_kore_llm_logs"]
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 100, seed=1)
 
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from integration_tests.command import CATALOG, catalog_of, read, run
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
@@ -17,7 +17,7 @@ SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = {
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 700, seed)
         for seed, bot in enumerate(BOTS)
@@ -81,7 +81,7 @@ def test_an_idle_sync_asks_each_bot_a_few_times_and_new_rows_arrive_with_the_nex
     assert idle.code == 0
     asked = [seen.bot_id for seen in emulator.requests]
     assert all(1 <= asked.count(bot) <= 5 for bot in BOTS)
-    now = datetime.now(timezone.utc)
+    now = NOW
     new = generate_rows(BOTS[0], now - timedelta(minutes=4), now - timedelta(minutes=2), 30, seed=99)
     emulator.add_rows(BOTS[0], new)
     second = read(config, idle.states)
@@ -228,7 +228,7 @@ def test_a_rate_refusal_in_any_form_is_waited_out(emulator: Emulator, refusal: s
 
 
 def _days_ago(days: int) -> str:
-    return (datetime.now(timezone.utc) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (NOW - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_the_log_says_at_the_end_how_each_bot_was_read_and_shows_no_payload(emulator: Emulator) -> None:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from integration_tests.command import catalog_of, run
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from source_kore_llm_logs.records.providers import GATEWAY_ERRORS
 
 SHAPES = Path(__file__).parents[1] / "unit_tests" / "fixtures" / "payloads"
@@ -36,7 +36,7 @@ def words(value: Any) -> Iterator[str]:
 
 def test_a_redacted_sync_prints_no_word_of_any_payload_even_when_debugging() -> None:
     shapes = [json.loads(path.read_text()) for path in sorted(SHAPES.glob("*.json"))]
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = generate_rows(BOT, now - timedelta(days=2), now - timedelta(minutes=5), len(shapes), seed=1)
     for row, shape in zip(rows, shapes, strict=True):
         row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {})}

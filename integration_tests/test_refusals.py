@@ -2,19 +2,18 @@
 
 import gzip
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.command import CATALOG, Outcome, options, read, run
-from integration_tests.kore_emulator import generate_rows
+from integration_tests.kore_emulator import NOW, generate_rows
 from integration_tests.preloaded import started
 from integration_tests.scripted_server import Answer, ScriptedServer
 
 BOT, OTHER = "st-alpha", "st-beta"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=2), NOW - timedelta(minutes=5), 1, seed=5)
 HTML = b"<!DOCTYPE html><html><head><title>403 Forbidden</title></head><body>Request blocked</body></html>"
 

@@ -1,17 +1,16 @@
 """As few requests as the API allows, and none that goes deep: rate limits make them the wall clock of a real sync."""
 
 from bisect import bisect_right
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from integration_tests.in_process import UNLIMITED, Synced, assert_no_request_spans_more_than_90_days, sync
-from integration_tests.kore_emulator import Emulator, Reading, even_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
 LAST = NOW - timedelta(minutes=2)
 DEEPEST_SKIP = 12_000
 QUARTER_HOUR_OF_REQUESTS = 450

@@ -2,19 +2,18 @@
 
 import json
 import tempfile
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.command import CATALOG, options, read, run
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 200, seed=3)
 TRUTH = {to_record(BOT, row)["id"] for row in ROWS}
 FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]

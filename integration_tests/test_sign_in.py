@@ -8,12 +8,11 @@ import jwt
 import pytest
 
 from integration_tests.command import CATALOG, STREAM, Outcome, configured, read, run
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
 from integration_tests.scripted_server import Answer, ScriptedServer
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 40, seed=5)
 SECRET = "a-secret-of-the-app-in-this-test-long-enough-for-every-algorithm-of-it"
 PER_MINUTE = b"You've exceeded the per-minute rate limit. Please try again later."
@@ -218,7 +217,7 @@ def test_a_cursor_ahead_of_now_is_told_and_read_from_now_minus_the_lookback() ->
     assert outcome.code == 0
     assert f"The state of bots {BOT} ends in the future" in outcome.log
     assert len(outcome.ids) == sum(end >= NOW - timedelta(days=5) for end in ends())
-    assert outcome.cursors[BOT] < f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S}"
+    assert outcome.cursors[BOT] < f"{NOW:%Y-%m-%dT%H:%M:%S}"
 
 
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot() -> None:

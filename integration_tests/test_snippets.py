@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,10 @@ import yaml
 
 from integration_tests.command import finished, parse
 from integration_tests.documents import PAGE, README, ROOT, block, blocks
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=100), NOW - timedelta(minutes=90), 120, seed=5)
 NEW_ROWS = generate_rows(
     BOT, NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6

@@ -9,7 +9,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.emulator_process import emulator as even_emulator
 from integration_tests.command import CATALOG, arguments, read, stopped
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
@@ -33,7 +33,7 @@ def interruptible() -> Iterator[None]:
 
 
 def emulator(reading: Reading) -> Emulator:
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = generate_rows(BOT, now - timedelta(days=200), now - timedelta(minutes=5), 1000, seed=1)
     return Emulator({BOT: rows}, reading)
 

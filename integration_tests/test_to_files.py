@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,11 @@ import pytest
 
 from integration_tests.command import CATALOG, arguments
 from integration_tests.in_process import UNLIMITED
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs import command
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")
-NOW = datetime.now(timezone.utc)
 ROWS = {
     bot: generate_rows(bot, NOW - timedelta(days=60), NOW - timedelta(hours=2), 300, seed)
     for seed, bot in enumerate(BOTS)

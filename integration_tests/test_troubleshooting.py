@@ -4,7 +4,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
@@ -15,14 +15,13 @@ from flask import Response, request
 
 from integration_tests.command import CATALOG, STREAM, Outcome, options, read, run
 from integration_tests.in_process import UNLIMITED
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 
 PAGE = Path(__file__).parent.parent / "docs/integrations/sources/kore-llm-logs.md"
 BOT = "st-alpha"
-NOW = datetime.now(timezone.utc)
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 60, seed=1)
 
 

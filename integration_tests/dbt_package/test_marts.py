@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from integration_tests.dbt_package import airbyte_tables
 from integration_tests.dbt_package.package import Warehouse
 from integration_tests.destinations.pyairbyte import pyairbyte
 from integration_tests.destinations.servers import environment, postgres_server, snowflake_server
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
 pytestmark = pytest.mark.timeout(900)
 BOTS = ("st-alpha", "st-beta")
@@ -35,7 +35,7 @@ OWN = [
 
 def some_rows() -> Rows:
     """The log of two bots, and rows of which next to nothing is known."""
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = {
         bot: generate_rows(bot, now - timedelta(days=16), now - timedelta(minutes=5), 110, seed)
         for seed, bot in enumerate(BOTS)
@@ -47,7 +47,7 @@ def some_rows() -> Rows:
 
 def late_rows() -> dict[str, list[dict[str, Any]]]:
     """Rows that ended before the newest ones, and show only now."""
-    now = datetime.now(timezone.utc)
+    now = NOW
     return {bot: generate_rows(bot, now - timedelta(minutes=50), now - timedelta(minutes=20), 9, 7) for bot in BOTS}
 
 

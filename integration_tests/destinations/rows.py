@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from integration_tests.destinations.column_types import KIND
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from source_kore_llm_logs.records.record import Record, to_record
 
 BOTS = ("st-alpha", "st-beta")
@@ -32,7 +32,7 @@ PAYLOADS: tuple[Any, ...] = (
 
 def odd_rows(bot_id: str) -> list[dict[str, Any]]:
     """A row for each payload, with whole numbers beyond a double's 53 bits and columns that nobody knows."""
-    ended = datetime.now(timezone.utc).replace(microsecond=123_000) - timedelta(days=2)
+    ended = NOW.replace(microsecond=123_000) - timedelta(days=2)
     return [
         {
             "Bot ID": bot_id,
@@ -51,13 +51,13 @@ def odd_rows(bot_id: str) -> list[dict[str, Any]]:
 
 def old_rows() -> dict[str, list[dict[str, Any]]]:
     """Rows of the last weeks, none so young that a second sync reads it again."""
-    end = datetime.now(timezone.utc) - timedelta(hours=6)
+    end = NOW - timedelta(hours=6)
     return {bot: generate_rows(bot, end - timedelta(days=20), end, 60, seed=5) + odd_rows(bot) for bot in BOTS}
 
 
 def young_rows(count: int, seed: int) -> dict[str, list[dict[str, Any]]]:
     """Rows of the last minutes: each sync within the next half hour reads them again by its lookback."""
-    end = datetime.now(timezone.utc) - timedelta(minutes=2)
+    end = NOW - timedelta(minutes=2)
     return {bot: generate_rows(bot, end - timedelta(minutes=15), end, count, seed) for bot in BOTS}
 
 

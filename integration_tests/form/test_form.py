@@ -1,14 +1,14 @@
 """What Airbyte's form sends for fields that nobody filled in is a configuration that `check` accepts."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from integration_tests.command import run
 from integration_tests.form.picture import specification
-from integration_tests.kore_emulator import Emulator, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
 BOT = "st-alpha"
 SPEC = specification()
@@ -16,7 +16,7 @@ SPEC = specification()
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    now = datetime.now(timezone.utc)
+    now = NOW
     with Emulator({BOT: generate_rows(BOT, now - timedelta(days=2), now, 20, 1)}) as running:
         yield running
 

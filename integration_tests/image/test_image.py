@@ -5,7 +5,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from benchmarks.emulator_process import emulator as even_emulator
 from integration_tests import command
 from integration_tests.command import CATALOG, finished, stopped
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 pytestmark = pytest.mark.image_tests
@@ -27,7 +27,7 @@ CONFINED = ("--read-only", "--user=12345:12345", "--cap-drop=ALL", "--security-o
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = {
         bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 700, seed)
         for seed, bot in enumerate(BOTS)

@@ -156,6 +156,7 @@ MAY_RAISE: Mapping[str, Callable[[Any], bool]] = {
     "refuses": bool,
     "down": bool,
     "fails_at": bool,
+    "times_out_at": bool,
 }
 """The fields, and their values, that are READ_OR_RAISE. Every other one is READ."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime, timezone
 
-FIXED = datetime(2026, 3, 11, 10, 17, 23, tzinfo=timezone.utc)
-NOW = FIXED if os.environ.get("KORE_EMULATOR_CLOCK") == "fixed" else datetime.now(timezone.utc).replace(microsecond=0)
-"""The instant at which an emulator starts, unless it is told another."""
+NOW = datetime(2026, 3, 11, 10, 17, 23, tzinfo=timezone.utc)
+"""The instant at which an emulator starts, unless it is told another. No hour of it is special, in any zone."""
 
 
 class Clock:

@@ -205,7 +205,7 @@ def _bounds(does: Behaviour, body: Body, moment: int) -> tuple[int, int]:
     if high_form == "day" and does.date_to_is_end_of_day:
         high += DAY - 1
     low, high = _shortened(does, low, high)
-    low, high = _cut(does, low), _cut(does, high, up=does.cut_to_up)
+    low, high = to_cut(does, low), to_cut(does, high, up=does.cut_to_up)
     return low if does.from_inclusive else low + 1, high if does.to_inclusive else high - 1
 
 
@@ -225,7 +225,8 @@ def _read(does: Behaviour, wall: int, form: Form) -> int:
     return from_clock(does.zone, wall) if form in does.zone_reads else wall
 
 
-def _cut(does: Behaviour, when: int, up: bool = False) -> int:
+def to_cut(does: Behaviour, when: int, up: bool = False) -> int:
+    """What a bound is cut to."""
     zone = does.zone if does.cut_in_zone else "UTC"
     wall = to_clock(zone, when)
     return from_clock(zone, -(-wall // does.cut) * does.cut if up else wall // does.cut * does.cut)

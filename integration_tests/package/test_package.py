@@ -8,13 +8,13 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from integration_tests import command
-from integration_tests.kore_emulator import Emulator, Reading, generate_rows
+from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "source_kore_llm_logs"
@@ -191,7 +191,7 @@ def test_installed_with_uv_it_reads_every_row_on_python(
 
     program = clean / "bin" / "source-kore-llm-logs"
     assert specification(program, tmp_path) == source_specification
-    now = datetime.now(timezone.utc)
+    now = NOW
     rows = generate_rows("st-alpha", now - timedelta(days=100), now - timedelta(minutes=5), 250, 1)
     with Emulator({"st-alpha": rows}, Reading(largest_limit=100)) as emulator:
         (tmp_path / "config.json").write_text(json.dumps(emulator.config()))

@@ -9,12 +9,12 @@ Where no call lies within five minutes, its hour proves as much for an hour. Tim
 same day, before and after the call, must not come; for then neither another zone nor a cut to the day gave the call.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.span import (
     CALL,
     DAY,
@@ -104,9 +104,8 @@ class _Calibration:
     """The questions to one bot, in their order. What is known so far is in its fields."""
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
-        self._fetch, self._now, self._choice, self._most = fetch, now, choice, most
-        after = min(after, now())
-        self.span = Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, now()))
+        self._fetch, self._now, self._after, self._choice, self._most = fetch, now, after, choice, most
+        self.span = self._stretch()
         self.wording = Wording()
         self.scope = Scope(choice.include_developer, tuple(choice.channels) or None)
         """In which the sample came."""
@@ -114,6 +113,7 @@ class _Calibration:
         self.rows: dict[str, Row] = {}
         self.sample: list[Row] = []
         self._size = self._bytes = self._received = 0
+        self.is_proved = self.is_exact = False
 
     def profile(self) -> ServerProfile:
         if not self.find_wording():
@@ -123,8 +123,7 @@ class _Calibration:
                 self.wording, min(SAMPLE, self._most), UNPROVED, False, False, True, tuple(self.scopes), ()
             )
         self._check_filters()
-        self._check_skip()
-        self.is_proved, padding, limit = False, UNPROVED, None
+        padding, limit = UNPROVED, None
         if self.wording.dates == "milliseconds":
             padding, limit = self._prove()
         elif self.wording.dates == "seconds":
@@ -134,9 +133,14 @@ class _Calibration:
         self._find_scopes()
         fits = max(1, BYTES_A_PAGE * self._received // max(1, self._bytes))
         return ServerProfile(
-            self.wording, min(limit, fits), padding, self.is_proved, self.is_proved and padding < HOUR + CALL, until_now,
+            self.wording, min(limit, fits), padding, self.is_proved, self.is_exact, until_now,
             tuple(self.scopes), tuple(self.rows.values()),
         )  # fmt: skip
+
+    def _stretch(self, reach: int = 0) -> Span:
+        """What questions ask about: 84 days, and what the widest padding adds, up to `reach` before now."""
+        after = min(self._after, self._now())
+        return Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, self._now() - reach))
 
     # Asking
 
@@ -148,11 +152,12 @@ class _Calibration:
         wording, span = wording or self.wording, span or self.span
         span = wording.rounded(span, self._now())
         answer: Answer | None = None
-        for size in (min(limit, self._most, size) for size in (limit, 10, 1)):
-            if isinstance(answer, Refused) and size == limit:
-                break
-            again = self._fetch(wording.body(span, self._choice, scope, skip, size, **other))
-            if isinstance(again, Page) or not isinstance(answer, Refused):
+        for size in dict.fromkeys(min(limit, self._most, size) for size in (limit, 10, 1)):
+            body = wording.body(span, self._choice, scope, skip, size, **other)
+            again = self._fetch(body)
+            if isinstance(again, TooLarge | Unavailable):
+                again = self._fetch(body)
+            if isinstance(again, Page) or not isinstance(answer, Page | Refused):
                 answer = again
             if isinstance(again, Page):
                 self._size = size
@@ -189,6 +194,7 @@ class _Calibration:
                 else:
                     silent.append(wording)
             if silent:
+                self.span = self._stretch()
                 self.scopes, self.scope, self.wording = scopes, scopes[0], silent[0]
                 return False
         assert refusal is not None
@@ -213,12 +219,12 @@ class _Calibration:
     def _try(self, scopes: list[Scope], wording: Wording) -> Refused | bool:
         answer: Answer = Page([], 0)
         for scope in scopes:
-            asked = self._now()
-            span = self.span._replace(date_to=min(self.span.date_to, asked - wording.reach))
+            span, asked = self._stretch(wording.reach), self._now()
             answer = self._ask(scope, span, wording=wording)
-            if isinstance(answer, Refused) and self._now() < asked - SECOND:
+            if self._now() < asked - SECOND:
                 # The answer's date has set the clock right: what was asked for lay ahead of the server's now.
-                answer = self._ask(scope, span._replace(date_to=self._now() - wording.reach), wording=wording)
+                span = self._stretch(wording.reach)
+                answer = self._ask(scope, span, wording=wording)
             if isinstance(answer, Page) and answer.rows:
                 self.scopes, self.scope, self.wording = scopes, scope, wording
                 self.sample, self.span = answer.rows, span
@@ -269,25 +275,6 @@ class _Calibration:
             return isinstance(answer, Page) and bool(answer.rows)
         raise answer.error
 
-    def _check_skip(self) -> None:
-        """Raises CannotRead if `skip` is ignored, rounded to pages, or taken for the number of a page."""
-        for limit in (min(10, self._size), self._size, self._size):
-            if self._size == 1:
-                return
-            ids = [row.id for row in self.sample]
-            behind = [row.id for row in self._rows(self.scope, skip=1, limit=limit)]
-            if len(ids) == 1 and behind:  # Pages of one row: that behind the first is the same for any `limit`.
-                single = self._rows(self.scope, skip=1, limit=1)
-                if [row.id for row in single] == behind[:1]:
-                    return
-            elif len(set(ids)) < 2 or behind != ids[: len(behind)] or len(behind) < min(len(ids), limit):
-                return
-            self.sample = self._rows(self.scope)  # Rows may have moved.
-        raise CannotRead(
-            "the API ignores `skip`, or rounds it to whole pages, or takes it for the number of a page: it gave other "
-            "rows than those behind the first"
-        )
-
     # Bounds
 
     def _prove(self) -> tuple[int, int | None]:
@@ -299,7 +286,7 @@ class _Calibration:
             for call in islice(self._calls(self.rows.values(), cell), CALLS_TRIED):
                 limit = self._comes_back(call, cell)
                 if limit:
-                    self.is_proved = True
+                    self.is_proved, self.is_exact = True, cell == FIVE_MINUTES
                     return cell + CALL, limit
         return UNPROVED, None
 
@@ -344,7 +331,10 @@ class _Calibration:
 
     def _prove_without_zone(self) -> tuple[int, int | None]:
         """As `_prove`; sets the wording's offset. Rows on both sides of the call must be known, and must not come."""
-        call = self._between(self.rows.values()) or self._between(self._neighbours())
+        call = self._between(self.rows.values())
+        for hours in (7, 14, 21):
+            if call is None:
+                call = self._between(self._rows_besides(hours * HOUR))
         if call is None:
             return UNPROVED, None
         span = cell_around(call, FIVE_MINUTES)
@@ -354,7 +344,9 @@ class _Calibration:
             rows, limit = self._rows_of(span, wording)
             times = [row.time for row in rows if row.time is not None]
             if any(map(span.holds, rows)) and not any(map(span.is_far_from, rows)):
-                self.wording, self.is_proved = wording, True
+                self.wording, self.is_proved, self.is_exact = wording, True, True
+                if wording.offset:
+                    self.sample = self._rows(self.scope)
                 limit = limit if limit == self._most else self._largest_limit(span)
                 return FIVE_MINUTES + CALL + HOUR, limit  # An hour more: clocks are set forward and back.
             if not times:
@@ -364,24 +356,23 @@ class _Calibration:
         return UNPROVED, None
 
     def _between(self, rows: Iterable[Row]) -> Row | None:
-        """A call that has known rows on both sides, less than a day apart and half an hour or more away."""
+        """A call that has known rows on both sides, less than a day apart and two hours or more away."""
         times = sorted(row.time for row in rows if row.time is not None)
         for call in self._calls(rows, FIVE_MINUTES):
             assert call.end is not None
-            before = max((time for time in times if time < call.end - 2 * CALL), default=None)
-            after = min((time for time in times if time > call.end + 2 * CALL), default=None)
+            before = max((time for time in times if time < call.end - 2 * HOUR), default=None)
+            after = min((time for time in times if time > call.end + 2 * HOUR), default=None)
             if before is not None and after is not None and after - before < DAY:
                 return call
         return None
 
-    def _neighbours(self) -> Sequence[Row]:
-        """Fifty rows of a busy bot may lie within a minute: rows of some hours before them besides, or after."""
+    def _rows_besides(self, away: int) -> Collection[Row]:
+        """All rows that are known, and some so far before the sample, or after an old one: fifty rows of a busy bot may
+        lie within a minute."""
         newest = max((row.time for row in self.sample if row.time is not None), default=self.span.date_to)
-        way = -1 if newest > self.span.date_to - DAY else 1
-        for hours in (7, 14):
-            at = newest + way * hours * HOUR
-            self._rows(self.scope, Span(at - HOUR, at), limit=10)
-        return list(self.rows.values())
+        at = newest - away if newest > self.span.date_to - DAY else newest + away
+        self._rows(self.scope, Span(at - HOUR, at), limit=10)
+        return self.rows.values()
 
     def _takes_the_future(self) -> bool:
         ahead = Span(self._now() - LONGEST_PART, self._now() + UNPROVED)

@@ -47,7 +47,8 @@ class OnePass:
         """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
         self.has_shrunk = False
         """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
+        """Ids of the rows that came."""
         self._has_gone_on_behind = False
         """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
 
@@ -79,10 +80,11 @@ class OnePass:
                 self.end = End.TOO_LONG
                 return
             last, is_behind = rows[-1], last is not None and not is_behind and len(rows) == 1
-            answer = self._page(self.places - (not is_behind), 1 if is_behind else min(2, self.limit))
+            # Behind a row that came alone one row is asked for: that means the same however `skip` is read.
+            answer = self._ask(self.places, 1) if is_behind else self._page(self.places - 1, min(2, self.limit))
             if isinstance(answer, TooLarge | Unavailable) and not is_behind:
                 # Two rows may be too large together: the next alone.
-                single = self._page(self.places, 1)
+                single = self._ask(self.places, 1)
                 if isinstance(single, Page):
                     answer, is_behind, self.is_clean = single, True, False
             if isinstance(answer, Refused):
@@ -117,10 +119,10 @@ class OnePass:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
         before, is_fresh = last.id if last else "", False
         for row in new:
-            is_new = row.id not in self._seen
+            is_new = row.id not in self.seen
             self.is_clean &= is_new or row.id == before
             is_fresh |= is_new
-            self._seen.add(row.id)
+            self.seen.add(row.id)
             before = row.id
         return is_fresh
 
@@ -129,8 +131,6 @@ class OnePass:
         pass keeps that size."""
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
-        if isinstance(answer, Refused) and skip:
-            return self._ask(skip, 1) if least == 1 < limit else answer  # It may be the size that is refused.
         if isinstance(answer, Page):
             return answer
         small = self._ask(skip, least)

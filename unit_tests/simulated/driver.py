@@ -16,6 +16,7 @@ class Played:
     server: Server
     yielded: list[str] = field(default_factory=list)
     checkpoints: list[tuple[int, int]] = field(default_factory=list)
+    requests_to_first_checkpoint: int = 0
     error: Exception | None = None
 
     @property
@@ -38,6 +39,7 @@ def play(told: Scenario) -> Played:
         for item in BotLog(server.fetch, server.now, window, choice, told.page_size, told.longest_part).read():
             if isinstance(item, Checkpoint):
                 played.checkpoints.append((len(ids), item.complete_until))
+                played.requests_to_first_checkpoint = played.requests_to_first_checkpoint or len(server.requests)
             elif item is not None:
                 ids.append(item.id)
     except TooManyRequests as endless:

@@ -52,6 +52,7 @@ class Scenario(ShowsWhatDiffers):
     chosen: Chosen = EVERYTHING
     page_size: int | None = None
     longest_part: int = 90 * DAY
+    clock_ahead: int = 0  # of the reader's own clock, in milliseconds, until the first answer corrects it
     seed: int = 0
 
 
@@ -83,7 +84,8 @@ class Server:
         self._chance = random.Random(self.scenario.seed)
 
     def now(self) -> int:
-        return self.clock
+        """What the reader takes for the present."""
+        return self.clock + (0 if self.requests else self.scenario.clock_ahead)
 
     def fetch(self, body: Mapping[str, Any]) -> Answer:
         """Raises AssertionError at a request that no server should be sent, and TooManyRequests."""

@@ -2,10 +2,7 @@
 
 import os
 
-import pytest
 from hypothesis import HealthCheck, given, settings
-
-pytest.importorskip("source_kore_llm_logs.reading.bot_log")
 
 from unit_tests.simulated.driver import assert_read
 from unit_tests.simulated.scenario import Scenario

@@ -1,0 +1,74 @@
+"""How much is asked for, and how many rows are received: the vendor permits 1,800 requests an hour."""
+
+from typing import Any
+
+import pytest
+
+from integration_tests.kore_emulator.behaviour import DAY, HOUR, MINUTE, SECOND, Behaviour, LogRow, parse
+from unit_tests.simulated.driver import Played, assert_read, play
+from unit_tests.simulated.scenario import Scenario
+
+NOW = (parse("2026-03-11T10:17:23.456Z") or (0,))[0]
+AFTER = NOW - MINUTE
+
+
+def rows(count: int, span: int, until: int = AFTER) -> tuple[LogRow, ...]:
+    """So many calls of a second at even distances, the last of them at `until`."""
+    ends = [until - number * span // count for number in range(count)]
+    return tuple(LogRow(str(number), end - SECOND, end) for number, end in enumerate(ends))
+
+
+def read(log: tuple[LogRow, ...], span: int, page_size: int | None = None, **does: Any) -> Played:
+    """A sync of the last `span` milliseconds, which keeps all promises."""
+    told = Scenario(Behaviour(**does), log, NOW, AFTER - span, AFTER, page_size=page_size)
+    played = assert_read(told)
+    assert played.error is None
+    return played
+
+
+def test_an_hourly_sync_of_a_quiet_bot_asks_at_most_16_times_and_receives_at_most_400_rows() -> None:
+    played = read(rows(42 * 24 * 20, 20 * DAY), HOUR)
+    assert len(played.server.requests) <= 16
+    assert played.rows_received <= 400
+
+
+BUSY = rows(100_000, 2 * DAY)
+NO_ZONE = {"refused_forms": frozenset({"milliseconds"}), "zone_reads": frozenset({"seconds", "day"})}
+
+
+@pytest.mark.parametrize(
+    ("does", "most"),
+    [
+        ({}, 140),
+        ({"cut": SECOND}, 140),
+        ({"cut": MINUTE, "from_inclusive": False, "to_inclusive": False}, 140),
+        (NO_ZONE, 200),
+        ({**NO_ZONE, "zone": "Asia/Kolkata"}, 200),
+    ],
+    ids=["milliseconds", "seconds", "minutes, excluded", "no zone, UTC", "no zone, +5:30"],
+)
+def test_an_hourly_sync_of_a_busy_bot_asks_for_its_hour_and_little_more(does: dict[str, Any], most: int) -> None:
+    assert len(read(BUSY, HOUR, largest_limit=50, **does).server.requests) <= most
+
+
+@pytest.mark.parametrize(
+    ("log", "span"),
+    [((), HOUR), ((), 80 * DAY), (rows(300, 80 * DAY), HOUR), (rows(300, 80 * DAY, AFTER - 4 * HOUR), 80 * DAY)],
+    ids=["no rows, an hour", "no rows, 80 days", "sparse, an hour", "sparse, 80 days"],
+)
+def test_an_idle_or_sparse_bot_is_asked_at_most_16_times(log: tuple[LogRow, ...], span: int) -> None:
+    assert len(read(log, span).server.requests) <= 16
+
+
+def test_a_dense_log_takes_at_most_a_tenth_more_requests_than_pages_and_its_first_checkpoint_comes_early() -> None:
+    count, page = 60_000, 100
+    played = read(rows(count, 80 * DAY), 80 * DAY + HOUR, page_size=page)
+    assert len(played.server.requests) <= 1.1 * count / page
+    assert played.requests_to_first_checkpoint <= 110
+
+
+@pytest.mark.parametrize("does", [{}, {"ties": "shuffled", "order": "day"}, {"varying_pages": True}])
+def test_the_same_server_sees_the_same_requests_at_each_sync(does: dict[str, Any]) -> None:
+    told = Scenario(Behaviour(**does), rows(400, 3 * DAY), NOW, AFTER - DAY, AFTER, page_size=50)
+    one, other = ([request.body for request in play(told).server.requests] for _ in range(2))
+    assert one == other
