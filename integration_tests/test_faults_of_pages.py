@@ -202,10 +202,11 @@ def test_a_time_out_at_large_pages_shrinks_the_page_for_good(impatient: list[Any
 
 
 def test_a_fault_of_a_moment_does_not_shrink_the_page() -> None:
-    log = Log({BOT: ROWS}, lambda body, page: Answer(503) if 12 <= len(log.asked) <= 14 else None)
+    """Three tries fail, a small page comes, and then the large one."""
+    log = Log({BOT: ROWS}, lambda body, page: Answer(503) if len(page) > 50_000 and len(log.failed) < 3 else None)
     synced_whole(log)
-    assert len(log.failed) == 3
-    assert int(log.asked[-1]["limit"]) >= 500 or len(log.asked) < 30
+    assert limits(log.failed) == {1000: 3}
+    assert len(page_of(ROWS, log.asked[log.asked.index(log.failed[-1]) + 4])) == len(ROWS)
 
 
 # Refusals in the middle of a sync
