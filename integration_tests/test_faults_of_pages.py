@@ -29,7 +29,8 @@ from source_kore_llm_logs.errors import Fault
 from unit_tests.plain_log import Row, page_of, row_at, rows_until
 
 BOT, OTHER = "st-alpha", "st-beta"
-NOW = datetime.now(timezone.utc)
+NOW = datetime.fromtimestamp(time.time() // 300 * 300 - 200, timezone.utc)
+"""A moment that has just passed, 100 s behind a multiple of five minutes: so the bounds can be proved at any time."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ROWS = rows_until(NOW - HOUR, 700, 5 * MINUTE)
 READ_TIMEOUT = 60
@@ -246,7 +247,7 @@ def test_a_refusal_that_lasts_is_transient_and_another_bot_is_read(refusal: str,
         synced = sync(config_for(server, BOT, OTHER, page_size=50, num_workers=1, window_days=1))
     assert synced.fault is not None
     assert str(synced.fault.failure_type) == "FailureType.transient_error"
-    assert synced.fault.message.startswith((f"Bot {BOT}: ", "127.0.0.1"))
+    assert synced.fault.message.startswith(f"Bot {BOT}: ")
     assert "The API had given answers before in this sync; 4 tries failed." in synced.fault.message
     others = [one for one in synced.of("RECORD") if one["record"]["data"]["bot_id"] == OTHER]
     assert len(others) == len(ROWS)

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
 from unit_tests.waiting import WatchedCondition, waits_for
 
 
@@ -14,6 +14,12 @@ def started(work: Callable[[], object]) -> Thread:
     thread = Thread(target=work, daemon=True)
     thread.start()
     return thread
+
+
+def taken(backpressure: Backpressure, size: int) -> HeldPage:
+    page = HeldPage(backpressure, size)
+    page.take()
+    return page
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def freed(monkeypatch: pytest.MonkeyPatch) -> WatchedCondition:
 
 def test_a_page_counts_with_its_own_size_until_it_is_freed() -> None:
     backpressure = Backpressure(1000)
-    page = backpressure.page(10)
+    page = taken(backpressure, 10)
     assert backpressure.held == 10
     page.resize(600)
     assert backpressure.held == 600
@@ -34,10 +40,26 @@ def test_a_page_counts_with_its_own_size_until_it_is_freed() -> None:
     assert backpressure.held == 0
 
 
+def test_a_page_that_is_asked_for_again_holds_no_more_than_once_and_nothing_while_it_waits(
+    freed: WatchedCondition,
+) -> None:
+    backpressure = Backpressure(1000)
+    page, other = taken(backpressure, 600), taken(backpressure, 300)
+    page.take()
+    assert backpressure.held == 900
+    other.resize(900)
+    again = started(page.take)
+    assert waits_for(again, freed)
+    assert backpressure.held == 900
+    other.free()
+    again.join(10)
+    assert backpressure.held == 600
+
+
 def test_no_request_is_sent_while_the_budget_is_used_up(freed: WatchedCondition) -> None:
     backpressure = Backpressure(1000)
-    first, _ = backpressure.page(600), backpressure.page(400)
-    waiting = started(lambda: backpressure.page(1))
+    first, _ = taken(backpressure, 600), taken(backpressure, 400)
+    waiting = started(lambda: taken(backpressure, 1))
     assert waits_for(waiting, freed)
     assert backpressure.held == 1000
     first.free()
@@ -47,8 +69,8 @@ def test_no_request_is_sent_while_the_budget_is_used_up(freed: WatchedCondition)
 
 def test_a_page_that_turns_out_smaller_makes_room(freed: WatchedCondition) -> None:
     backpressure = Backpressure(1000)
-    page = backpressure.page(900)
-    waiting = started(lambda: backpressure.page(200))
+    page = taken(backpressure, 900)
+    waiting = started(lambda: taken(backpressure, 200))
     assert waits_for(waiting, freed)
     page.resize(300)
     waiting.join(10)
@@ -57,8 +79,8 @@ def test_a_page_that_turns_out_smaller_makes_room(freed: WatchedCondition) -> No
 
 def test_a_page_above_the_budget_is_read_when_nothing_else_is_held(freed: WatchedCondition) -> None:
     backpressure = Backpressure(1000)
-    small = backpressure.page(1)
-    large = started(lambda: backpressure.page(50_000))
+    small = taken(backpressure, 1)
+    large = started(lambda: taken(backpressure, 50_000))
     assert waits_for(large, freed)
     small.free()
     large.join(10)
@@ -74,7 +96,7 @@ def test_a_hundred_workers_behind_one_stalled_reader_all_come_to_an_end(size: in
         page = None
         try:
             for request in range(5):
-                page = backpressure.page(size)
+                page = taken(backpressure, size)
                 page.resize(size + number % 3)
                 most[0] = max(most[0], backpressure.held)
                 if (number + request) % 7 == 0:

@@ -17,7 +17,7 @@ from airbyte_cdk.models import (
     Type,
 )
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints, Reached
 
 HOUR = 3_600_000
@@ -151,6 +151,7 @@ def test_the_cdks_own_state_passes_only_before_there_is_one_of_ours() -> None:
 
 def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
     backpressure = Backpressure()
-    page = backpressure.page(100)
+    page = HeldPage(backpressure, 100)
+    page.take()
     assert printed([RECORD, EndOfPage(page), RECORD]) == [RECORD, RECORD]
     assert backpressure.held == 0

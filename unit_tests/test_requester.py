@@ -2,6 +2,7 @@
 
 import time
 from bisect import bisect_right
+from contextlib import suppress
 from email.utils import formatdate
 from io import BytesIO
 from typing import Any
@@ -19,8 +20,9 @@ from source_kore_llm_logs.components.error_handler import (
     MAX_TRIES_OF_A_CHECK,
     MOST_SECONDS_OF_A_CHECK,
 )
-from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotSession, budget_of
+from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession, budget_of
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.runtime.backpressure import Backpressure, HeldPage
 from source_kore_llm_logs.runtime.clock import ServerClock
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -156,6 +158,31 @@ def test_a_fault_always_has_its_request(clock: FakeClock) -> None:
     with pytest.raises(requests.RequestException) as raised:
         session_of(clock, Broken()).send(request)
     assert raised.value.request is request
+
+
+def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(clock: FakeClock) -> None:
+    backpressure, held = Backpressure(), list[int]()
+    room = HeldPage(backpressure, 1000)
+
+    class Seen(Recorded):
+        def send(self, *arguments: Any, **options: Any) -> requests.Response:
+            assert backpressure.held == 1000
+            if self._status == 0:
+                raise requests.exceptions.ConnectionError
+            return super().send(*arguments, **options)
+
+    class SeenBudget(BotBudget):
+        def acquire_call(self, *arguments: Any, **options: Any) -> None:
+            held.append(backpressure.held)
+
+    for status, after in ((200, 1000), (204, 0), (429, 0), (503, 0), (0, 0)):
+        session = BotSession(SeenBudget(policies=[]), SignedAt(clock), ServerClock())
+        session.mount("https://", Seen(clock, status))
+        with suppress(requests.ConnectionError):
+            session.send(request_of("st-1"), room=room)
+        assert backpressure.held == after
+        room.free()
+    assert held == [0] * 5
 
 
 def test_every_try_of_a_bot_is_counted_and_no_other_bots(clock: FakeClock) -> None:

@@ -16,12 +16,12 @@ from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.components.retriever import PAUSES_AFTER_A_REFUSAL, LogRetriever
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.records.timestamps import iso_ms
-from source_kore_llm_logs.runtime.backpressure import EndOfPage
+from source_kore_llm_logs.runtime.backpressure import EndOfPage, HeldPage
 from source_kore_llm_logs.runtime.checkpoints import Reached
 from source_kore_llm_logs.runtime.clock import ServerClock
 from unit_tests.plain_log import Row, page_of, rows_until
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime(2026, 3, 1, 12, 1, 40, tzinfo=timezone.utc)
 ROWS = rows_until(NOW - timedelta(hours=1), 250, timedelta(minutes=10))
 
 
@@ -35,7 +35,10 @@ class FakeRequester:
     def sent(self, bot_id: str) -> int:
         return len(self.bodies)
 
-    def send_request(self, stream_slice: StreamSlice, request_body_json: Mapping[str, Any]) -> requests.Response:
+    def send_request(
+        self, stream_slice: StreamSlice, request_body_json: Mapping[str, Any], room: HeldPage
+    ) -> requests.Response:
+        room.take()
         self.bodies.append(request_body_json)
         fault = self._fault(len(self.bodies) - 1, request_body_json)
         if fault is not None:
@@ -79,8 +82,10 @@ class Sync:
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, which are not made. The clock stands at NOW."""
     pauses = list[float]()
     monkeypatch.setattr(retriever.time, "sleep", pauses.append)
+    monkeypatch.setattr(retriever.time, "time", NOW.timestamp)
     return pauses
 
 

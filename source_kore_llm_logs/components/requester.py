@@ -33,6 +33,7 @@ from urllib3.exceptions import LocationValueError
 from source_kore_llm_logs.api.network import without_a_file
 from source_kore_llm_logs.components.error_handler import bot_of
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.runtime.backpressure import HeldPage
 from source_kore_llm_logs.runtime.clock import ServerClock
 
 logger = logging.getLogger("airbyte")
@@ -105,17 +106,24 @@ class BotSession(requests.Session):
         for prefix in list(self.adapters):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, room: HeldPage | None = None, **kwargs: Any) -> requests.Response:
+        """`room` is taken behind the wait for the limit, and kept where rows may have come: who waits holds none."""
         self._budget.acquire_call(request)
+        if room:
+            room.take()
         self._sign(request)
         self.sent[bot_of(request)] += 1
         sent = time.time()
         try:
             response = super().send(request, **{**kwargs, "allow_redirects": False})
             self._clock.heard(response.headers.get("Date"), sent)
+            if room and response.status_code != 200:
+                room.free()
             return response
         except requests.RequestException as fault:
             fault.request = fault.request or request
+            if room:
+                room.free()
             raise
         except LocationValueError:  # Of the address of a proxy; of the request's own, `requests` makes the same.
             raise requests.exceptions.InvalidURL(request=request) from None
@@ -162,15 +170,16 @@ class BotRequester(HttpRequester):
         request_body_data: Mapping[str, Any] | str | None = None,
         request_body_json: Mapping[str, Any] | None = None,
         log_formatter: Callable[[requests.Response], Any] | None = None,
+        room: HeldPage | None = None,
     ) -> requests.Response | None:
-        """The answer to `request_body_json` from the bot of the slice; nothing else is looked at.
+        """The answer to `request_body_json` from the bot of the slice; nothing else is looked at. It takes `room`.
 
-        Blocks until the answer's head has come, over waits and retries. Raises Fault. Thread-safe.
+        Blocks until the answer has come, over waits and retries, and while there is no room. Raises Fault. Thread-safe.
         """
         _, response = self._client.send_request(
             http_method=self.get_method().value,
             url=self.get_url(stream_slice=stream_slice),
             json=request_body_json,
-            request_kwargs={"stream": True},
+            request_kwargs={"stream": True, "room": room},
         )
         return response

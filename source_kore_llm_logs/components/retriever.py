@@ -115,6 +115,7 @@ class _Requests:
         report: BotReport,
     ):
         self._requester, self._backpressure, self._slice, self._report = requester, backpressure, stream_slice, report
+        self._bot_id: str = stream_slice.partition["bot_id"]
         self._redact = config.get("payload_content") == "redacted"
         self._page: HeldPage | None = None
         self._was_answered = False
@@ -136,9 +137,9 @@ class _Requests:
                     raise
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
-                    raise Fault(what, FailureType.transient_error, fault.bot_id) from fault
+                    raise Fault(what, FailureType.transient_error, self._bot_id) from fault
             finally:
-                self._report.requests = self._requester.sent(self._slice.partition["bot_id"])
+                self._report.requests = self._requester.sent(self._bot_id)
             time.sleep(PAUSES_AFTER_A_REFUSAL[tries])
             tries += 1
 
@@ -146,9 +147,9 @@ class _Requests:
         """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
         self.free()
         limit = int(body["limit"])
-        page = self._page = self._backpressure.page(self._expected(limit))
+        page = self._page = HeldPage(self._backpressure, self._expected(limit))
         try:
-            response = self._requester.send_request(stream_slice=self._slice, request_body_json=body)
+            response = self._requester.send_request(stream_slice=self._slice, request_body_json=body, room=page)
         except RequestRefused as refusal:
             return Refused(refusal.words, refusal)
         except PageTooLarge as fault:
@@ -187,6 +188,6 @@ class _Requests:
             self._page = None
 
     def _row(self, row: Any) -> Row:
-        record = to_record(self._slice.partition["bot_id"], row, self._redact, self._report.repairs)
+        record = to_record(self._bot_id, row, self._redact, self._report.repairs)
         start, end = record["start_date"], record["end_date"]
         return Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)

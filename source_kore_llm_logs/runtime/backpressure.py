@@ -26,15 +26,14 @@ class Backpressure:
         """Bytes at the moment."""
         return self._held
 
-    def page(self, size: int) -> "HeldPage":
-        """Room for a page of about this size. Blocks until it fits, or nothing else is held.
+    def take(self, size: int) -> None:
+        """So many bytes more are held. Blocks until they fit, or nothing else is held.
 
         There is no deadlock: what is held is freed by the main thread, which waits for the reader of stdout alone.
         """
         with self._freed:
             self._freed.wait_for(lambda: not self._held or self._held + size <= self._most_bytes)
             self._held += size
-        return HeldPage(self, size)
 
     def change(self, size: int) -> None:
         """So many bytes more are held; fewer, if that is negative. Never blocks."""
@@ -44,10 +43,16 @@ class Backpressure:
 
 
 class HeldPage:
-    """The room of one page. Thread-safe in that one thread at a time uses it."""
+    """The room of one page, of which about `expected` bytes are expected. One thread at a time uses it."""
 
-    def __init__(self, backpressure: Backpressure, size: int) -> None:
-        self._backpressure, self._size = backpressure, size
+    def __init__(self, backpressure: Backpressure, expected: int) -> None:
+        self._backpressure, self._expected, self._size = backpressure, expected, 0
+
+    def take(self) -> None:
+        """Room for the page. Blocks until there is. What it holds already, it gives up before."""
+        self.free()
+        self._backpressure.take(self._expected)
+        self._size = self._expected
 
     def resize(self, size: int) -> None:
         """The page has this size. It may be more than there was room for."""
