@@ -201,15 +201,14 @@ def usage_of(response: Json) -> dict[str, int | None]:
     counts = counts_of(response)
     if not counts:
         return {}
-    told = {what: count[3] for what, count in counts.items()}
+    told = {what: counted for what, (_, _, _, counted, _) in counts.items()}
     cached, written, total = told.get("cached"), told.get("written"), told.get("total")
     written = written or told.get("written 5m", 0) + told.get("written 1h", 0) or written
-    requests = request_readings(counts, (cached or 0) + (written or 0))
-    responses = response_readings(counts)
-    request, response_tokens = requests[0], responses[0]
-    if len(requests) + len(responses) > 2 and request is not None and response_tokens is not None:
-        fitting = (both for both in product(requests, responses) if sum(both) == total)
-        request, response_tokens = next(fitting, (request, response_tokens))
+    request, response_tokens = told.get("input"), told.get("output")
+    if cached or written or "reasoning" in counts or "tools" in counts:
+        requests, responses = request_readings(counts, (cached or 0) + (written or 0)), response_readings(counts)
+        fitting = (both for both in product(requests, responses) if None not in both and sum(both) == total)
+        request, response_tokens = next(fitting, (requests[0], responses[0]))
     if total is not None and total > (request or 0) + (response_tokens or 0):
         if request is not None:
             response_tokens = total - request

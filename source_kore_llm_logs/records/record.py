@@ -171,8 +171,10 @@ def fill(record: Record, known: Known, columns: Mapping[str, tuple[str, Converte
     under its own key; so does one that had to be rounded."""
     for name, (column, convert) in columns.items():
         key, value = known.get(name, NOTHING)
-        if value is not None:
-            converted = value if type(value) is str and convert is text else convert(value)
+        if type(value) is str and convert is text and record[column] is None:
+            record[column] = value
+        elif value is not None:
+            converted = convert(value)
             if converted is MISFIT:
                 left[key] = plain(value)
             elif record[column] is None:
