@@ -4,6 +4,7 @@ A shape that nobody foresaw gives nulls, and its payload is kept whole. Token co
 log has none of its own: a new path among `TOKENS` changes the ids of the rows in which it is found, which is breaking.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -296,8 +297,8 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
 
 def count(value: Any) -> int | None:
     """A whole number of 64 bits, also from a float or from text; None for anything else."""
-    if type(value) is str and value.strip().isdecimal() and len(value) <= 18:
-        return int(value)
+    if type(value) is str and re.fullmatch("[0-9]{1,18}", value.strip()):
+        return int(value.strip())
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and fits_64_bits(value) else None

@@ -57,8 +57,8 @@ def whole_number(value: Any) -> Any:
         return value if fits_64_bits(value) else MISFIT
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value == int(value) and fits_64_bits(int(value)) else MISFIT
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
-        return int(float(value)) if "." in value else int(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"(-?[0-9]{1,18})(\.0+)?", value.strip())):
+        return int(found[1])
     return MISFIT
 
 
