@@ -3,22 +3,22 @@
 A bot may be asked 60 times a minute and 1,800 times an hour, rolling: after the first half hour at full pace, half the
 pace. The limits are each bot's own, so the number of bots does not count until the CPU does.
 
-Requests are those of the planner's parts with verified bounds, for a log as dense at night as by day. Counted beside
+Requests are those of parts with proved bounds, for a log as dense at night as by day. Counted beside
 the emulator they are within a tenth; of very few, within four.
 """
 
 from math import ceil
 
-from source_kore_llm_logs.reading.padding import VERIFIED
-from source_kore_llm_logs.reading.part import HOUR
-from source_kore_llm_logs.reading.planner import PAGES_A_PART
+from source_kore_llm_logs.reading.calibration import FIVE_MINUTES
+from source_kore_llm_logs.reading.reader import MOST_ROWS, PAGES
+from source_kore_llm_logs.reading.span import CALL, HOUR
 
 PER_MINUTE, PER_HOUR = 60, 1800
 LOOKBACK_HOURS = 1.0
-PADDING_HOURS = 2 * VERIFIED / HOUR
+PADDING_HOURS = 2 * (FIVE_MINUTES + CALL) / HOUR
 """Of a part, at both ends together."""
-REQUESTS_OF_A_SYNC, REQUESTS_OF_A_PART = 5, 3
-"""Besides the pages: to size the first part, verify the bounds and ask what was left out; and to see the last page."""
+REQUESTS_OF_A_SYNC, REQUESTS_OF_A_PART = 10, 3
+"""Besides the pages: to ask what the server does; and whether a part is too long, and what is behind its last row."""
 FIRST_SYNC_DAYS = 90
 ROWS_A_DAY = {1000: (1_000, 10_000, 100_000, 1_000_000), 50: (1_000, 10_000, 100_000)}
 """By the rows that the server gives at once: what is asked for by default, and what a sibling API cuts it to [I]."""
@@ -33,7 +33,7 @@ def least_seconds(requests: int) -> float:
 def requests(rows_a_day: int, page: int, hours: float) -> int:
     """Of a sync that reads so many hours of a bot's log. A page begins with the last row of the page before."""
     rows_an_hour, new_rows = rows_a_day / 24, page - 1
-    parts = max(1, ceil(rows_an_hour * hours / new_rows / PAGES_A_PART))
+    parts = max(1, ceil(rows_an_hour * hours / min(MOST_ROWS, PAGES * new_rows)))
     pages = ceil(rows_an_hour * (hours + parts * PADDING_HOURS) / new_rows)
     return pages + REQUESTS_OF_A_SYNC + REQUESTS_OF_A_PART * parts
 

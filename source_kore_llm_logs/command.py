@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,10 +64,10 @@ class SourceOfDocuments(SourceKoreLlmLogs):
 def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) -> NoReturn:
     """Runs one command and ends the process with its status; no thread is waited for.
 
-    The sentence of a failure goes to stderr, too. So does the log: all of it where stderr is a terminal that does not
-    show the messages, and `to_files`, where nobody gets the messages, its warnings at least.
+    The sentence of a failure goes to stderr, too. So does the log where nobody else shows it: all of it at a terminal
+    whose messages go into a file, and `to_files`, where there are no messages, its warnings at least.
     """
-    is_watched = os.isatty(2) and (to_files or not os.isatty(1))
+    is_watched = os.isatty(2) and (to_files or stat.S_ISREG(os.fstat(1).st_mode))
     log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
 
     def last_words(number: signal.Signals) -> None:

@@ -21,7 +21,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.components.state_migration import state_to_resume
-from source_kore_llm_logs.errors import Fault, HostUnreachable
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
 from source_kore_llm_logs.manifest import manifest
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints
@@ -50,9 +50,10 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             catalog or ConfiguredAirbyteCatalog(streams=[]),
             config or {},
             state_to_resume(state, catalog) or [],
-            source_config=manifest(is_check=is_check),
+            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
         )
         self._bare = config is None
+        self._being_read: list[AbstractStream] = []
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         """The config of a command, exact, before the CDK holds it to the specification: its own words name no field.
@@ -62,13 +63,15 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         return super().configure(self._exact(config) if self._bare else config, temp_dir)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """The manifest's stream, whose state is made by `checkpoints`."""
-        return [StreamOfBots(stream) for stream in super().streams(config)]
+        """The manifest's stream, whose state is made by `checkpoints`. Of a read, the one with which it began: what is
+        told of a state while a stream is built is told once."""
+        return self._being_read or [StreamOfBots(stream) for stream in super().streams(config)]
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot one small question, in parallel; lists all that fail and why.
 
-        A host that cannot be reached is told of once, and no further bot is tried.
+        A host that cannot be reached is told of once. Where no bot was answered in time, no further bot is tried, and
+        none that is still being asked is waited for: it takes half a minute at most to say so.
         """
         exact = self._exact(config)
         last_minute = {
@@ -77,17 +80,22 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             "end_date": None,
         }
         (stream,) = SourceKoreLlmLogs(config=last_minute, is_check=True).streams(last_minute)
+        pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
+        checks = [pool.submit(_check, log) for log in stream.generate_partitions()]
         faults = list[Fault]()
-        with ThreadPoolExecutor(CHECKED_AT_ONCE) as pool:
-            for check in [pool.submit(_check, log) for log in stream.generate_partitions()]:
+        try:
+            for check in checks:
                 try:
                     check.result()
                 except HostUnreachable as fault:
-                    pool.shutdown(wait=False, cancel_futures=True)
                     faults = [fault]
                     break
                 except AirbyteTracedException as fault:
                     faults.append(fault if isinstance(fault, Fault) else Fault(str(fault)))
+                    if len(faults) == CHECKED_AT_ONCE and all(isinstance(one, PageTooLarge) for one in faults):
+                        break
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         if faults:
             return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -118,10 +126,13 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
             return
         self._refuse_unknown_streams(catalog)
-        (stream,) = self.streams(config)
-        checkpoints = Checkpoints(stream.name, stream.cursor.state)
-        messages = checkpoints.merged(super().read(logger, config, catalog, state))
-        yield from faults_at_the_end(messages, self._exact(config)["bot_ids"])
+        (stream,) = self._being_read = self.streams(config)
+        try:
+            checkpoints = Checkpoints(stream.name, stream.cursor.state)
+            messages = checkpoints.merged(super().read(logger, config, catalog, state))
+            yield from faults_at_the_end(messages, self._exact(config)["bot_ids"])
+        finally:
+            self._being_read = []
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""

@@ -1,37 +1,13 @@
-"""What is read is counted as it arrives and until it is printed, and one page can always go on."""
+"""What is read is counted until it is printed, no request is sent without room for its page, and one can always go on."""
 
-import gzip
-import io
 from collections.abc import Callable
+from queue import Queue
 from threading import Thread
-from typing import Any
 
 import pytest
-import requests
-from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
-from urllib3 import HTTPResponse
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure
-from source_kore_llm_logs.runtime.sync_report import current_report
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage
 from unit_tests.waiting import WatchedCondition, waits_for
-
-RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
-
-
-def answer(size: int, **headers: str) -> requests.Response:
-    """One that has not been read yet."""
-    body = b"x" * size
-    response = requests.Response()
-    response.raw = HTTPResponse(
-        io.BytesIO(gzip.compress(body) if headers else body), headers=headers, preload_content=False
-    )
-    return response
-
-
-def read(backpressure: Backpressure, size: int) -> None:
-    response = answer(size)
-    backpressure.count(response)
-    assert len(response.content) == size
 
 
 def started(work: Callable[[], object]) -> Thread:
@@ -40,91 +16,85 @@ def started(work: Callable[[], object]) -> Thread:
     return thread
 
 
-@pytest.mark.parametrize("headers", [{}, {"content-encoding": "gzip"}])
-def test_bytes_are_counted_as_decoded(headers: dict[str, str]) -> None:
-    backpressure = Backpressure(10**9)
-    response = answer(100_000, **headers)
-    backpressure.count(response)
-    assert backpressure.held == 0
-    assert response.content == b"x" * 100_000
-    assert backpressure.held == 100_000
+@pytest.fixture
+def freed(monkeypatch: pytest.MonkeyPatch) -> WatchedCondition:
+    """What who waits for room waits for."""
+    condition = WatchedCondition()
+    monkeypatch.setattr("source_kore_llm_logs.runtime.backpressure.Condition", lambda: condition)
+    return condition
 
 
-def test_a_page_counts_until_the_mark_behind_its_last_record_is_reached() -> None:
+def test_a_page_counts_with_its_own_size_until_it_is_freed() -> None:
     backpressure = Backpressure(1000)
-    read(backpressure, 600)
-    printed = backpressure.printing([RECORD, RECORD, backpressure.handed_on(), RECORD])
-    assert [next(printed), next(printed)] == [RECORD, RECORD]
+    page = backpressure.page(10)
+    assert backpressure.held == 10
+    page.resize(600)
     assert backpressure.held == 600
-    assert list(printed) == [RECORD]
+    page.free()
     assert backpressure.held == 0
 
 
-def test_a_page_that_was_handed_on_is_not_freed_by_its_worker() -> None:
+def test_no_request_is_sent_while_the_budget_is_used_up(freed: WatchedCondition) -> None:
     backpressure = Backpressure(1000)
-    read(backpressure, 600)
-    mark = backpressure.handed_on()
-    backpressure.release()
-    assert backpressure.held == 600
-    list(backpressure.printing([mark]))
-    assert backpressure.held == 0
-
-
-@pytest.mark.parametrize("frees", [Backpressure.release, Backpressure.wait, lambda b: b.count(answer(0))])
-def test_a_worker_that_asks_again_holds_nothing(frees: Callable[[Backpressure], object]) -> None:
-    backpressure = Backpressure(1000)
-    read(backpressure, 600)
-    frees(backpressure)
-    assert backpressure.held == 0
-
-
-def test_the_oldest_page_is_read_however_large_it_is_and_the_next_when_that_is_printed() -> None:
-    backpressure = Backpressure(1000)
-    freed = backpressure._freed = WatchedCondition()
-    read(backpressure, 50_000)
-    mark = backpressure.handed_on()
-    next_page = started(lambda: read(backpressure, 30_000))
-    assert waits_for(next_page, freed)
-    assert backpressure.held == 50_000
-    list(backpressure.printing([mark]))
-    next_page.join(10)
-    assert backpressure.held == 30_000
-
-
-def test_no_request_is_sent_while_the_budget_is_used_up() -> None:
-    backpressure = Backpressure(1000)
-    freed = backpressure._freed = WatchedCondition()
-    read(backpressure, 1000)
-    mark = backpressure.handed_on()
-    waiting = started(backpressure.wait)
+    first, _ = backpressure.page(600), backpressure.page(400)
+    waiting = started(lambda: backpressure.page(1))
     assert waits_for(waiting, freed)
-    list(backpressure.printing([mark]))
+    assert backpressure.held == 1000
+    first.free()
     waiting.join(10)
-    assert not waiting.is_alive()
+    assert backpressure.held == 401
 
 
-def test_many_workers_that_read_at_once_all_come_to_an_end_and_hold_no_more_than_the_budget_and_one_page() -> None:
-    backpressure, most, marks = Backpressure(100_000), [0], list[Any]()
+def test_a_page_that_turns_out_smaller_makes_room(freed: WatchedCondition) -> None:
+    backpressure = Backpressure(1000)
+    page = backpressure.page(900)
+    waiting = started(lambda: backpressure.page(200))
+    assert waits_for(waiting, freed)
+    page.resize(300)
+    waiting.join(10)
+    assert backpressure.held == 500
 
-    def work() -> None:
-        for _ in range(5):
-            backpressure.wait()
-            read(backpressure, 60_000)
-            most[0] = max(most[0], backpressure.held)
-            marks.append(backpressure.handed_on())
 
-    workers = [started(work) for _ in range(12)]
-    while any(worker.is_alive() for worker in workers):
-        list(backpressure.printing([marks.pop()] if marks else []))
-    assert 60_000 <= most[0] <= 160_000
-    list(backpressure.printing(marks))
+def test_a_page_above_the_budget_is_read_when_nothing_else_is_held(freed: WatchedCondition) -> None:
+    backpressure = Backpressure(1000)
+    small = backpressure.page(1)
+    large = started(lambda: backpressure.page(50_000))
+    assert waits_for(large, freed)
+    small.free()
+    large.join(10)
+    assert backpressure.held == 50_000
+
+
+@pytest.mark.parametrize("size", [7, 600, 5000])
+def test_a_hundred_workers_behind_one_stalled_reader_all_come_to_an_end(size: int) -> None:
+    """Some fail in between; what they hold is freed. The reader begins only when nobody can go on without it."""
+    backpressure, printed, most = Backpressure(1000), Queue[EndOfPage | None](50), [0]
+
+    def work(number: int) -> None:
+        page = None
+        try:
+            for request in range(5):
+                page = backpressure.page(size)
+                page.resize(size + number % 3)
+                most[0] = max(most[0], backpressure.held)
+                if (number + request) % 7 == 0:
+                    raise RuntimeError
+                printed.put(EndOfPage(page))
+                page = None
+        except RuntimeError:
+            pass
+        finally:
+            if page is not None:
+                page.free()
+            printed.put(None)
+
+    workers = [started(lambda number=number: work(number)) for number in range(100)]  # type: ignore[misc]
+    running = len(workers)
+    while running:
+        mark = printed.get(timeout=60)
+        if mark is None:
+            running -= 1
+        else:
+            mark.page.free()
     assert backpressure.held == 0
-
-
-def test_outside_a_sync_nothing_is_held_back() -> None:
-    backpressure = current_report().backpressure
-    for _ in range(20):
-        backpressure.wait()
-        read(backpressure, 10**7)
-        backpressure.handed_on()
-    assert backpressure.held == 20 * 10**7
+    assert most[0] <= max(1000, size) + 100 * 2  # Each may turn out two bytes larger than there was room for.

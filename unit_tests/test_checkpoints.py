@@ -1,88 +1,156 @@
-"""STATE never goes back, loses no bot, and goes out in the order in which it was made."""
+"""STATE comes behind what it stands for, never goes back, loses no bot, and is not told too often."""
 
-from threading import Thread
+from collections.abc import Iterable
 from typing import Any
 
-from airbyte_cdk.models import AirbyteMessage, Type
+import pytest
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteRecordMessage,
+    AirbyteStateBlob,
+    AirbyteStateMessage,
+    AirbyteStreamStatus,
+    AirbyteStreamStatusTraceMessage,
+    AirbyteTraceMessage,
+    StreamDescriptor,
+    TraceType,
+    Type,
+)
 
-from source_kore_llm_logs.records.timestamps import iso_of
-from source_kore_llm_logs.runtime.checkpoints import Checkpoints
-from unit_tests.simulated_behaviour import HOUR
-from unit_tests.small_scenario import NOON
-from unit_tests.waiting import WatchedLock, waits_for
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage
+from source_kore_llm_logs.runtime.checkpoints import Checkpoints, Reached
 
+HOUR = 3_600_000
+NOON = 1_715_774_400_000
+"""2024-05-15T12:00:00Z."""
 BEFORE = {"states": [{"partition": {"bot_id": "st-a"}, "cursor": {"end_date": "2024-05-15T11:59:59.999Z"}}]}
+RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
+CDKS_OWN = AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage())
+COMPLETE = AirbyteMessage(
+    type=Type.TRACE,
+    trace=AirbyteTraceMessage(
+        type=TraceType.STREAM_STATUS,
+        emitted_at=0,
+        stream_status=AirbyteStreamStatusTraceMessage(StreamDescriptor("s"), AirbyteStreamStatus.COMPLETE),
+    ),
+)
 
 
-def told(message: AirbyteMessage) -> dict[str, str]:
-    """Bot -> cursor."""
-    assert message.type is Type.STATE
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pause(list[AirbyteMessage]):
+    """Between messages: so many seconds."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+
+def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> list[Any]:
+    """What is printed; of a STATE message, the cursor of each bot."""
+    clock = FakeClock()
+
+    def timed() -> Iterable[AirbyteMessage]:
+        for message in messages:
+            if isinstance(message, Pause):
+                clock.now += message.seconds
+            else:
+                yield message
+
+    merged = Checkpoints("llm_usage_logs", before or {}, clock).merged(timed())
+    return [cursors(message) if message.type is Type.STATE and message.state.stream else message for message in merged]
+
+
+def cursors(message: AirbyteMessage) -> dict[str, str]:
     assert message.state is not None
     assert message.state.stream is not None
     assert message.state.stream.stream_descriptor.name == "llm_usage_logs"
     blob: Any = message.state.stream.stream_state
+    assert isinstance(blob, AirbyteStateBlob)
     assert blob.use_global_cursor is False
     return {state["partition"]["bot_id"]: state["cursor"]["end_date"] for state in blob.states}
 
 
-def cursors(checkpoints: Checkpoints, bot_id: str, reached: int) -> list[dict[str, str]]:
-    return [told(message) for message in checkpoints.tell(bot_id, reached)]
-
-
-def test_a_cursor_is_the_last_millisecond_that_was_read() -> None:
-    checkpoints = Checkpoints("llm_usage_logs", {})
-    assert cursors(checkpoints, "st-b", NOON) == [{"st-b": "2024-05-15T11:59:59.999Z"}]
+def test_a_cursor_is_the_last_millisecond_that_was_read_and_comes_behind_its_records() -> None:
+    assert printed([RECORD, Reached("st-b", NOON), RECORD]) == [RECORD, {"st-b": "2024-05-15T11:59:59.999Z"}, RECORD]
 
 
 def test_bots_that_were_not_read_keep_their_state() -> None:
-    checkpoints = Checkpoints("llm_usage_logs", BEFORE)
-    assert cursors(checkpoints, "st-b", NOON + HOUR) == [
+    assert printed([Reached("st-b", NOON + HOUR)], BEFORE) == [
         {"st-a": "2024-05-15T11:59:59.999Z", "st-b": "2024-05-15T12:59:59.999Z"}
     ]
 
 
 def test_a_cursor_never_goes_back() -> None:
-    """Neither below the old state, from which the lookback began, nor below what another part told."""
-    checkpoints = Checkpoints("llm_usage_logs", BEFORE)
-    assert cursors(checkpoints, "st-a", NOON - HOUR) == [{"st-a": "2024-05-15T11:59:59.999Z"}]
-    assert cursors(checkpoints, "st-a", NOON + HOUR) == [{"st-a": "2024-05-15T12:59:59.999Z"}]
-    assert cursors(checkpoints, "st-a", NOON + 1) == []
+    """Neither below the old state, from which the lookback began, nor below what was told."""
+    marks = [Reached("st-a", NOON - HOUR), Pause(9), Reached("st-a", NOON + HOUR), Pause(9), Reached("st-a", NOON + 1)]
+    assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, {"st-a": "2024-05-15T12:59:59.999Z"}]
 
 
-def test_what_is_told_is_not_told_again_but_the_first_time_always() -> None:
-    checkpoints = Checkpoints("llm_usage_logs", BEFORE)
-    assert not checkpoints.is_told
-    assert cursors(checkpoints, "st-a", NOON) == [{"st-a": "2024-05-15T11:59:59.999Z"}]
-    assert checkpoints.is_told
-    assert cursors(checkpoints, "st-a", NOON) == []
+def test_what_was_told_is_not_told_again_but_the_first_time_always() -> None:
+    marks = [Reached("st-a", NOON), Pause(9), Reached("st-a", NOON), Pause(9), RECORD, COMPLETE]
+    assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, RECORD, COMPLETE]
 
 
 def test_a_message_that_was_told_does_not_change_afterwards() -> None:
     checkpoints = Checkpoints("llm_usage_logs", {})
-    (first,) = list(checkpoints.tell("st-a", NOON))
-    list(checkpoints.tell("st-a", NOON + HOUR))
-    assert told(first) == {"st-a": iso_of(NOON - 1)}
+    merged = checkpoints.merged([Reached("st-a", NOON), Reached("st-a", NOON + HOUR)])
+    first = next(merged)
+    list(merged)
+    assert cursors(first) == {"st-a": "2024-05-15T11:59:59.999Z"}
 
 
-def test_no_other_state_is_made_until_the_last_one_was_queued() -> None:
-    checkpoints, queued = Checkpoints("llm_usage_logs", {}), list[dict[str, str]]()
-    lock = WatchedLock()
-    checkpoints._lock = lock  # type: ignore[assignment]
-    first = checkpoints.tell("st-a", NOON)
-    message = next(first)
-    other = Thread(target=lambda: queued.extend(cursors(checkpoints, "st-b", NOON)), daemon=True)
-    other.start()
-    assert waits_for(other, lock)
-    assert not queued
-    queued.append(told(message))
-    assert list(first) == []
-    other.join(10)
-    assert queued == [{"st-a": iso_of(NOON - 1)}, {"st-a": iso_of(NOON - 1), "st-b": iso_of(NOON - 1)}]
+def test_of_many_bots_one_comes_every_few_seconds_and_always_the_last() -> None:
+    marks = [mark for n in range(900) for mark in (Reached(f"st-{n}", NOON), Pause(0.01))]
+    states = printed(marks)
+    assert len(states) <= 4
+    assert len(states[-1]) == 900
 
 
-def test_a_consumer_that_stops_between_leaves_no_lock_behind() -> None:
-    checkpoints = Checkpoints("llm_usage_logs", {})
-    abandoned = checkpoints.tell("st-a", NOON)
-    next(abandoned)
-    abandoned.close()  # type: ignore[attr-defined]
-    assert cursors(checkpoints, "st-b", NOON)
+def test_of_few_bots_each_is_told_at_once() -> None:
+    marks = [mark for n in range(5) for mark in (Reached("st-a", NOON + n), Pause(0.1))]
+    assert len(printed(marks)) == 5
+
+
+def test_one_that_waits_for_its_time_is_printed_when_that_has_come_and_not_only_behind_the_next_part() -> None:
+    many = [Reached(f"st-{n}", NOON) for n in range(900)]
+    first, record, rest, *_ = printed([*many, RECORD, Pause(6), RECORD])
+    assert (len(first), record, len(rest)) == (1, RECORD, 900)
+
+
+def test_the_last_comes_before_the_final_status() -> None:
+    _, last, status = printed([*(Reached(f"st-{n}", NOON) for n in range(900)), COMPLETE])
+    assert len(last) == 900
+    assert status is COMPLETE
+
+
+def test_the_last_comes_before_a_failure() -> None:
+    def failing() -> Iterable[AirbyteMessage]:
+        yield from (Reached(f"st-{n}", NOON) for n in range(900))
+        raise RuntimeError
+
+    merged = Checkpoints("llm_usage_logs", {}).merged(failing())
+    states = [next(merged), next(merged)]
+    assert len(cursors(states[-1])) == 900
+    with pytest.raises(RuntimeError):
+        next(merged)
+
+
+def test_the_cdks_own_state_passes_only_before_there_is_one_of_ours() -> None:
+    assert printed([CDKS_OWN, Reached("st-a", NOON), CDKS_OWN, RECORD, CDKS_OWN]) == [
+        CDKS_OWN,
+        {"st-a": "2024-05-15T11:59:59.999Z"},
+        RECORD,
+    ]
+
+
+def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
+    backpressure = Backpressure()
+    page = backpressure.page(100)
+    assert printed([RECORD, EndOfPage(page), RECORD]) == [RECORD, RECORD]
+    assert backpressure.held == 0

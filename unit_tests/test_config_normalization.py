@@ -117,7 +117,7 @@ def test_a_number_where_text_belongs_must_be_put_in_quotes(field: str, value: An
 
 @pytest.mark.parametrize("field", LISTS)
 def test_a_number_in_a_list_of_texts_must_be_put_in_quotes(field: str) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts, each in quotes"):
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes"):
         exact(**{field: ["st-1", 5]})
 
 
@@ -237,9 +237,11 @@ def test_quotes_that_were_pasted_with_a_value_are_told(field: str, quotes: str) 
         exact(**{field: [value] if field in LISTS else value})
 
 
-@pytest.mark.parametrize("entry", ["st-1, st-2", "st-1,st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2"])
-def test_several_bots_in_one_entry_are_told(entry: str) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must have one bot id in each entry, for example \["):
+@pytest.mark.parametrize("entry", ["st-1, st-2", "st-1,st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot"])
+def test_several_bots_or_a_name_in_one_entry_are_told(entry: str) -> None:
+    with pytest.raises(
+        Fault, match=r"^Bot IDs \(`bot_ids`\) must have one bot id, and no name, in each entry, for example \["
+    ):
         exact(bot_ids=[entry])
 
 

@@ -11,13 +11,15 @@ import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
+from urllib3.exceptions import ProtocolError
 
 from source_kore_llm_logs.components.error_handler import (
     MAX_RATE_WAITS,
     MAX_REPLAYS,
+    MAX_TIMEOUTS,
     MAX_TRIES,
     MAX_TRIES_OF_A_CHECK,
-    TRIES_BEFORE_A_SMALLER_PAGE,
+    MAX_TRIES_OF_A_LARGE_PAGE,
     KoreErrorHandler,
     rows_of,
 )
@@ -227,10 +229,24 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
 @pytest.mark.parametrize("slow", [answer(504), requests.exceptions.ReadTimeout(request=answer(200).request)])
 def test_an_answer_that_never_comes_in_time_is_asked_for_as_a_smaller_page(slow: Any) -> None:
     asked = handler()
-    for _ in range(TRIES_BEFORE_A_SMALLER_PAGE - 1):
+    for _ in range(MAX_TIMEOUTS - 1):
         assert asked.interpret_response(slow).response_action is ResponseAction.RETRY
-    with pytest.raises(PageTooLarge):
+    with pytest.raises(PageTooLarge, match=f"Tried {MAX_TIMEOUTS} times"):
         asked.interpret_response(slow)
+
+
+@pytest.mark.parametrize(("limit", "tries"), [("50", MAX_TRIES), ("51", MAX_TRIES_OF_A_LARGE_PAGE), (1000, 3)])
+def test_a_large_page_that_fails_in_any_way_is_soon_asked_for_smaller(limit: Any, tries: int) -> None:
+    request = requests.Request("POST", URL, json={"limit": limit}).prepare()
+    dropped = requests.exceptions.ConnectionError(ProtocolError("Connection aborted."), request=request)
+    cut = answer(200, b'[{"a": 1')
+    cut.request = requests.Request("POST", URL, json={"limit": limit}).prepare()
+    for fault in (dropped, cut):
+        asked = handler()
+        for _ in range(tries - 1):
+            assert asked.interpret_response(fault).response_action is ResponseAction.RETRY
+        with pytest.raises(RetriesExhausted, match=f"Tried {tries} times"):
+            asked.interpret_response(fault)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -283,9 +299,10 @@ def test_other_requests_of_a_bot_and_other_bots_are_not_counted() -> None:
 
 def test_time_outs_among_other_faults_are_counted_on_their_own_for_a_smaller_page() -> None:
     asked, response = handler(), answer(503)
-    for status in (503, 503, 504, 504):
+    for status in (503, 503, 504):
         response.status_code = status
         assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    response.status_code = 504
     with pytest.raises(PageTooLarge):
         asked.interpret_response(response)
 
@@ -331,6 +348,16 @@ def test_an_unreachable_host_is_named_without_a_bot() -> None:
     asked.interpret_response(fault)
     with pytest.raises(HostUnreachable, match=r"The connector cannot reach platform.kore.ai\."):
         asked.interpret_response(fault)
+
+
+def test_a_connection_that_is_broken_off_is_no_host_that_cannot_be_reached() -> None:
+    asked = handler_of_a_check()
+    dropped = requests.exceptions.ConnectionError(ProtocolError("Connection aborted."), request=answer(200).request)
+    asked.interpret_response(dropped)
+    with pytest.raises(RetriesExhausted, match=r"platform.kore.ai broke off the connection") as raised:
+        asked.interpret_response(dropped)
+    assert not isinstance(raised.value, HostUnreachable)
+    assert "`host`" not in raised.value.message
 
 
 def test_a_pause_is_never_the_same_twice() -> None:

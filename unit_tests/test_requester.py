@@ -1,6 +1,8 @@
 """Hours of requests under a clock that only waiting moves: never above a rolling limit, and all of it used."""
 
+import time
 from bisect import bisect_right
+from email.utils import formatdate
 from io import BytesIO
 from typing import Any
 
@@ -12,8 +14,14 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from benchmarks.sizing import least_seconds
-from source_kore_llm_logs.components.requester import BotSession, budget_of
+from source_kore_llm_logs.components.error_handler import (
+    MAX_TIMEOUTS,
+    MAX_TRIES_OF_A_CHECK,
+    MOST_SECONDS_OF_A_CHECK,
+)
+from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotSession, budget_of
 from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.runtime.clock import ServerClock
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -117,7 +125,7 @@ class SignedAt(AuthBase):
 
 
 def session_of(clock: FakeClock, adapter: HTTPAdapter, **config: Any) -> BotSession:
-    session = BotSession(budget_of({"bot_ids": ["st-1"], **config}), SignedAt(clock))
+    session = BotSession(budget_of({"bot_ids": ["st-1"], **config}), SignedAt(clock), ServerClock())
     session.mount("https://", adapter)
     return session
 
@@ -148,6 +156,40 @@ def test_a_fault_always_has_its_request(clock: FakeClock) -> None:
     with pytest.raises(requests.RequestException) as raised:
         session_of(clock, Broken()).send(request)
     assert raised.value.request is request
+
+
+def test_every_try_of_a_bot_is_counted_and_no_other_bots(clock: FakeClock) -> None:
+    class Broken(HTTPAdapter):
+        def send(self, *_: Any, **__: Any) -> requests.Response:
+            raise requests.exceptions.ConnectionError
+
+    session = session_of(clock, Broken())
+    for _ in range(3):
+        with pytest.raises(requests.ConnectionError):
+            session.send(request_of("st-1"))
+    assert (session.sent["st-1"], session.sent["st-2"]) == (3, 0)
+
+
+@pytest.mark.parametrize("status", [200, 412, 503])
+def test_the_date_of_every_answer_is_heard(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    class Dated(Recorded):
+        def send(self, *arguments: Any, **options: Any) -> requests.Response:
+            response = super().send(*arguments, **options)
+            response.headers["Date"] = formatdate(clock.now - 3 * HOUR, usegmt=True)
+            return response
+
+    monkeypatch.setattr(time, "time", clock.time)
+    heard = ServerClock()
+    session = BotSession(budget_of({"bot_ids": ["st-1"]}), SignedAt(clock), heard)
+    session.mount("https://", Dated(clock, status))
+    session.send(request_of("st-1"))
+    assert clock.now - heard.now() / 1000 == pytest.approx(3 * HOUR, abs=2)
+
+
+def test_a_check_waits_for_half_a_minute_at_most() -> None:
+    """Two tries, of which each waits for a connection and for an answer, and the pause between them."""
+    assert MAX_TRIES_OF_A_CHECK * sum(TIMEOUTS_OF_A_CHECK) + MOST_SECONDS_OF_A_CHECK * (MAX_TRIES_OF_A_CHECK - 1) < 36
+    assert MAX_TIMEOUTS * TIMEOUTS_OF_A_CHECK[1] + MOST_SECONDS_OF_A_CHECK <= 25
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

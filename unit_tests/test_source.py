@@ -2,15 +2,18 @@
 
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.models import ConfiguredAirbyteCatalog
+from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer, Status
+from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
 
-from source_kore_llm_logs import SourceKoreLlmLogs
-from source_kore_llm_logs.errors import Fault
+from integration_tests.command import CATALOG
+from source_kore_llm_logs import SourceKoreLlmLogs, source
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
 
 LOGGER = logging.getLogger("airbyte")
 CONFIG: dict[str, Any] = {
@@ -52,3 +55,51 @@ def test_whoever_launches_a_bare_source_reads_our_words_and_not_the_cdks(
 
 def test_a_bare_source_takes_a_number_that_is_text(tmp_path: Path) -> None:
     assert SourceKoreLlmLogs().configure({**CONFIG, "page_size": "50"}, str(tmp_path))["page_size"] == 50
+
+
+def asked_by_a_check(monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int) -> tuple[int, str]:
+    """How many bots were asked, each of which fails so, and what the check says. The last are never answered."""
+    asked, ended = list[int](), threading.Event()
+
+    def check(log: object) -> None:
+        asked.append(1)
+        if len(asked) > 2 * source.CHECKED_AT_ONCE:
+            ended.wait(60)
+        raise fault
+
+    monkeypatch.setattr(source, "_check", check)
+    config = {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]}
+    status = SourceKoreLlmLogs().check(LOGGER, config)
+    ended.set()
+    assert status.status is Status.FAILED
+    return len(asked), str(status.message)
+
+
+@pytest.mark.parametrize("fault", [PageTooLarge("no answer in time.", bot_id="st-1"), HostUnreachable("no host.")])
+def test_a_check_does_not_wait_for_every_bot_of_a_server_that_answers_none(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    asked, said = asked_by_a_check(monkeypatch, fault, 200)
+    assert asked <= 3 * source.CHECKED_AT_ONCE + 1
+    assert fault.what in said
+
+
+def test_a_check_asks_every_bot_where_each_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked_by_a_check(monkeypatch, Fault("refused.", bot_id="st-1"), 30)[0] == 30
+
+
+def test_what_is_told_of_a_state_is_told_once_in_a_read_and_not_in_a_check(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    states = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
+    stream = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": states}}
+    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": stream})]
+    catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
+    config = SourceKoreLlmLogs._exact({**CONFIG, "start_date": "2020-01-01"})
+    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(self.streams(config)[1:]))
+    with caplog.at_level(logging.WARNING):
+        list(SourceKoreLlmLogs(catalog, config, state).read(LOGGER, config, catalog, state))
+        list(SourceKoreLlmLogs(catalog, config).read(LOGGER, config, catalog))
+        SourceKoreLlmLogs(config=config).streams(config)
+    assert ["ends in the future" in line for line in caplog.messages] == [True, False]
+    assert "keeps the logs of LLM calls for 365 days" in caplog.messages[1]

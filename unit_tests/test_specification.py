@@ -99,7 +99,8 @@ def test_no_host_that_the_connector_takes_is_refused_by_the_form(host: str) -> N
 
 @pytest.mark.parametrize(
     "host",
-    ["https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai", "htttps://platform.kore.ai",
+    ["https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai",
+     "https://https://platform.kore.ai", "htttps://platform.kore.ai",
      "ftp://platform.kore.ai", "file:///etc/hosts", "platform kore.ai", "platform. kore.ai", "'platform.kore.ai'",
      '"platform.kore.ai"'],
 )  # fmt: skip
@@ -111,6 +112,19 @@ def test_an_address_with_half_a_scheme_another_one_a_blank_or_quotes_is_refused_
         Fault, match=r"^Host \(`host`\) must (begin with https://|not contain a blank|be given without)"
     ):
         taken(host=host)
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
+def test_quotes_round_a_value_are_refused_by_form_and_connector_and_within_it_by_neither(
+    name: str, quotes: str
+) -> None:
+    quoted, within = f" {quotes[0]}cs-1{quotes[1]}\n", f"cs{quotes}-1{quotes[1]}"
+    assert not accepted(name, quoted)
+    with pytest.raises(Fault, match="without the quotes around it"):
+        taken(**{name: quoted})
+    assert accepted(name, within)
+    assert taken(**{name: within})[name] == within
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -49,8 +49,15 @@ def test_the_tags_of_the_image_are_the_version(path: str) -> None:
     assert set(re.findall(r"airbyte/source-kore-llm-logs:([\w.]+)", text(path))) == {VERSION}
 
 
-def test_the_sample_start_date_is_recent_enough_for_the_logs_that_kore_ai_keeps() -> None:
-    age = date.fromisoformat(RELEASED) - date.fromisoformat(first(r'"start_date": "(.+)"', "README.md"))
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("README.md", r'"start_date": "(.+)"'),
+        ("source_kore_llm_logs/manifest.yaml", r'title: Start Date\n.+\n +examples: \["(.{10})'),
+    ],
+)
+def test_the_sample_start_date_is_recent_enough_for_the_logs_that_kore_ai_keeps(path: str, pattern: str) -> None:
+    age = date.fromisoformat(RELEASED) - date.fromisoformat(first(pattern, path))
     assert timedelta(0) < age < timedelta(days=60)
 
 

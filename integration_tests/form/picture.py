@@ -24,7 +24,7 @@ SIZE = (680, 1050)
 EXAMPLE = {
     "bot_ids": ["st-73bfdb2f-0000-55e6-b4c8-3f568a6e0000"],
     "client_id": "cs-7ec16ace-0000-5724-b395-aa08bdfa0000",
-    "start_date": "2025-01-01T00:00:00Z",
+    "start_date": "2026-11-01T00:00:00Z",
 }
 
 

@@ -89,8 +89,9 @@ def refused(response: requests.Response, bot: str, words: str, kind: Refusal | N
         what = "the API refuses even the smallest page as too large (413)."
         return PageTooLarge(what, FailureType.transient_error, bot)
     what = f"the API answered with status {status}" + (f": {words}." if words else ".")
+    or_the_bot = f" If it is, check {named('bot_ids')}." if status == 404 else ""
     return Fault(
-        f"{what} Check {named('host')}: it must be the address of your Kore.ai platform.",
+        f"{what} Check {named('host')}: it must be the address of your Kore.ai platform.{or_the_bot}",
         bot_id=bot,
         where_others_are_answered=f"{what} Other bots are answered at this address: check {named('bot_ids')}.",
     )
@@ -175,7 +176,10 @@ def not_rows(response: requests.Response, words: str) -> str:
     if not body_of(response).strip(BLANK):
         return "an empty body instead of rows"
     if begins_with(response, b"<"):
-        return f"an HTML page instead of rows. Check {named('host')}: it must be the address of the platform itself"
+        return (
+            f"an HTML page instead of rows. Check {named('host')}: it must be the address of the platform itself, and "
+            "no firewall or proxy may answer in its place"
+        )
     return f"something that is not a JSON array of rows. Check {named('host')}"
 
 

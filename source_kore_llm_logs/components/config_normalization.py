@@ -84,11 +84,11 @@ def base_url(host: str) -> str:
 
     Plain http only on this machine itself. Raises Fault for what holds no host, or a user name or password.
     """
-    has_scheme = re.match(r"https?://", host, re.I)
-    if not has_scheme and re.match(r"https?[:.]*//|[a-z][a-z0-9+.-]*:/", host, re.I):
+    scheme, address = re.fullmatch(r"(https?://)?(.*)", host, re.I | re.S).groups()  # type: ignore[union-attr]
+    if re.match(r"https?[:.]*//|[a-z][a-z0-9+.-]*:/", address, re.I):
         refuse("host", "must begin with https:// or be a bare host name, for example platform.kore.ai")
     try:
-        parts = urlsplit(host if has_scheme else f"https://{host}")
+        parts = urlsplit(f"{scheme or 'https://'}{address}")
         port = parts.port
     except ValueError:
         refuse("host", "must be an address such as platform.kore.ai, with a port from 1 to 65535 if it has one")
@@ -140,7 +140,7 @@ def _texts(field: str, value: Any) -> list[str]:
     if not isinstance(value, list):
         example = [trimmed(part) for part in value.split(",")] if field == "bot_ids" and isinstance(value, str) else []
         refuse(field, f"must be a list, for example {json.dumps(example[:3] or ['a', 'b'])}")
-    texts = [_text(field, item, "must be a list of texts, each") for item in value if item is not None]
+    texts = [_text(field, item, "must be a list of texts") for item in value if item is not None]
     return [text for text in texts if text]
 
 
@@ -226,7 +226,7 @@ class ExactConfiguration(ConfigTransformation):
                 refuse(field, f"must be given{example}")
         config["host"] = config["base_url"] = base_url(config["host"])
         if any(SEVERAL.search(bot) for bot in config["bot_ids"]):
-            refuse("bot_ids", 'must have one bot id in each entry, for example ["st-1", "st-2"]')
+            refuse("bot_ids", 'must have one bot id, and no name, in each entry, for example ["st-1", "st-2"]')
         if not all(BOT_ID.fullmatch(bot) for bot in config["bot_ids"]):
             refuse("bot_ids", "must be a list of bot ids; one looks like st-f3195ec3-72aa-5317-92")
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))

@@ -22,6 +22,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
     ResponseAction,
 )
 from airbyte_cdk.sources.types import Config
+from urllib3.exceptions import ProtocolError
 
 from source_kore_llm_logs.api import network
 from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused, seconds_of
@@ -179,6 +180,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         if isinstance(fault, requests.exceptions.ReadTimeout):
             return self._again(request, f"{host} did not answer in time.", timed_out=True)
         if isinstance(fault, requests.exceptions.ConnectionError):
+            if isinstance(next(iter(fault.args), None), ProtocolError):
+                return self._again(request, f"{host} broke off the connection before it answered.")
             return self._again(request, network.unreachable(host, fault, proxy, named("host")), HostUnreachable)
         return self._again(request, f"the connection to {host} failed ({type(fault).__name__}).")
 
@@ -196,7 +199,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         attempts.faults += 1
         attempts.timeouts += timed_out
         if attempts.timeouts >= MAX_TIMEOUTS:
-            raise PageTooLarge(what, FailureType.transient_error, bot)
+            raise PageTooLarge(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
         if attempts.faults >= self._max_tries(request):
             raise at_last(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
         pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)

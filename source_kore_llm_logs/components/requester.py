@@ -9,6 +9,7 @@ another.
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -30,6 +31,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.network import without_a_file
+from source_kore_llm_logs.components.error_handler import bot_of
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.runtime.clock import ServerClock
 
@@ -97,6 +99,8 @@ class BotSession(requests.Session):
         super().__init__()
         self._budget, self._clock = budget, clock
         self.auth = self._sign = authenticator
+        self.sent: Counter[str] = Counter()
+        """Bot -> requests, every try counted. A bot's are sent by one thread."""
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for prefix in list(self.adapters):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -104,6 +108,7 @@ class BotSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self._budget.acquire_call(request)
         self._sign(request)
+        self.sent[bot_of(request)] += 1
         sent = time.time()
         try:
             response = super().send(request, **{**kwargs, "allow_redirects": False})
@@ -129,17 +134,22 @@ class BotRequester(HttpRequester):
         self.clock = ServerClock()
         # A check asks each bot once, and once more after a fault: it waits for no limit.
         budget = BotBudget(policies=[]) if parameters.get("is_check") else budget_of(self.config)
+        self._session = BotSession(budget, self.get_authenticator(), self.clock)
         self._client = HttpClient(
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=BotSession(budget, self.get_authenticator(), self.clock),
+            session=self._session,
             backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
             message_repository=self.message_repository,
             request_timeout=TIMEOUTS_OF_A_CHECK
             if parameters.get("is_check")
             else (self.connect_timeout_in_seconds, self.read_timeout_in_seconds),
         )
+
+    def sent(self, bot_id: str) -> int:
+        """How many requests about this bot were sent, every try counted."""
+        return self._session.sent[bot_id]
 
     def send_request(
         self,

@@ -29,7 +29,7 @@ from source_kore_llm_logs.runtime.checkpoints import Reached
 PAGE_EXPECTED = 1024 * 1024
 """Bytes of a bot's first page, before there is one."""
 PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
-"""Seconds. What a bot has been answered, it is asked for again before a refusal is believed."""
+"""Seconds. A bot that was answered before is asked again before a refusal is believed."""
 
 
 @dataclass
@@ -117,27 +117,31 @@ class _Requests:
         self._redact = config.get("payload_content") == "redacted"
         self._page: HeldPage | None = None
         self._expected = PAGE_EXPECTED
-        self._has_rows = False
+        self._was_answered = False
 
     def fetch(self, body: Body) -> Answer:
-        """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered."""
-        for pause in PAUSES_AFTER_A_REFUSAL:
+        """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
+
+        A refusal that only a person could mend is a config error at first. Behind an answer it may pass, as a proxy's
+        does that is restarted: it is believed after some tries, and then as a transient error.
+        """
+        tries = 0
+        while True:
             try:
                 return self._answer(body)
-            except HostUnreachable as fault:
-                if not self._has_rows:
-                    raise
-                return Unavailable(fault.message, fault)
             except Fault as fault:
-                if not self._has_rows or fault.failure_type is not FailureType.config_error:
+                if not self._was_answered or fault.failure_type is not FailureType.config_error:
                     raise
-            time.sleep(pause)
-        try:
-            return self._answer(body)
-        except Fault as fault:
-            raise Fault(fault.what, FailureType.transient_error, fault.bot_id) from fault
+                if tries == len(PAUSES_AFTER_A_REFUSAL):
+                    what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
+                    raise Fault(what, FailureType.transient_error, fault.bot_id) from fault
+            finally:
+                self._report.requests = self._requester.sent(self._slice.partition["bot_id"])
+            time.sleep(PAUSES_AFTER_A_REFUSAL[tries])
+            tries += 1
 
     def _answer(self, body: Body) -> Answer:
+        """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
         self.free()
         page = self._page = self._backpressure.page(self._expected)
         try:
@@ -146,14 +150,14 @@ class _Requests:
             return Refused(refusal.words, refusal)
         except PageTooLarge as fault:
             return TooLarge(fault.message, fault)
-        except HostUnreachable:
-            raise
         except RetriesExhausted as fault:
+            if isinstance(fault, HostUnreachable) and not self._was_answered:
+                raise
             return Unavailable(fault.message, fault)
         assert response is not None
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
         page.resize(size)
-        self._expected, self._has_rows = size, self._has_rows or bool(rows)
+        self._expected, self._was_answered = size, True
         return Page([self._row(row) for row in rows], size, seconds)
 
     def given(self) -> Iterator[EndOfPage]:

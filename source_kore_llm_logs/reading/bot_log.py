@@ -94,7 +94,7 @@ class BotLog:
     def _next_part(self, reader: Reader, start: int, after: int) -> Part:
         part = Part(start, min(after, start + self._length))
         while reader.is_too_long(part, reader.profile.scopes[0]):
-            part = Part(start, start + part.length // 4)
+            part = Part(start, start + part.length // 3)
         return part
 
     def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row | None]:
@@ -107,7 +107,10 @@ class BotLog:
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
         yield from missing
         self.parts, self.parts_read_again = self.parts + 1, self.parts_read_again + (reader.passes > len(profile.scopes))
-        self._length = min(self._longest, max(MINUTE, int(part.length * min(FASTEST_GROWTH, reader.aim / most))))
+        # Where the padding is longer than the part, a shorter one is no shorter request.
+        length = max(profile.padding // 2, int(part.length * min(FASTEST_GROWTH, reader.aim / most)))
+        self._length = min(self._longest, length)
+        reader.milliseconds_a_row = part.length / most
         known = self._known_until(reader, part, profile, latest)
         self.complete_until = max(self.complete_until, min(part.after, known))
 

@@ -9,7 +9,7 @@ Where no call lies within five minutes, its hour proves as much for an hour. Tim
 same day, before and after the call, must not come; for then neither another zone nor a cut to the day gave the call.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -114,6 +114,7 @@ class _Calibration:
         self.rows: dict[str, Row] = {}
         self.sample: list[Row] = []
         self._size = self._bytes = self._received = 0
+        self.is_proved = self.is_exact = False
 
     def profile(self) -> ServerProfile:
         if not self.find_wording():
@@ -123,8 +124,7 @@ class _Calibration:
                 self.wording, min(SAMPLE, self._most), UNPROVED, False, False, True, tuple(self.scopes), ()
             )
         self._check_filters()
-        self._check_skip()
-        self.is_proved, padding, limit = False, UNPROVED, None
+        padding, limit = UNPROVED, None
         if self.wording.dates == "milliseconds":
             padding, limit = self._prove()
         elif self.wording.dates == "seconds":
@@ -134,7 +134,7 @@ class _Calibration:
         self._find_scopes()
         fits = max(1, BYTES_A_PAGE * self._received // max(1, self._bytes))
         return ServerProfile(
-            self.wording, min(limit, fits), padding, self.is_proved, self.is_proved and padding < HOUR + CALL, until_now,
+            self.wording, min(limit, fits), padding, self.is_proved, self.is_exact, until_now,
             tuple(self.scopes), tuple(self.rows.values()),
         )  # fmt: skip
 
@@ -152,7 +152,7 @@ class _Calibration:
             if isinstance(answer, Refused) and size == limit:
                 break
             again = self._fetch(wording.body(span, self._choice, scope, skip, size, **other))
-            if isinstance(again, Page) or not isinstance(answer, Refused):
+            if isinstance(again, Page) or not isinstance(answer, Page | Refused):
                 answer = again
             if isinstance(again, Page):
                 self._size = size
@@ -269,25 +269,6 @@ class _Calibration:
             return isinstance(answer, Page) and bool(answer.rows)
         raise answer.error
 
-    def _check_skip(self) -> None:
-        """Raises CannotRead if `skip` is ignored, rounded to pages, or taken for the number of a page."""
-        for limit in (min(10, self._size), self._size, self._size):
-            if self._size == 1:
-                return
-            ids = [row.id for row in self.sample]
-            behind = [row.id for row in self._rows(self.scope, skip=1, limit=limit)]
-            if len(ids) == 1 and behind:  # Pages of one row: that behind the first is the same for any `limit`.
-                single = self._rows(self.scope, skip=1, limit=1)
-                if [row.id for row in single] == behind[:1]:
-                    return
-            elif len(set(ids)) < 2 or behind != ids[: len(behind)] or len(behind) < min(len(ids), limit):
-                return
-            self.sample = self._rows(self.scope)  # Rows may have moved.
-        raise CannotRead(
-            "the API ignores `skip`, or rounds it to whole pages, or takes it for the number of a page: it gave other "
-            "rows than those behind the first"
-        )
-
     # Bounds
 
     def _prove(self) -> tuple[int, int | None]:
@@ -299,7 +280,7 @@ class _Calibration:
             for call in islice(self._calls(self.rows.values(), cell), CALLS_TRIED):
                 limit = self._comes_back(call, cell)
                 if limit:
-                    self.is_proved = True
+                    self.is_proved, self.is_exact = True, cell == FIVE_MINUTES
                     return cell + CALL, limit
         return UNPROVED, None
 
@@ -344,7 +325,10 @@ class _Calibration:
 
     def _prove_without_zone(self) -> tuple[int, int | None]:
         """As `_prove`; sets the wording's offset. Rows on both sides of the call must be known, and must not come."""
-        call = self._between(self.rows.values()) or self._between(self._neighbours())
+        call = self._between(self.rows.values())
+        for hours in (7, 14, 21):
+            if call is None:
+                call = self._between(self._rows_besides(hours * HOUR))
         if call is None:
             return UNPROVED, None
         span = cell_around(call, FIVE_MINUTES)
@@ -354,7 +338,9 @@ class _Calibration:
             rows, limit = self._rows_of(span, wording)
             times = [row.time for row in rows if row.time is not None]
             if any(map(span.holds, rows)) and not any(map(span.is_far_from, rows)):
-                self.wording, self.is_proved = wording, True
+                self.wording, self.is_proved, self.is_exact = wording, True, True
+                if wording.offset:
+                    self.sample = self._rows(self.scope)
                 limit = limit if limit == self._most else self._largest_limit(span)
                 return FIVE_MINUTES + CALL + HOUR, limit  # An hour more: clocks are set forward and back.
             if not times:
@@ -364,24 +350,23 @@ class _Calibration:
         return UNPROVED, None
 
     def _between(self, rows: Iterable[Row]) -> Row | None:
-        """A call that has known rows on both sides, less than a day apart and half an hour or more away."""
+        """A call that has known rows on both sides, less than a day apart and two hours or more away."""
         times = sorted(row.time for row in rows if row.time is not None)
         for call in self._calls(rows, FIVE_MINUTES):
             assert call.end is not None
-            before = max((time for time in times if time < call.end - 2 * CALL), default=None)
-            after = min((time for time in times if time > call.end + 2 * CALL), default=None)
+            before = max((time for time in times if time < call.end - 2 * HOUR), default=None)
+            after = min((time for time in times if time > call.end + 2 * HOUR), default=None)
             if before is not None and after is not None and after - before < DAY:
                 return call
         return None
 
-    def _neighbours(self) -> Sequence[Row]:
-        """Fifty rows of a busy bot may lie within a minute: rows of some hours before them besides, or after."""
+    def _rows_besides(self, away: int) -> Collection[Row]:
+        """All rows that are known, and some so far before the sample, or after an old one: fifty rows of a busy bot may
+        lie within a minute."""
         newest = max((row.time for row in self.sample if row.time is not None), default=self.span.date_to)
-        way = -1 if newest > self.span.date_to - DAY else 1
-        for hours in (7, 14):
-            at = newest + way * hours * HOUR
-            self._rows(self.scope, Span(at - HOUR, at), limit=10)
-        return list(self.rows.values())
+        at = newest - away if newest > self.span.date_to - DAY else newest + away
+        self._rows(self.scope, Span(at - HOUR, at), limit=10)
+        return self.rows.values()
 
     def _takes_the_future(self) -> bool:
         ahead = Span(self._now() - LONGEST_PART, self._now() + UNPROVED)

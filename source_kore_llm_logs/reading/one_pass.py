@@ -79,10 +79,11 @@ class OnePass:
                 self.end = End.TOO_LONG
                 return
             last, is_behind = rows[-1], last is not None and not is_behind and len(rows) == 1
-            answer = self._page(self.places - (not is_behind), 1 if is_behind else min(2, self.limit))
+            # Behind a row that came alone one row is asked for: that means the same however `skip` is read.
+            answer = self._ask(self.places, 1) if is_behind else self._page(self.places - 1, min(2, self.limit))
             if isinstance(answer, TooLarge | Unavailable) and not is_behind:
                 # Two rows may be too large together: the next alone.
-                single = self._page(self.places, 1)
+                single = self._ask(self.places, 1)
                 if isinstance(single, Page):
                     answer, is_behind, self.is_clean = single, True, False
             if isinstance(answer, Refused):
@@ -129,8 +130,6 @@ class OnePass:
         pass keeps that size."""
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
-        if isinstance(answer, Refused) and skip:
-            return self._ask(skip, 1) if least == 1 < limit else answer  # It may be the size that is refused.
         if isinstance(answer, Page):
             return answer
         small = self._ask(skip, least)

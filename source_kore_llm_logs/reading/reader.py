@@ -25,6 +25,7 @@ PAGES = 90
 MOST_ROWS = 9_000
 """That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
 FEW = 10
+MOST_PAGES_OF_A_GAP = 5
 MOST_PASSES = 6
 MOST_PASSES_OF_THE_SHORTEST = 12
 MOST_UNSETTLED = 8
@@ -91,6 +92,8 @@ class Reader:
         self.aim = MOST_ROWS
         """The rows that a part is to have. It only shrinks."""
         self.longest_call = 0
+        self.milliseconds_a_row = 0.0
+        """Between the rows that were shown last."""
         self.newest_start = 0
         """Of the rows that were shown, and begin before now."""
         self.audited = 2
@@ -106,6 +109,8 @@ class Reader:
         self.limit = min(self.limit, profile.limit)
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows, 0)
+        times = [row.time for row in profile.rows if row.time is not None] or [0]
+        self.milliseconds_a_row = (max(times) - min(times)) / len(times)
 
     def span(self, part: Part, latest: int) -> Span:
         """What is asked for a part, if it is begun at the moment `latest`."""
@@ -118,9 +123,10 @@ class Reader:
         return wording.rounded(span, None)
 
     def is_too_long(self, part: Part, scope: Scope) -> bool:
-        """Whether there is a row behind those that a part is to have, and half of the part is a shorter request."""
+        """Whether there is a row behind those that a part is to have, and half of the part is a shorter request. It is
+        asked only where the rows that were shown last lie so close that it may be."""
         latest = self._now()
-        if not self._can_be_halved(part, latest):
+        if part.length < 1.2 * self.aim * self.milliseconds_a_row or not self._can_be_halved(part, latest):
             return False
         answer = self._ask(self.span(part, latest), scope, self.aim, 1)
         if isinstance(answer, Page):
@@ -179,6 +185,7 @@ class Reader:
             self.aim = min(self.aim, max(SAMPLE, passes.places * 4 // 5))
         self._unsettled += passes.why is End.SEEN
         if not can_be_halved or self._unsettled > MOST_UNSETTLED:
+            self._check_skip(part, scope, latest)
             wording = self.profile.wording
             raise CannotRead(
                 f"the rows from {wording.date(part.start)} to {wording.date(part.after)} cannot be read to the end: "
@@ -190,6 +197,14 @@ class Reader:
         for half in part.halves():
             places += yield from self._whole_or_halves(half, scope, emitted, latest)
         return places
+
+    def _check_skip(self, part: Part, scope: Scope, latest: int) -> None:
+        """Raises CannotRead if that is because `skip` is ignored, rounded to pages, or taken for a page's number."""
+        first, behind = (self._ask(self.span(part, latest), scope, skip, FEW) for skip in (0, 1))
+        if isinstance(first, Page) and isinstance(behind, Page) and len(first.rows) > 1:
+            ids, others = [row.id for row in first.rows], [row.id for row in behind.rows]
+            if not others or (others == ids and len(set(ids)) > 1):
+                raise CannotRead("the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page")
 
     def _pass(self, span: Span, scope: Scope, number: int, page: int, can_be_halved: bool) -> OnePass:
         """`page`: the most rows that a page of this part has had."""
@@ -208,17 +223,18 @@ class Reader:
 
     def _are_all_known(self, part: Part, scope: Scope, latest: int, known: dict[str, Row], places: int) -> bool:
         """Whether an audit finds no more rows than are known. Smaller parts than those audited need none."""
-        if places in self.caps:
+        can_be_halved = self._can_be_halved(part, latest)
+        if places in self.caps and can_be_halved:
             return False
         if places < self.audited:
             return True
         times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
         gaps = [Part(part.start, times[0]), Part(times[-1] + 1, part.after)] if times else []
-        halves = part.halves() if self._can_be_halved(part, latest) else ()
+        halves = part.halves() if can_be_halved else ()
         if (
             any(self._has_more(half, scope, latest, known, places) for half in halves)
             or any(self._has_unknown(gap, scope, latest, known) for gap in gaps if gap.length)
-            or any(self._has_unknown(part, scope, latest, known, order) for order in ("asc", "desc"))
+            or self._has_unknown(part, scope, latest, known, "desc")
         ):
             self.caps.add(places)
             return False
@@ -228,9 +244,18 @@ class Reader:
     def _has_unknown(
         self, part: Part, scope: Scope, latest: int, known: dict[str, Row], order: str | None = None
     ) -> bool:
-        """Whether a page of few rows has one of the part that is not known."""
-        answer = self._ask(self.span(part, latest), scope, 0, FEW, **_sorted(order))
-        return isinstance(answer, Page) and any(part.owns(row) and row.id not in known for row in answer.rows)
+        """Whether one of the first rows of the part is not known; those of its padding may come before them."""
+        span, skip = self.span(part, latest), 0
+        limit = min(self.limit, len(known) + 1 if order else FEW)
+        for _ in range(MOST_PAGES_OF_A_GAP):
+            answer = self._ask(span, scope, skip, limit, **_sorted(order))
+            rows = answer.rows if isinstance(answer, Page) else []
+            if any(part.owns(row) and row.id not in known for row in rows):
+                return True
+            if order or len(rows) < limit:
+                break
+            skip, limit = skip + len(rows), self.limit
+        return False
 
     def _has_more(self, half: Part, scope: Scope, latest: int, known: dict[str, Row], places: int) -> bool:
         """Whether a row of this half comes behind as many as could come of those that are known, or, where these are

@@ -22,13 +22,15 @@ ENVELOPES = (
     "x_groq", "details", "metrics",  # Groq's last chunk; Text Generation Inference; Replicate
     "output", "result", "chatResponse", "Response",  # Alibaba, Cloudflare, Oracle, Tencent
     "meta", "kwargs", "response_metadata", "llm_output",  # Cohere v1; LangChain's messages and results
+    "interaction", "meta_info", "additional_kwargs",  # events of Gemini's Interactions; SGLang; LlamaIndex
 )  # fmt: skip
 """Objects within a response, or within an event of a stream, that hold parts of the answer."""
 ENVELOPES_AS_SET = frozenset(ENVELOPES)
 
 CHUNK = frozenset(
-    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text"]
-)
+    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text",
+     "message", "delta", "response", "usage"]
+)  # fmt: skip
 """What an object has one of, if it is a part of an answer that was logged as a list."""
 
 

@@ -23,6 +23,7 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         "tokensevaluated",  # source: github.com/ggml-org/llama.cpp/tree/master/tools/server
         "inputlength",  # source: huggingface.github.io/text-generation-inference (StreamDetails)
         "numtokensprompttotal",  # source: docs.aleph-alpha.com
+        "totalinputtokens",  # source: ai.google.dev/api/interactions-api
     ),
     "output": (  # The sources are those of the input, where none is given.
         "completiontokens",
@@ -38,6 +39,8 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         "tokenspredicted",  # llama.cpp
         "generatedtokens",  # Text Generation Inference
         "numtokensgenerated",  # Aleph Alpha
+        "generationtokens",  # source: docs.spring.io/spring-ai (Usage)
+        "totaloutputtokens",  # Gemini's Interactions
     ),
     "total": ("totaltokens", "totaltokencount"),
     "cached": (
@@ -45,10 +48,12 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         "details.cacheread",  # source: reference.langchain.com (InputTokenDetails)
         "details.cachereadtokens",  # source: ai-sdk.dev (LanguageModelUsage)
         "details.cachereadinputtokens",  # Alibaba
+        "details.cachedtokencount",  # source: learn.microsoft.com/dotnet/api/openai.chat (ChatTokenUsage)
         "cachedcontenttokencount",  # Gemini
         "promptcachehittokens",  # source: api-docs.deepseek.com/api/create-chat-completion
         "cachedtokens",  # source: platform.moonshot.ai, docs.together.ai, docs.cohere.com
         "cachedinputtokens",  # source: ai-sdk.dev, version 5
+        "totalcachedtokens",  # Gemini's Interactions
         "cachereadinputtokens",  # Anthropic; source: docs.aws.amazon.com/bedrock (TokenUsage)
         "cachereadinputtokencount",  # source: docs.aws.amazon.com/nova
     ),
@@ -68,10 +73,13 @@ TOKENS: Mapping[str, tuple[str, ...]] = {
         "details.reasoningtokens",  # OpenAI; source: docs.x.ai, where they may stand beside the completion
         "details.thinkingtokens",  # Anthropic
         "details.reasoning",  # LangChain
+        "details.reasoningtokencount",  # OpenAI's .NET library
         "reasoningtokens",  # source: docs.perplexity.ai (sonar-deep-research), in no other count; ai-sdk.dev
+        "reasoningoutputtokens",  # source: developers.openai.com/codex
         "thoughtstokencount",  # Gemini: beside the candidates
+        "totalthoughttokens",  # Gemini's Interactions, likewise
     ),
-    "tools": ("tooluseprompttokencount",),  # Gemini: beside the prompt
+    "tools": ("tooluseprompttokencount", "totaltoolusetokens"),  # Gemini: beside the prompt
 }
 """What is counted, and under which paths, the first before the others. A path is a key, folded as a column's is:
 `promptTokens` and `prompt_tokens` are one. `details.` stands for any object of a usage whose key ends so."""
@@ -82,12 +90,16 @@ USAGES = (
     "tokenusage",  # source: reference.langchain.com (response_metadata)
     "tokens",  # source: docs.cohere.com/reference/chat: all that the model saw, then what is paid for
     "billedunits",
+    "tokenmetadata",  # source: cloud.google.com/vertex-ai (PaLM): objects with `totalTokens`
 )
 """Objects of a response that hold counts. So do the response itself, and the first of its `results`."""
 
+PARTS = ("tokens", "billedunits")
+"""Those that a usage may hold itself."""
+
 BESIDE_THE_INPUT = frozenset(
     ["cachereadinputtokens", "cachereadinputtokencount", "cachecreationinputtokens", "cachewriteinputtokens",
-     "cachewriteinputtokencount"]
+     "cachewriteinputtokencount", "cachecreation.ephemeral5minputtokens", "cachecreation.ephemeral1hinputtokens"]
 )  # fmt: skip
 """Counts that are no part of `input_tokens`: Anthropic, Bedrock Converse, Nova. Of `prompt_tokens` they are."""
 
@@ -176,6 +188,7 @@ payload these stand is not documented [U]."""
 
 Count = tuple[bool, int, int, int, str]
 """Whether it is zero, the place of its usage and its path's, the count, its path: the least of several is taken."""
+CACHES = ("cached", "written", "written 5m", "written 1h")
 NO_COUNT: Count = (True, 0, 0, 0, "")
 
 
@@ -221,10 +234,8 @@ def request_readings(counts: Mapping[str, Count], cache: int) -> list[Any]:
     request = counts["input"][3] + counts.get("tools", NO_COUNT)[3]
     if not cache:
         return [request]
-    names = {counts[what][4] for what in ("cached", "written") if counts.get(what, NO_COUNT)[3]}
-    is_beside = counts["input"][4] != "prompttokens" and (
-        names <= BESIDE_THE_INPUT if names else counts["written 5m"][4].startswith("cachecreation")
-    )
+    paths = {counts[what][4] for what in CACHES if counts.get(what, NO_COUNT)[3]}
+    is_beside = counts["input"][4] != "prompttokens" and paths <= BESIDE_THE_INPUT
     return [request + cache] if is_beside or cache > request else [request, request + cache]
 
 
@@ -236,7 +247,7 @@ def response_readings(counts: Mapping[str, Count]) -> list[Any]:
     if not reasoning or reasoning > response:
         return [response + reasoning]
     both = [response, response + reasoning]
-    return both[::-1] if path == "thoughtstokencount" else both
+    return both[::-1] if "thought" in path else both
 
 
 def counts_of(response: Json) -> dict[str, Count]:
@@ -261,7 +272,7 @@ def usages_of(response: Json) -> Iterator[Json]:
         if isinstance(usage, dict):
             yield usage
             inner = folded(usage)
-            yield from (inner[part] for part in USAGES[-2:] if isinstance(inner.get(part), dict))
+            yield from (inner[part] for part in PARTS if isinstance(inner.get(part), dict))
     yield response
     results = response.get("results")
     if isinstance(results, list) and results and isinstance(results[0], dict):
@@ -272,7 +283,9 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
     """Path -> value of what may be a count, in a usage and in the objects of it that hold details."""
     for key, value in usage.items():
         name = fold(key)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name in PATHS:
+            yield name, value.get("totalTokens")
+        elif isinstance(value, dict):
             prefix = "details." if name.endswith("details") else f"{name}."
             for inner, inner_value in value.items():
                 path = prefix + fold(inner)
@@ -304,10 +317,10 @@ def word(value: Any) -> str | None:
 
 
 def word_at(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    """The first text that is not empty under one of these keys, or under `reason` of an object there."""
+    """The first text that is not empty under one of these keys, or under `reason` or `type` of an object there."""
     for name in names:
         value = holder.get(name)
-        found = word(value.get("reason") if isinstance(value, dict) else value)
+        found = word(value.get("reason", value.get("type")) if isinstance(value, dict) else value)
         if found:
             return found
     return None

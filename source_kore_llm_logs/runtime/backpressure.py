@@ -29,7 +29,7 @@ class Backpressure:
     def page(self, size: int) -> "HeldPage":
         """Room for a page of about this size. Blocks until it fits, or nothing else is held.
 
-        There is no deadlock: what is held is freed by the main thread, which waits for nothing but the reader of stdout.
+        There is no deadlock: what is held is freed by the main thread, which waits for the reader of stdout alone.
         """
         with self._freed:
             self._freed.wait_for(lambda: not self._held or self._held + size <= self._most_bytes)

@@ -15,13 +15,14 @@ SECONDS_BETWEEN_LINES = 60.0
 class BotReport:
     """The lines about one bot. One thread uses it.
 
-    `repairs` counts what was mended in rows: the words of a line, which a number comes before.
+    `requests` are those that were sent, every try counted; `records` those that were emitted. `repairs` counts what was
+    mended in rows: the words of a line, which a number comes before.
     """
 
     def __init__(self, bot_id: str) -> None:
         self._bot_id = bot_id
         self.repairs: Counter[str] = Counter()
-        self.records = 0
+        self.records = self.requests = 0
         self._began = self._told = time.monotonic()
 
     def tell_profile(self, words: str) -> None:
@@ -35,34 +36,45 @@ class BotReport:
             return
         self._told = now
         share = (log.complete_until - log.window.start) / log.window.length
-        left = f", {(now - self._began) * (1 - share) / share / 60:.0f} minutes to go" if share else ""
+        minutes = round((now - self._began) * (1 - share) / share / 60) if share else 0
+        left = f", about {_count(max(1, minutes), 'minute')} to go" if share else ""
         logger.info(
-            "Bot %s: read to %s (%.0f %% of the period), %d records, %d requests%s.",
-            self._bot_id, iso_of(log.complete_until), 100 * share, self.records, log.requests, left,
+            "Bot %s: read to %s (%.0f %% of the period), %s, %s%s.",
+            self._bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
+            _count(self.requests, "request"), left,
         )  # fmt: skip
 
     def tell_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
         """What was read, how far it is complete, and what somebody may want to look into. `filters`: those chosen."""
-        bot, after, until = self._bot_id, iso_of(log.window.after), iso_of(log.complete_until)
+        bot, start, after = self._bot_id, iso_of(log.window.start), iso_of(log.window.after)
+        until = iso_of(log.complete_until)
         state = "complete"
         if has_failed:
-            state = f"complete to {until}, and not read from there"
+            state = f"complete to {until}, not read from there to {after}"
         elif log.complete_until < log.window.after:
             state = f"complete to {until}, from where the next sync reads again"
+        again = f"{log.parts_read_again:,}" if log.parts_read_again else "none"
         logger.log(
             logging.WARNING if has_failed else logging.INFO,
-            "Bot %s: %s to %s, %s: %d records in %d requests, %d rows received; %d parts, %d of them read more than once.",
-            bot, iso_of(log.window.start), after, state, self.records, log.requests, log.received, log.parts,
-            log.parts_read_again,
+            "Bot %s: %s to %s, %s: %s in %s, %s received; %s, %s of them read more than once.",
+            bot, start, after, state, _count(self.records, "record"), _count(self.requests, "request"),
+            _count(log.received, "row"), _count(log.parts, "part"), again,
         )  # fmt: skip
         for what, times in sorted(self.repairs.items()):
             logger.warning("Bot %s: %d %s.", bot, times, what)
         if log.undated:
             logger.warning(
-                "Bot %s: %d rows had no date that can be read; they were kept with `start_date` and `end_date` null.",
-                bot, len(log.undated),
+                "Bot %s: %s had no date that can be read; kept with `start_date` and `end_date` null.",
+                bot, _count(len(log.undated), "row"),
             )  # fmt: skip
         if log.ahead:
-            logger.warning("Bot %s: %d rows are dated ahead of now; each is read when its day has come.", bot, len(log.ahead))
+            logger.warning(
+                "Bot %s: %s %s dated ahead of now, to be read when that day has come.",
+                bot, _count(len(log.ahead), "row"), "is" if len(log.ahead) == 1 else "are",
+            )  # fmt: skip
         if filters and not self.records and not has_failed:
             logger.warning("Bot %s: no row matches the filters: check the spelling in %s.", bot, ", ".join(filters))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

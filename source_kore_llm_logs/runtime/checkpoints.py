@@ -1,4 +1,4 @@
-"""STATE: how far each bot is read. The CDK's own state follows the newest record that it saw, which proves nothing here.
+"""STATE: how far each bot is read. The CDK's own follows the newest record that it saw, which proves nothing here.
 
 A bot's log tells after each part how far it is complete. That travels through the CDK's queue behind the part's records
 (`Reached`), and becomes a STATE message in the main thread, where messages are printed in their order.
@@ -36,8 +36,8 @@ class Reached(AirbyteMessage):
 
 
 class Checkpoints:
-    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. Used by the main
-    thread alone.
+    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. The main thread
+    alone uses it.
 
     `before` is the state with which the sync begins; bots that are no longer configured stay in it.
     """
@@ -51,8 +51,8 @@ class Checkpoints:
         self._is_due = False
 
     def merged(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-        """The messages as they are to be printed: STATE in place of what was reached, and nothing of the CDK's own state
-        once there is some. The last comes before the stream's final status, and before an exception."""
+        """The messages as they are to be printed: STATE in place of what was reached, and nothing of the CDK's own once
+        there is some. The last comes before the stream's final status, and before an exception."""
         try:
             for message in messages:
                 if isinstance(message, EndOfPage):
@@ -60,7 +60,7 @@ class Checkpoints:
                 elif isinstance(message, Reached):
                     yield from self._reaches(message)
                 elif message.type is not Type.STATE:
-                    if message.type is Type.TRACE:
+                    if message.type is Type.TRACE or self._is_time():
                         yield from self._rest()
                     yield message
                 elif self._printed_at is None and not self._is_due:
@@ -75,9 +75,13 @@ class Checkpoints:
         if self._printed_at is not None and self._reached.get(message.bot_id) == cursor:
             return
         self._reached[message.bot_id], self._is_due = cursor, True
-        pause = min(LONGEST_PAUSE, len(self._reached) / BOTS_A_SECOND)
-        if self._printed_at is None or self._clock() - self._printed_at >= pause:
+        if self._is_time():
             yield from self._rest()
+
+    def _is_time(self) -> bool:
+        """Whether a STATE message that is due has waited long enough behind the last one."""
+        pause = min(LONGEST_PAUSE, len(self._reached) / BOTS_A_SECOND)
+        return self._is_due and (self._printed_at is None or self._clock() - self._printed_at >= pause)
 
     def _rest(self) -> Iterator[AirbyteMessage]:
         if not self._is_due:

@@ -79,7 +79,10 @@ def _catalog(document: Any) -> ConfiguredAirbyteCatalog:
     try:
         return ConfiguredAirbyteCatalogSerializer.load(document)
     except Exception:  # The serializer raises many kinds.
-        raise Fault("The file given by --catalog is not a configured catalog.") from None
+        raise Fault(
+            "The file given by --catalog is not a configured catalog: it must hold `streams`, each with a `stream` as "
+            "discover prints it, its `sync_mode` and its `destination_sync_mode`."
+        ) from None
 
 
 def _state(document: Any) -> list[AirbyteStateMessage]:

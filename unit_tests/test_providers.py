@@ -1,11 +1,23 @@
-"""Tokens mean the same whichever provider counted them: all of the prompt, all that was generated, and both."""
+"""What payloads say of a call means the same for every provider: its tokens, its answer, its failure, who served it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from source_kore_llm_logs.records.identity import folded
+from source_kore_llm_logs.records.payloads import opened
+from source_kore_llm_logs.records.providers import (
+    GATEWAY_REASONS,
+    ID_PREFIXES,
+    INTEGRATIONS,
+    KEYS,
+    answer_of,
+    provider,
+)
 from source_kore_llm_logs.records.record import to_record
+from source_kore_llm_logs.records.redaction import ERRORS
 
 COLUMNS = (
     "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
@@ -317,6 +329,62 @@ CASES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
         {"object": "list", "data": [], "model": "voyage-3", "usage": {"total_tokens": 10}},
         (None, None, 10, None, None, None),
     ),
+    "Gemini's Interactions": (
+        {"id": "v1_a", "status": "completed", "usage": {"total_input_tokens": 9, "total_output_tokens": 779,
+         "total_thought_tokens": 912, "total_cached_tokens": 4, "total_tool_use_tokens": 0, "total_tokens": 1700}},
+        (9, 1691, 1700, 4, None, 912),
+    ),
+    "Gemini's Interactions, streamed": (
+        sse({"event_type": "interaction.complete", "interaction": {"usage": {
+            "total_input_tokens": 9, "total_output_tokens": 7, "total_tokens": 16}}}),
+        (9, 7, 16, None, None, None),
+    ),
+    "PaLM on Vertex AI": (
+        {"predictions": [{}], "metadata": {"tokenMetadata": {
+            "inputTokenCount": {"totalTokens": 54, "totalBillableCharacters": 182},
+            "outputTokenCount": {"totalTokens": 12, "totalBillableCharacters": 44}}}},
+        (54, 12, 66, None, None, None),
+    ),
+    "SGLang": (
+        {"text": "Hi", "meta_info": {"prompt_tokens": 5, "completion_tokens": 3, "cached_tokens": 4,
+                                    "finish_reason": {"type": "length", "length": 3}}},
+        (5, 3, 8, 4, None, None),
+    ),
+    "OpenAI's .NET library": (
+        {"Usage": {"OutputTokenCount": 9, "InputTokenCount": 20, "TotalTokenCount": 29,
+                   "OutputTokenDetails": {"ReasoningTokenCount": 4}, "InputTokenDetails": {"CachedTokenCount": 16}}},
+        (20, 9, 29, 16, None, 4),
+    ),
+    "Codex": (
+        usage(input_tokens=100, cached_input_tokens=80, output_tokens=20, reasoning_output_tokens=12, total_tokens=120),
+        (100, 20, 120, 80, None, 12),
+    ),
+    "LlamaIndex": (
+        {"additional_kwargs": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}},
+        (7, 4, 11, None, None, None),
+    ),
+    "LangChain, Anthropic's cache by its lifetimes": (
+        {"usage_metadata": {"input_tokens": 300, "output_tokens": 5, "total_tokens": 305, "input_token_details": {
+            "cache_read": 0, "cache_creation": 0, "ephemeral_5m_input_tokens": 200}}},
+        (300, 5, 305, 0, 200, None),
+    ),
+    "Anthropic, written for an hour only": (
+        usage(input_tokens=21, output_tokens=3, cache_creation={"ephemeral_1h_input_tokens": 100}),
+        (121, 3, 124, None, 100, None),
+    ),
+    "Anthropic's events as a list": (
+        [{"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 25, "output_tokens": 1}}},
+         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}}],
+        (25, 15, 40, None, None, None),
+    ),
+    "Anthropic, nothing cached": (
+        usage(input_tokens=21, cache_creation_input_tokens=0, cache_read_input_tokens=0, output_tokens=3),
+        (21, 3, 24, 0, 0, None),
+    ),
+    "Anthropic with a total that a gateway added": (
+        usage(input_tokens=10, cache_read_input_tokens=90, output_tokens=5, total_tokens=105),
+        (100, 5, 105, 90, None, None),
+    ),
     "counts as text, and as whole floats": (
         usage(prompt_tokens="7", completion_tokens=4.0, total_tokens=11), (7, 4, 11, None, None, None),
     ),
@@ -348,3 +416,196 @@ def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
     counted = tokens_of(response, **{"Request Tokens": 100, "Response Tokens": "50"})
     assert counted[:3] == (100, 50, 150)
     assert tokens_of(response, **{"Request Tokens": 100})[:3] == (100, 5, 105)
+
+
+@pytest.mark.parametrize(
+    ("response", "model", "reason"),
+    [
+        ({"model": "llama3.2", "message": {"content": "Hi"}, "done_reason": "stop"}, "llama3.2", "stop"),
+        ({"model_id": "ibm/granite-3", "results": [{"stop_reason": "eos_token"}]}, "ibm/granite-3", "eos_token"),
+        ({"generations": [{"finish_reason": "MAX_TOKENS", "text": "Hi"}]}, None, "MAX_TOKENS"),
+        ({"outputs": [{"text": "Hi", "stop_reason": "length"}]}, None, "length"),
+        ({"completions": [{"finishReason": {"reason": "endoftext"}}]}, None, "endoftext"),
+        ({"results": [{"completionReason": "FINISH"}]}, None, "FINISH"),
+        ({"outputText": "Hi", "completionReason": "LENGTH"}, None, "LENGTH"),
+        ([{"generated_text": "Hi", "details": {"finish_reason": "eos_token"}}], None, "eos_token"),
+        ({"text": "Hi", "meta_info": {"finish_reason": {"type": "length", "length": 3}}}, None, "length"),
+        ({"text": "Hi", "finishReason": "tool-calls", "response": {"modelId": "gpt-4"}}, "gpt-4", "tool-calls"),
+        ({"kwargs": {"response_metadata": {"model_name": "gpt-4", "finish_reason": "stop"}}}, "gpt-4", "stop"),
+        ({"candidates": [{"finish_reason": "STOP"}], "model_version": "gemini-2"}, "gemini-2", "STOP"),
+        ({"Response": {"Choices": [], "FinishReason": "stop"}}, None, "stop"),
+        ({"object": "response", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+         None, "max_output_tokens"),
+        ({"object": "response", "status": "completed", "incomplete_details": None}, None, "completed"),
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, None, "SAFETY"),
+        ({"choices": [{"finish_reason": None}], "stop_reason": 5, "model": ["gpt-4"]}, None, None),
+        (sse({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}), None, "COMPLETE"),
+        (sse({"choices": [{"finish_reason": "stop"}]}, {"choices": [{"index": 1, "finish_reason": "length"}]}),
+         None, "stop"),
+        ([{"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"metrics": {}}}], None, "end_turn"),
+    ],
+)  # fmt: skip
+def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(
+    response: Any, model: str | None, reason: str | None
+) -> None:
+    record = to_record("st-1", {"Payload Details": {"Response Payload": response}})
+    assert (record["response_model"], record["finish_reason"]) == (model, reason)
+
+
+@pytest.mark.parametrize(
+    ("request_payload", "columns"),
+    [
+        ({"modelId": "m", "inferenceConfig": {"maxTokens": 9, "temperature": 0.5, "topP": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"model": "m", "options": {"num_predict": 9, "temperature": "0.5", "top_p": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"model_id": "m", "parameters": {"max_new_tokens": "9", "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"model": "m", "max_tokens": 9.0, "temperature": 0.5, "p": 1}, ("m", 9, 0.5, 1.0)),
+        ({"generation_config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, (None, 9, 0.5, 1.0)),
+        ('{"model": "m", "max_completion_tokens": 9, "temperature": 0.5, "top_p": 1, "messages": [{"content": "cut',
+         ("m", 9, 0.5, 1.0)),
+    ],
+)  # fmt: skip
+def test_parameters_are_found_in_every_shape(request_payload: Any, columns: tuple[Any, ...]) -> None:
+    record = to_record("st-1", {"Payload Details": {"Request Payload": request_payload}})
+    assert tuple(record[name] for name in ("request_model", "max_tokens", "temperature", "top_p")) == columns
+
+
+SHAPES = Path(__file__).parent / "fixtures" / "payloads"
+WELL_KNOWN = frozenset(
+    ["openai", "gcp.gen_ai", "gcp.vertex_ai", "gcp.gemini", "anthropic", "cohere", "azure.ai.inference",
+     "azure.ai.openai", "ibm.watsonx.ai", "aws.bedrock", "perplexity", "x_ai", "deepseek", "groq", "mistral_ai",
+     "moonshot_ai"]
+)  # fmt: skip
+"""The well-known values of `gen_ai.provider.name`."""
+
+
+def test_every_name_is_one_of_opentelemetrys() -> None:
+    assert {*INTEGRATIONS.values(), *dict(ID_PREFIXES).values(), *dict(KEYS).values()} <= WELL_KNOWN
+
+
+@pytest.mark.parametrize(
+    ("integration", "name"),
+    [
+        ("OpenAI", "openai"),
+        ("Azure OpenAI", "azure.ai.openai"),
+        ("Anthropic", "anthropic"),
+        ("Google Gemini", "gcp.gemini"),
+        ("Amazon Bedrock", "aws.bedrock"),
+        ("azureOpenAI", "azure.ai.openai"),
+        ("amazon_bedrock", "aws.bedrock"),
+        ("Kore.ai XO GPT", None),
+        ("My OpenAI proxy", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_integration_is_known_by_its_name_in_any_spelling(integration: str | None, name: str | None) -> None:
+    assert provider(integration, None, None) == name
+
+
+def test_the_integration_decides_before_the_shape() -> None:
+    assert provider("Azure OpenAI", {"usageMetadata": {}}, "msg_01") == "azure.ai.openai"
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ("anthropic_messages", "anthropic"),
+        ("anthropic_sse", "anthropic"),
+        ("bedrock_invoke_claude", "aws.bedrock"),
+        ("bedrock_converse", "aws.bedrock"),
+        ("bedrock_nova", "aws.bedrock"),
+        ("bedrock_titan", "aws.bedrock"),
+        ("bedrock_llama", "aws.bedrock"),
+        ("gemini_generate", "gcp.gen_ai"),
+        ("gemini_stream", "gcp.gen_ai"),
+        ("azure_openai_chat", "azure.ai.openai"),
+        ("openai_chat_tools", None),
+        ("openai_sse", None),
+        ("custom_openai_text", None),
+        ("custom_unknown", None),
+        ("guardrail_input", None),
+    ],
+)
+def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str, name: str | None) -> None:
+    response = json.loads((SHAPES / f"{shape}.json").read_text())["response"]
+    for payload in (response, response if isinstance(response, str) else json.dumps(response)):
+        response = opened(payload)
+        assert provider("my-company-llm", response, answer_of(folded(response or {}))["response_id"]) == name
+
+
+OPEN = "GenAI Gateway Circuit Open"
+
+
+def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | None, str | None]:
+    record = to_record("st-1", {**row, "Payload Details": {"Response Payload": response}}, redact)
+    return record["error_type"], record["error_message"]
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "message"),
+    [
+        ({"error": {"type": "rate_limit_error", "message": "Slow down"}}, "rate_limit_error", "Slow down"),
+        ({"error": {"type": None, "code": "content_filter", "message": "No"}}, "content_filter", "No"),
+        ({"error": {"type": "requests", "code": "rate_limit_exceeded", "message": "No"}}, "requests", "No"),
+        ({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "No"}}, "RESOURCE_EXHAUSTED", "No"),
+        ({"__type": "com.amazon.coral#ThrottlingException", "message": "No"}, "ThrottlingException", "No"),
+        ({"error": "No luck", "code": "ECONNRESET"}, "ECONNRESET", "No luck"),
+        ({"errors": [{"msg": "No luck", "code": 4002}]}, None, "No luck"),
+        ({"errors": ["No luck"]}, None, "No luck"),
+        ([{"error": {"status": "INTERNAL", "message": "No"}}], "INTERNAL", "No"),
+        ('data: {"type": "error", "error": {"type": "overloaded_error", "message": "No"}}', "overloaded_error", "No"),
+        ('{"error": {"type": "api_error", "message": "No"}}', "api_error", "No"),
+        ({"error": {"type": OPEN, "code": 429}}, OPEN, OPEN),
+        ({"error": OPEN}, OPEN, OPEN),
+        ({"object": "error", "type": "error", "code": "ETIMEDOUT", "message": "No"}, "ETIMEDOUT", "No"),
+        ({"error": None}, None, None),
+        ({"error": []}, None, None),
+        ({"error": 5}, None, None),
+        ({"errors": [None]}, None, None),
+        ({"error": {}}, None, None),
+        ({"message": "Hello", "type": "message"}, None, None),
+        ({"choices": [{"finish_reason": "stop"}]}, None, None),
+        ("Hello", None, None),
+        (None, None, None),
+    ],
+)
+def test_an_error_is_known_in_the_shape_of_every_provider(response: Any, kind: str | None, message: str | None) -> None:
+    assert failure_of(response) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    "row", [{"Status": "Failure"}, {"status": "FAILURE"}, {"statusCode": 504}, {"statusCode": "429"}]
+)
+def test_of_a_call_that_failed_a_text_or_a_bare_message_is_the_error(row: dict[str, Any]) -> None:
+    assert failure_of("Timed out", **row) == (None, "Timed out")
+    assert failure_of({"message": "Timed out", "code": "ETIMEDOUT"}, **row) == ("ETIMEDOUT", "Timed out")
+    assert failure_of({"type": "message", "content": "Hello"}, **row) == (None, None)
+    assert failure_of("Timed out", Status="Success", statusCode=200) == (None, None)
+
+
+@pytest.mark.parametrize("reason", sorted(GATEWAY_REASONS))
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda reason: {"error": {"message": OPEN, "reason": reason, "code": 429}},
+        lambda reason: {"error": {"type": OPEN, "reason": reason}},
+        lambda reason: {"error": OPEN, "reason": reason},
+        lambda reason: {"errors": [{"msg": OPEN, "reason": reason}]},
+        lambda reason: {"message": OPEN, "reason": reason},
+        lambda reason: {"error": {"message": OPEN}, "reason": reason},
+    ],
+)
+def test_a_failure_of_the_gateway_is_known_by_its_reason_wherever_it_stands(shape: Any, reason: str) -> None:
+    row = {"Status": "Failure", "statusCode": 429}
+    assert failure_of(shape(reason), **row) == (reason, OPEN)
+    assert failure_of(shape(reason), redact=True, **row) == (reason, None)
+    kept = to_record("st-1", {**row, "Payload Details": {"Response Payload": shape(reason)}}, redact=True)
+    assert kept["response_payload"] == shape(reason)
+
+
+def test_redacted_leaves_no_message_and_of_kinds_only_known_words() -> None:
+    for kind in ("Zanzibar", "rate_limit_error of Zanzibar", 5):
+        response = {"error": {"type": kind, "message": "Zanzibar"}}
+        assert failure_of(response, redact=True) == (None, None)
+    for kind in sorted(ERRORS - {"error"}):
+        assert failure_of({"error": {"type": kind, "message": "Zanzibar"}}, redact=True) == (kind, None)

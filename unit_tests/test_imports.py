@@ -1,0 +1,80 @@
+"""Who comes in knows the room by its name, and nothing calls up: read from the imports of the package."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "source_kore_llm_logs"
+FOLDER = Path(__file__).parents[1] / PACKAGE
+TOP = ("source", "command", "run", "to_files")
+"""What starts a process or holds the whole."""
+FORBIDDEN = {
+    "errors": ("reading", "records", "api", "runtime", "components", "manifest", *TOP),
+    "manifest": ("reading", "records", "api", "runtime", "components", "errors", *TOP),
+    "reading": ("records", "api", "runtime", "components", "errors", "manifest", *TOP),
+    "records": ("reading", "api", "runtime", "components", "errors", "manifest", *TOP),
+    "api": ("reading", "records", "runtime", "components", *TOP),
+    "runtime": ("api", "components", *TOP),
+    "components": TOP,
+    "source": ("command", "run", "to_files"),
+}
+"""Room -> rooms that it imports nothing from."""
+MOST_WITHIN_READING = 4
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse((FOLDER / f"{module.replace('.', '/')}.py").read_text())
+
+
+def modules(room: str = "") -> list[str]:
+    """The modules of a room, or of the package, as `room.module`; without those that are empty."""
+    paths = (path for path in sorted((FOLDER / room).rglob("*.py")) if path.name != "__init__.py")
+    return [".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in paths]
+
+
+def names(module: str) -> Iterator[str]:
+    """What a module imports, wherever in it the import stands."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are written out"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    known = set(modules())
+    own = [name.removeprefix(f"{PACKAGE}.") for name in names(module) if name.startswith(f"{PACKAGE}.")]
+    return {found for name in own for found in (name, name.rpartition(".")[0]) if found in known}
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_nothing_imports_upwards(room: str) -> None:
+    found = [room] if (FOLDER / f"{room}.py").exists() else modules(room)
+    assert found
+    upwards = {(one, other) for one in found for other in imported(one) if other.split(".")[0] in FORBIDDEN[room]}
+    assert upwards == set()
+
+
+def test_there_is_no_circle() -> None:
+    assert len(list(TopologicalSorter({one: imported(one) for one in modules()}).static_order())) == len(modules())
+
+
+def test_no_import_is_only_for_types_and_no_input_is_hidden() -> None:
+    for module in modules():
+        used = {node.id for node in ast.walk(tree(module)) if isinstance(node, ast.Name)}
+        used |= {node.attr for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)}
+        assert not used & {"TYPE_CHECKING", "ContextVar", "WeakKeyDictionary"}, module
+
+
+@pytest.mark.parametrize("module", modules("reading"))
+def test_a_module_of_the_reader_is_pure_and_needs_few_others(module: str) -> None:
+    assert len(imported(module)) <= MOST_WITHIN_READING
+    outside = {name.split(".")[0] for name in names(module)} - {PACKAGE}
+    assert outside <= {"bisect", "collections", "dataclasses", "datetime", "enum", "itertools", "typing"}
