@@ -71,7 +71,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--transfer", choices=TRANSFERS, default="length")
     options = parser.parse_args()
-    end = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(days=1)
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    end = now - timedelta(days=1)
     start = end - timedelta(days=options.days)
     per_bot = options.rows // options.bots
     logs = {
@@ -80,7 +81,7 @@ def main() -> None:
     }
     # The CDK's own JWT authenticator gives no `jti`, so a token may be used again.
     SendingEmulator.transfer = options.transfer
-    with SendingEmulator(logs, Reading(reject_reused_jti=False)) as server:
+    with SendingEmulator(logs, Reading(reject_reused_jti=False), now=now) as server:
         unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
         config = server.config(start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}", **unlimited)
         print(json.dumps(config), flush=True)

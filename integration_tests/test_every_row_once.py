@@ -67,7 +67,6 @@ READ: dict[str, dict[str, Any]] = {
     },
     "integers, refusals as text, 204": {"numbers": "int", "error_body": "text", "no_content": True},
     "a skip behind the last row refused": {"behind": "refused"},
-    "no more than 60 rows in all": {"most_rows": 60},
     "a page that is too large cuts the connection": {"fails_above_rows": 40, "fails_how": "dropped"},
     "half of a page that is too large": {"fails_above_bytes": 6_000, "fails_how": "cut body"},
     "a largest limit that gives nothing": {"largest_limit": 20, "above_limit": "empty", "filed_under": "entry"},

@@ -58,38 +58,31 @@ def test_the_rows_that_a_filter_chooses_arrive(name: str) -> None:
     assert read_with(Reading(), **{name: FILTERS[name][0]}) == (chosen(name), None)
 
 
-@pytest.mark.parametrize("unknown_keys", ["ignore", "refuse"])
-@pytest.mark.parametrize("honoured", ["userId", "both"])
-def test_users_are_chosen_under_either_spelling(honoured: Any, unknown_keys: Any) -> None:
-    reading = Reading(user_key=honoured, unknown_keys=unknown_keys)
-    assert read_with(reading, user_ids=["u-1", "u-2"]) == (chosen("user_ids"), None)
-
-
-@pytest.mark.parametrize("unknown_keys", ["ignore", "refuse"])
-@pytest.mark.parametrize("honoured", ["channelUIds", "both"])
-def test_channel_users_are_chosen_under_either_spelling(honoured: Any, unknown_keys: Any) -> None:
-    reading = Reading(channel_user_key=honoured, unknown_keys=unknown_keys)
-    assert read_with(reading, channel_user_ids=["29:1", "29:4"]) == (chosen("channel_user_ids"), None)
+@pytest.mark.parametrize("name", ["user_ids", "channel_user_ids"])
+@pytest.mark.parametrize("unknown_keys", ["ignored", "refused"])
+@pytest.mark.parametrize("spelling", ["table", "both"])
+def test_users_are_chosen_under_either_spelling(name: str, spelling: Any, unknown_keys: Any) -> None:
+    reading = Reading(spelling=spelling, unknown_keys=unknown_keys)
+    assert read_with(reading, **{name: FILTERS[name][0]}) == (chosen(name), None)
 
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_filter_that_the_server_ignores_is_named_and_no_row_arrives_that_was_not_chosen(name: str) -> None:
-    ignored = {"user_ids": ("userIds", "userId"), "channel_user_ids": ("channelUserIds", "channelUIds")}
-    keys = ignored.get(name, (FILTERS[name][2],))
-    reading = Reading(filters_ignored=keys, user_key="both", channel_user_key="both")
-    rows, failure = read_with(reading, **{name: FILTERS[name][0]})
+    rows, failure = read_with(
+        Reading(ignored_filters=frozenset({FILTERS[name][2]}), spelling="both"), **{name: FILTERS[name][0]}
+    )
     assert failure is not None
     assert name in failure
     assert rows <= chosen(name)
 
 
 def test_a_filter_that_compares_without_case_gives_what_it_gives() -> None:
-    rows, failure = read_with(Reading(filter_case="insensitive"), user_ids=["U-1"], channels=["RTM", "MsTeams"])
+    rows, failure = read_with(Reading(folds_case=True), user_ids=["U-1"], channels=["RTM", "MsTeams"])
     wanted = {raw["Description"] for raw in ROWS if raw["User ID"] == "u-1" and raw["Channel Name"] != "slack"}
     assert (rows, failure) == (wanted, None)
 
 
-@pytest.mark.parametrize("reading", [Reading(), Reading(developer_true="selects"), Reading(no_channel="rtm")])
+@pytest.mark.parametrize("reading", [Reading(), Reading(developer="selects"), Reading(no_channel="rtm")])
 def test_channels_and_no_developers_are_what_was_asked_for(reading: Reading) -> None:
     rows, failure = read_with(reading, channels=["msteams", "slack"], include_developer_usage=False)
     assert failure is None

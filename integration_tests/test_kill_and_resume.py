@@ -12,6 +12,7 @@ import pytest
 from integration_tests.command import CATALOG, options, read
 from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
+from integration_tests.kore_emulator.behaviour import DAY
 from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
@@ -41,7 +42,7 @@ def killed_read(config: dict[str, Any], state: list[Any] | None, records: int) -
 
 
 @pytest.mark.parametrize(
-    "reading", [Reading(largest_limit=50), Reading(precision="day", order="arbitrary", latency_jitter_seconds=0.02)]
+    "reading", [Reading(largest_limit=50), Reading(cut=DAY, order="arbitrary", latency_jitter_seconds=0.02)]
 )
 def test_killed_over_and_over_a_sync_ends_complete(reading: Reading) -> None:
     rows = {
@@ -63,16 +64,16 @@ def test_killed_over_and_over_a_sync_ends_complete(reading: Reading) -> None:
 
 
 def test_a_dense_log_that_is_killed_half_way_is_resumed_and_not_begun_again() -> None:
-    bot, count, page = "st-dense", 60_000, 100
+    bot, count, page = "st-dense", 20_000, 100
     end = NOW - timedelta(minutes=5)
     with Emulator({bot: even_rows(bot, end - timedelta(days=80), end, count)}) as emulator:
         config = emulator.config(page_size=page, **UNLIMITED)
-        got, state = killed_read(config, None, 30_000)
+        got, state = killed_read(config, None, 12_000)
         assert state is not None
         emulator.clear_requests()
         resumed = read(config, state)
         assert resumed.code == 0
         assert len(got | set(resumed.ids)) == count
         assert set(resumed.ids.values()) == {1}
-        # 600 pages in all, 300 of them before the kill.
-        assert len(emulator.requests) <= 500
+        # 200 pages in all, 120 of them before the kill.
+        assert len(emulator.requests) <= 170

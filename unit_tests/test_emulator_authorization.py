@@ -9,18 +9,18 @@ import pytest
 
 from integration_tests.kore_emulator import Reading
 from integration_tests.kore_emulator.authorization import Authorization
-from integration_tests.kore_emulator.refusal import RefusedError
+from integration_tests.kore_emulator.simulation import Refusal
 from integration_tests.rsa_keys import PRIVATE_KEY
 
 SECRET = "s" * 64
 
 
-def refusal(reading: Reading, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> RefusedError | None:
+def refusal(reading: Reading, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> Refusal | None:
     now = int(time.time())
     base = {"appId": "cs-1", "sub": "x", "jti": str(uuid.uuid4()), "iat": now - 120, "exp": now + 480}
     try:
         Authorization("cs-1", secret).check(jwt.encode({**base, **claims}, secret, algorithm=algorithm), reading)
-    except RefusedError as refused:
+    except Refusal as refused:
         return refused
     return None
 

@@ -131,15 +131,20 @@ class OnePass:
         pass keeps that size."""
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
-        if isinstance(answer, Page):
+        if self._is_made(answer, skip):
             return answer
         small = self._ask(skip, least)
-        if limit == least or not isinstance(small, Page):
+        if limit == least or not self._is_made(small, skip):
             return small
         if isinstance(answer, Unavailable):
             answer = self._ask(skip, limit)  # It may have been a fault of the moment.
-        while not isinstance(answer, Page) and limit > least:
+        while not self._is_made(answer, skip) and limit > least:
             limit = self.limit = max(least, limit // 2)
             self.has_shrunk |= skip == 0
             answer = self._ask(skip, limit)
         return answer
+
+    @staticmethod
+    def _is_made(answer: Answer, skip: int) -> bool:
+        """Whether the page was made. Behind page one the last row should come again, so it should not be empty."""
+        return isinstance(answer, Page) and bool(answer.rows or not skip)

@@ -137,12 +137,15 @@ class Reader:
             return bool(answer.rows)
         return False
 
-    def is_there(self, row: Row, latest: int) -> bool:
-        """Whether the row comes in the first scope when little more than its call is asked for."""
+    def is_there(self, row: Row, latest: int, in_doubt: bool = False) -> bool:
+        """Whether the row comes in the first scope when little more than its call is asked for; `in_doubt` where so many
+        rows come that it may be behind them."""
         if row.time is None:
             return False
         answer = self._ask(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
-        return isinstance(answer, Page) and any(other.id == row.id for other in answer.rows)
+        rows = answer.rows if isinstance(answer, Page) else []
+        is_doubted = in_doubt and len(rows) >= min(FEW, self.limit)
+        return is_doubted or any(other.id == row.id for other in rows)
 
     def read(self, part: Part, scope: Scope, emitted: set[str], latest: int) -> Generator[Row | None, None, int]:
         """The rows of the part, and those without any date, that are not among the `emitted`, which it adds to; None
@@ -171,7 +174,7 @@ class Reader:
                 yield None
             if one.has_shrunk:
                 self.limit = min(self.limit, one.limit)
-            if passes.is_settled_by(one, lambda row: self.is_there(row, latest)):
+            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=True)):
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE

@@ -59,7 +59,7 @@ TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
     | some(depth_ceiling=one(1_000, 1_024), above_ceiling=one("empty", *FAILURES)),
     "low ceiling": some(skip_ceiling=st.integers(0, 30), above_ceiling=one("empty", *FAILURES))
     | some(depth_ceiling=one(10, 20, 50, 51, 60, 70, 100), above_ceiling=one("empty", *FAILURES)),
-    "most rows": some(most_rows=one(50, 60)),
+    "most rows": some(most_rows=one(20, 50, 60)),
     "behind": some(behind=one("refused")),
     "skip": some(skip=one("ignored", "held", "rounded", "pages"), skip_held_at=st.integers(0, 12)),
     # Arguments
