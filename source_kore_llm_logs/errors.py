@@ -44,6 +44,10 @@ class RequestRefused(Fault):
         self.words = words
 
 
+class NotFound(Fault):
+    """The API answered 404, and did not say that it is about the bot."""
+
+
 class PageTooLarge(Fault):
     """The API cannot make a page of this size (413, or it times out at it)."""
 

@@ -220,8 +220,9 @@ def test_a_check_asks_one_small_question_and_gives_nothing() -> None:
 
 def test_a_check_that_is_refused_in_every_wording_says_so() -> None:
     sync = Sync(fault=lambda number, body: RequestRefused("refused.", "st-1", "no"), is_check=True)
-    with pytest.raises(RequestRefused):
+    with pytest.raises(Fault, match="Bot st-1: refused") as raised:
         list(sync.printed())
+    assert raised.value.failure_type is FailureType.config_error
     assert 1 < len(sync.requester.bodies) < 10
     assert sync.held == 0
 

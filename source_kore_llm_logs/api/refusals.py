@@ -11,7 +11,7 @@ from airbyte_cdk.models import FailureType
 
 from source_kore_llm_logs.api import network
 from source_kore_llm_logs.api.vendor_words import BLANK, Refusal, begins_with, body_of
-from source_kore_llm_logs.errors import Fault, PageTooLarge, RequestRefused
+from source_kore_llm_logs.errors import Fault, NotFound, PageTooLarge, RequestRefused
 from source_kore_llm_logs.manifest import named
 
 ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
@@ -90,7 +90,7 @@ def refused(response: requests.Response, bot: str, words: str, kind: Refusal | N
         return PageTooLarge(what, FailureType.transient_error, bot)
     what = f"the API answered with status {status}" + (f": {words}." if words else ".")
     or_the_bot = f" If it is, check {named('bot_ids')}." if status == 404 else ""
-    return Fault(
+    return (NotFound if status == 404 else Fault)(
         f"{what} Check {named('host')}: it must be the address of your Kore.ai platform.{or_the_bot}",
         bot_id=bot,
         where_others_are_answered=f"{what} Other bots are answered at this address: check {named('bot_ids')}.",

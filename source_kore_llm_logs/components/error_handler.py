@@ -227,7 +227,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         attempts.waits += 1
         waited = time.monotonic() - attempts.since
         if attempts.waits > MAX_RATE_WAITS or waited > MOST_SECONDS_OF_WAITS or self._is_check:
-            raise RetriesExhausted(
+            raise Fault(  # No other request of the bot would be answered.
                 f"the API's rate limit is used up by other requests. Wait a minute, and lower "
                 f"{named('requests_per_minute')} if other programs use the same bot.",
                 FailureType.transient_error,

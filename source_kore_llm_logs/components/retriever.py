@@ -13,7 +13,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.components.requester import BotRequester
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.errors import Fault, HostUnreachable, NotFound, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
 from source_kore_llm_logs.reading.calibration import first_answer
@@ -126,7 +126,8 @@ class _Requests:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
 
         A refusal that only a person could mend is a config error at first. Behind an answer it may pass, as a proxy's
-        does that is restarted: it is believed after some tries, and then as a transient error.
+        does that is restarted: it is believed after some tries, and then as a transient error. A 404 behind page one
+        may say that there are no more rows.
         """
         tries = 0
         while True:
@@ -135,6 +136,8 @@ class _Requests:
             except Fault as fault:
                 if not self._was_answered or fault.failure_type is not FailureType.config_error:
                     raise
+                if tries and isinstance(fault, NotFound) and int(body["skip"]):
+                    return Refused(fault.what, fault)
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
                     raise Fault(what, FailureType.transient_error, self._bot_id) from fault
@@ -151,7 +154,8 @@ class _Requests:
         try:
             response = self._requester.send_request(stream_slice=self._slice, request_body_json=body, room=page)
         except RequestRefused as refusal:
-            return Refused(refusal.words, refusal)
+            kind = FailureType.transient_error if self._was_answered else refusal.failure_type
+            return Refused(refusal.words, Fault(refusal.what, kind, refusal.bot_id))
         except PageTooLarge as fault:
             return TooLarge(fault.message, fault)
         except RetriesExhausted as fault:
