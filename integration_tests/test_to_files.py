@@ -86,11 +86,10 @@ def test_a_first_sync_writes_every_record_once_and_the_next_appends_what_is_new(
     assert set(folder.ids.values()) == {1}
     new = generate_rows(BOTS[0], NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6)
     emulator.add_rows(BOTS[0], new)
-    emulator.clear_requests()
     second = folder.sync()
     assert (second.returncode, second.stderr) == (0, "")
     assert set(folder.ids) == ids(*BOTS) | {to_record(BOTS[0], row)["id"] for row in new}
-    assert len(emulator.requests) < 12
+    assert list(folder.ids.values()).count(1) > 0.9 * len(folder.ids)  # It went on, and did not begin anew.
 
 
 def test_a_bot_that_fails_is_told_and_takes_nothing_from_the_others(emulator: Emulator, tmp_path: Path) -> None:
@@ -101,10 +100,8 @@ def test_a_bot_that_fails_is_told_and_takes_nothing_from_the_others(emulator: Em
     assert failed.stderr.splitlines()[-1].startswith(f"Bot {BOTS[0]}: the app lacks the scope.")
     assert set(folder.ids) == ids(BOTS[1])
     assert BOTS[1] in folder.cursors
-    emulator.clear_requests()
-    again = folder.sync()
-    assert again.returncode == 1
-    assert sum(seen.bot_id == BOTS[1] for seen in emulator.requests) < 12  # It went on from its state.
+    assert folder.sync().returncode == 1
+    assert list(folder.ids.values()).count(1) > 0.9 * len(folder.ids)  # It went on, and did not begin anew.
     emulator.reading = Reading(max_page=50)
     assert folder.sync().returncode == 0
     assert set(folder.ids) == ids(*BOTS)

@@ -1,4 +1,4 @@
-"""What is read is counted until it is printed, no request is sent without room for its page, and one can always go on."""
+"""What is read counts until it is printed, no request is sent without room for its page, and one can always go on."""
 
 from collections.abc import Callable
 from queue import Queue

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, fold
+from source_kore_llm_logs.records.identity import DETAILS, DOCUMENTED, OTHER_NAMES, fold
 from source_kore_llm_logs.records.record import to_record
 
 HERE = Path(__file__).parent
 (SAMPLE,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
-KNOWN = {fold(key) for key in (*DOCUMENTED, *DETAILS)}
+KNOWN = {fold(key) for key in (*DOCUMENTED, *DETAILS)} | set(OTHER_NAMES)
+"""Another name of a column counts as that column where it is missing: else calls of an older layout would be one."""
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | PLAIN
@@ -190,6 +191,15 @@ def test_a_row_with_nothing_to_know_it_by_is_known_by_the_whole(one: Any, other:
     assert id_of({"New": one, "Status": None, "Description": ""}) != id_of(
         {"New": other, "Status": None, "Description": ""}
     )
+
+
+def test_another_name_beside_its_column_is_a_new_column() -> None:
+    assert id_of({**SAMPLE, "Feature": "B", "Model": "B", "Channel": "B", "Start Time": 1709879934}) == id_of(SAMPLE)
+
+
+def test_calls_of_an_older_layout_that_differ_in_one_column_are_two() -> None:
+    for key in ("Feature", "Model", "Start Time"):
+        assert id_of({"Description": "same", key: "A"}) != id_of({"Description": "same", key: "B"})
 
 
 def test_equal_rows_of_two_bots_stay_two() -> None:

@@ -386,7 +386,7 @@ CASES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
         (100, 5, 105, 90, None, None),
     ),
     "counts as text, and as whole floats": (
-        usage(prompt_tokens="7", completion_tokens=4.0, total_tokens=11), (7, 4, 11, None, None, None),
+        usage(prompt_tokens="7\x1f", completion_tokens=4.0, total_tokens=11), (7, 4, 11, None, None, None),
     ),
     "counts that are none": (
         usage(prompt_tokens=-1, completion_tokens=True, total_tokens=1.5, input_tokens=[7], output_tokens={}),

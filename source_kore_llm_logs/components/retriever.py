@@ -26,8 +26,9 @@ from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, H
 from source_kore_llm_logs.runtime.bot_report import BotReport
 from source_kore_llm_logs.runtime.checkpoints import Reached
 
-PAGE_EXPECTED = 1024 * 1024
-"""Bytes of a bot's first page, before there is one."""
+FIRST_EXPECTED = 1024 * 1024
+"""Bytes of a bot's first page."""
+MOST_EXPECTED = 4 * 1024 * 1024
 PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
 """Seconds. A bot that was answered before is asked again before a refusal is believed."""
 
@@ -116,8 +117,9 @@ class _Requests:
         self._requester, self._backpressure, self._slice, self._report = requester, backpressure, stream_slice, report
         self._redact = config.get("payload_content") == "redacted"
         self._page: HeldPage | None = None
-        self._expected = PAGE_EXPECTED
         self._was_answered = False
+        self._most_rows, self._is_more, self._row_bytes = 0, False, 0.0
+        """Of one page: the most rows so far, and whether as many were asked for. Of a row of the last: bytes."""
 
     def fetch(self, body: Body) -> Answer:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
@@ -143,7 +145,8 @@ class _Requests:
     def _answer(self, body: Body) -> Answer:
         """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
         self.free()
-        page = self._page = self._backpressure.page(self._expected)
+        limit = int(body["limit"])
+        page = self._page = self._backpressure.page(self._expected(limit))
         try:
             response = self._requester.send_request(stream_slice=self._slice, request_body_json=body)
         except RequestRefused as refusal:
@@ -157,8 +160,19 @@ class _Requests:
         assert response is not None
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
         page.resize(size)
-        self._expected, self._was_answered = size, True
+        self._was_answered = True
+        if rows:
+            self._row_bytes = size / len(rows)
+            if len(rows) >= self._most_rows:
+                self._most_rows, self._is_more = len(rows), len(rows) >= limit
         return Page([self._row(row) for row in rows], size, seconds)
+
+    def _expected(self, limit: int) -> int:
+        """Bytes of the next page: as many rows as were given before; as are asked for, where there may be more."""
+        if not self._was_answered:
+            return FIRST_EXPECTED
+        rows = limit if self._is_more else min(limit, self._most_rows)
+        return min(MOST_EXPECTED, int(rows * self._row_bytes))
 
     def given(self) -> Iterator[EndOfPage]:
         """The mark behind the records of the page that was received last."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row, TooLarge, Unavailable
 from source_kore_llm_logs.reading.span import (
     CALL,
     DAY,
@@ -104,9 +104,8 @@ class _Calibration:
     """The questions to one bot, in their order. What is known so far is in its fields."""
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
-        self._fetch, self._now, self._choice, self._most = fetch, now, choice, most
-        after = min(after, now())
-        self.span = Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, now()))
+        self._fetch, self._now, self._after, self._choice, self._most = fetch, now, after, choice, most
+        self.span = self._stretch()
         self.wording = Wording()
         self.scope = Scope(choice.include_developer, tuple(choice.channels) or None)
         """In which the sample came."""
@@ -138,6 +137,11 @@ class _Calibration:
             tuple(self.scopes), tuple(self.rows.values()),
         )  # fmt: skip
 
+    def _stretch(self, reach: int = 0) -> Span:
+        """What questions ask about: 84 days, and what the widest padding adds, up to `reach` before now."""
+        after = min(self._after, self._now())
+        return Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, self._now() - reach))
+
     # Asking
 
     def _ask(
@@ -148,10 +152,11 @@ class _Calibration:
         wording, span = wording or self.wording, span or self.span
         span = wording.rounded(span, self._now())
         answer: Answer | None = None
-        for size in (min(limit, self._most, size) for size in (limit, 10, 1)):
-            if isinstance(answer, Refused) and size == limit:
-                break
-            again = self._fetch(wording.body(span, self._choice, scope, skip, size, **other))
+        for size in dict.fromkeys(min(limit, self._most, size) for size in (limit, 10, 1)):
+            body = wording.body(span, self._choice, scope, skip, size, **other)
+            again = self._fetch(body)
+            if isinstance(again, TooLarge | Unavailable):
+                again = self._fetch(body)
             if isinstance(again, Page) or not isinstance(answer, Page | Refused):
                 answer = again
             if isinstance(again, Page):
@@ -189,6 +194,7 @@ class _Calibration:
                 else:
                     silent.append(wording)
             if silent:
+                self.span = self._stretch()
                 self.scopes, self.scope, self.wording = scopes, scopes[0], silent[0]
                 return False
         assert refusal is not None
@@ -213,12 +219,12 @@ class _Calibration:
     def _try(self, scopes: list[Scope], wording: Wording) -> Refused | bool:
         answer: Answer = Page([], 0)
         for scope in scopes:
-            asked = self._now()
-            span = self.span._replace(date_to=min(self.span.date_to, asked - wording.reach))
+            span, asked = self._stretch(wording.reach), self._now()
             answer = self._ask(scope, span, wording=wording)
-            if isinstance(answer, Refused) and self._now() < asked - SECOND:
+            if self._now() < asked - SECOND:
                 # The answer's date has set the clock right: what was asked for lay ahead of the server's now.
-                answer = self._ask(scope, span._replace(date_to=self._now() - wording.reach), wording=wording)
+                span = self._stretch(wording.reach)
+                answer = self._ask(scope, span, wording=wording)
             if isinstance(answer, Page) and answer.rows:
                 self.scopes, self.scope, self.wording = scopes, scope, wording
                 self.sample, self.span = answer.rows, span

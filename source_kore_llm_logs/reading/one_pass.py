@@ -47,7 +47,8 @@ class OnePass:
         """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
         self.has_shrunk = False
         """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
+        """Ids of the rows that came."""
         self._has_gone_on_behind = False
         """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
 
@@ -118,10 +119,10 @@ class OnePass:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
         before, is_fresh = last.id if last else "", False
         for row in new:
-            is_new = row.id not in self._seen
+            is_new = row.id not in self.seen
             self.is_clean &= is_new or row.id == before
             is_fresh |= is_new
-            self._seen.add(row.id)
+            self.seen.add(row.id)
             before = row.id
         return is_fresh
 
@@ -130,15 +131,20 @@ class OnePass:
         pass keeps that size."""
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
-        if isinstance(answer, Page):
+        if self._is_made(answer, skip):
             return answer
         small = self._ask(skip, least)
-        if limit == least or not isinstance(small, Page):
+        if limit == least or not self._is_made(small, skip):
             return small
         if isinstance(answer, Unavailable):
             answer = self._ask(skip, limit)  # It may have been a fault of the moment.
-        while not isinstance(answer, Page) and limit > least:
+        while not self._is_made(answer, skip) and limit > least:
             limit = self.limit = max(least, limit // 2)
             self.has_shrunk |= skip == 0
             answer = self._ask(skip, limit)
         return answer
+
+    @staticmethod
+    def _is_made(answer: Answer, skip: int) -> bool:
+        """Whether the page was made. Behind page one the last row should come again, so it should not be empty."""
+        return isinstance(answer, Page) and bool(answer.rows or not skip)

@@ -12,6 +12,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, SAMPLE, ServerProfile
@@ -26,6 +27,8 @@ MOST_ROWS = 9_000
 """That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
 FEW = 10
 MOST_PAGES_OF_A_GAP = 5
+MOST_ABSENT = 3
+"""Rows that a pass did not bring, of which it is asked whether they are gone."""
 MOST_PASSES = 6
 MOST_PASSES_OF_THE_SHORTEST = 12
 MOST_UNSETTLED = 8
@@ -76,10 +79,11 @@ class Passes:
         self._equal |= one.equal
         if one.end is not End.SEEN:
             return False
-        if self.known and not one.places:
-            return not is_there(next(iter(self.known.values())))
         is_filled = before <= one.places <= len(self.known) + self._equal.total()
-        return one.is_clean or (not self._is_first and not self._is_fresh and is_filled)
+        if not one.is_clean and (self._is_first or self._is_fresh or not is_filled):
+            return False
+        absent = (row for row_id, row in self.known.items() if row_id not in one.seen)
+        return not any(is_there(row) for row in islice(absent, MOST_ABSENT))
 
 
 class Reader:
@@ -133,12 +137,15 @@ class Reader:
             return bool(answer.rows)
         return False
 
-    def is_there(self, row: Row, latest: int) -> bool:
-        """Whether the row comes in the first scope when little more than its call is asked for."""
+    def is_there(self, row: Row, latest: int, in_doubt: bool = False) -> bool:
+        """Whether the row comes in the first scope when little more than its call is asked for; `in_doubt` where so many
+        rows come that it may be behind them."""
         if row.time is None:
             return False
         answer = self._ask(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
-        return isinstance(answer, Page) and any(other.id == row.id for other in answer.rows)
+        rows = answer.rows if isinstance(answer, Page) else []
+        is_doubted = in_doubt and len(rows) >= min(FEW, self.limit)
+        return is_doubted or any(other.id == row.id for other in rows)
 
     def read(self, part: Part, scope: Scope, emitted: set[str], latest: int) -> Generator[Row | None, None, int]:
         """The rows of the part, and those without any date, that are not among the `emitted`, which it adds to; None
@@ -167,7 +174,7 @@ class Reader:
                 yield None
             if one.has_shrunk:
                 self.limit = min(self.limit, one.limit)
-            if passes.is_settled_by(one, lambda row: self.is_there(row, latest)):
+            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=True)):
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE

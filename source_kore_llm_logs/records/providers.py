@@ -4,6 +4,7 @@ A shape that nobody foresaw gives nulls, and its payload is kept whole. Token co
 log has none of its own: a new path among `TOKENS` changes the ids of the rows in which it is found, which is breaking.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -201,15 +202,14 @@ def usage_of(response: Json) -> dict[str, int | None]:
     counts = counts_of(response)
     if not counts:
         return {}
-    told = {what: count[3] for what, count in counts.items()}
+    told = {what: counted for what, (_, _, _, counted, _) in counts.items()}
     cached, written, total = told.get("cached"), told.get("written"), told.get("total")
     written = written or told.get("written 5m", 0) + told.get("written 1h", 0) or written
-    requests = request_readings(counts, (cached or 0) + (written or 0))
-    responses = response_readings(counts)
-    request, response_tokens = requests[0], responses[0]
-    if len(requests) + len(responses) > 2 and request is not None and response_tokens is not None:
-        fitting = (both for both in product(requests, responses) if sum(both) == total)
-        request, response_tokens = next(fitting, (request, response_tokens))
+    request, response_tokens = told.get("input"), told.get("output")
+    if cached or written or "reasoning" in counts or "tools" in counts:
+        requests, responses = request_readings(counts, (cached or 0) + (written or 0)), response_readings(counts)
+        fitting = (both for both in product(requests, responses) if None not in both and sum(both) == total)
+        request, response_tokens = next(fitting, (requests[0], responses[0]))
     if total is not None and total > (request or 0) + (response_tokens or 0):
         if request is not None:
             response_tokens = total - request
@@ -297,8 +297,8 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
 
 def count(value: Any) -> int | None:
     """A whole number of 64 bits, also from a float or from text; None for anything else."""
-    if type(value) is str and value.strip().isdecimal() and len(value) <= 18:
-        return int(value)
+    if type(value) is str and re.fullmatch("[0-9]{1,18}", value.strip()):
+        return int(value.strip())
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and fits_64_bits(value) else None

@@ -57,8 +57,8 @@ def whole_number(value: Any) -> Any:
         return value if fits_64_bits(value) else MISFIT
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value == int(value) and fits_64_bits(int(value)) else MISFIT
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}(\.0+)?\s*", value):
-        return int(float(value)) if "." in value else int(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"(-?[0-9]{1,18})(\.0+)?", value.strip())):
+        return int(found[1])
     return MISFIT
 
 
@@ -171,8 +171,10 @@ def fill(record: Record, known: Known, columns: Mapping[str, tuple[str, Converte
     under its own key; so does one that had to be rounded."""
     for name, (column, convert) in columns.items():
         key, value = known.get(name, NOTHING)
-        if value is not None:
-            converted = value if type(value) is str and convert is text else convert(value)
+        if type(value) is str and convert is text and record[column] is None:
+            record[column] = value
+        elif value is not None:
+            converted = convert(value)
             if converted is MISFIT:
                 left[key] = plain(value)
             elif record[column] is None:

@@ -78,7 +78,7 @@ def _parsed(value: str) -> Any:
     year, month, day, time_of_day, half, zone = found.groups("")
     if half:
         hour, colon, rest = time_of_day.partition(":")
-        if not colon or not 1 <= int(hour) <= 12:
+        if not colon or not hour.isdecimal() or not 1 <= int(hour) <= 12:
             return MISFIT
         time_of_day = f"{int(hour) % 12 + (12 if half in 'pP' else 0):02}:{rest}"
     if time_of_day:

@@ -23,6 +23,8 @@ from integration_tests.kore_emulator.behaviour import (
 from integration_tests.kore_emulator.simulation import days_touched, filed, to_cut
 from unit_tests.simulated.scenario import Scenario, Server
 
+SAMPLE = 50
+"""The limit of the vendor's sample [D]."""
 SMALLEST_LIMIT = 10
 """Of a page, by the table."""
 FARTHEST_BEHIND = 4 * DAY
@@ -112,6 +114,9 @@ def outside(told: Scenario) -> Iterator[str]:
     ]
     if all(any(hides) for hides in zip(*scopes, strict=True)):
         hidden += sum(any(hides) for hides in scopes)
+    hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
+    if does.most_rows is not None and _densest(told) >= does.most_rows:
+        yield "more rows lie close together than a request finds in all"
     if hidden > 1:
         yield "two of the rarer things at once hide all rows"
 
@@ -140,7 +145,7 @@ def may_raise(told: Scenario) -> Iterator[str]:
         yield "a row is larger than any page"
     equal = max(Counter(row.number for row in log).values(), default=0)
     pages = (does.largest_limit, does.fails_above_rows, told.page_size, 1 if does.varying_pages else None)
-    if equal > 1 and any(most is not None and equal > most for most in pages):
+    if equal > 1 and (does.fails_above_bytes or any(most is not None and equal > most for most in pages)):
         yield "there are more equal rows than a page shows"
     is_tiny = any(most is not None and most < SMALLEST_LIMIT for most in pages)
     if is_tiny and (does.ties != "stable" or does.behind == "refused" or does.replica_behind):

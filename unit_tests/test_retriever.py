@@ -1,0 +1,268 @@
+"""A bot's slice becomes records with marks behind them; what is held is freed; a refusal is believed when it lasts."""
+
+import gc
+import json
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import requests
+from airbyte_cdk.models import AirbyteMessage, FailureType
+from airbyte_cdk.sources.types import StreamSlice
+
+from source_kore_llm_logs.components import retriever
+from source_kore_llm_logs.components.retriever import PAUSES_AFTER_A_REFUSAL, LogRetriever
+from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.runtime.backpressure import EndOfPage
+from source_kore_llm_logs.runtime.checkpoints import Reached
+from source_kore_llm_logs.runtime.clock import ServerClock
+from unit_tests.plain_log import Row, page_of, rows_until
+
+NOW = datetime.now(timezone.utc)
+ROWS = rows_until(NOW - timedelta(hours=1), 250, timedelta(minutes=10))
+LASTING = 10**6
+
+
+class FakeRequester:
+    """Answers from the rows, unless `fault` gives something to raise for the n-th request (from 0) of this body."""
+
+    def __init__(self, rows: list[Row], fault: Callable[[int, Mapping[str, Any]], Exception | None]):
+        self.clock, self._rows, self._fault = ServerClock(), rows, fault
+        self.bodies: list[Mapping[str, Any]] = []
+
+    def sent(self, bot_id: str) -> int:
+        return len(self.bodies)
+
+    def send_request(self, stream_slice: StreamSlice, request_body_json: Mapping[str, Any]) -> requests.Response:
+        self.bodies.append(request_body_json)
+        fault = self._fault(len(self.bodies) - 1, request_body_json)
+        if fault is not None:
+            raise fault
+        response = requests.Response()
+        response.status_code = 200
+        response._content = json.dumps(page_of(self._rows, request_body_json)).encode()
+        return response
+
+
+class Sync:
+    """The read of one bot; `waits` are the pauses that it made."""
+
+    def __init__(
+        self,
+        rows: list[Row] = ROWS,
+        fault: Callable[[int, Mapping[str, Any]], Exception | None] = lambda number, body: None,
+        is_check: bool = False,
+        **config: Any,
+    ):
+        self.requester = FakeRequester(rows, fault)
+        self.retriever = LogRetriever(self.requester, config, {"is_check": is_check})  # type: ignore[arg-type]
+        self.waits: list[float] = []
+
+    def messages(self) -> Iterator[Any]:
+        span = {"start_time": iso_ms(NOW - timedelta(days=3)), "end_time": iso_ms(NOW - timedelta(minutes=1))}
+        bot = StreamSlice(partition={"bot_id": "st-1"}, cursor_slice=span)
+        return iter(self.retriever.read_records({}, bot))
+
+    def printed(self) -> Iterator[Any]:
+        """The same, as the main thread prints them: it frees pages."""
+        for message in self.messages():
+            if isinstance(message, EndOfPage):
+                message.page.free()
+            yield message
+
+    @property
+    def held(self) -> int:
+        return self.retriever._backpressure.held
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses = list[float]()
+    monkeypatch.setattr(retriever.time, "sleep", pauses.append)
+    return pauses
+
+
+def records(messages: Iterable[Any]) -> list[str]:
+    return [message["description"] for message in messages if not isinstance(message, AirbyteMessage)]
+
+
+def described(rows: Iterable[Row]) -> list[str]:
+    return [row["Description"] for row in rows]
+
+
+def test_every_row_is_given_once_and_the_last_word_is_how_far_the_bot_is_read() -> None:
+    messages = list(Sync().printed())
+    assert sorted(records(messages)) == sorted(described(ROWS))
+    assert isinstance(messages[-1], Reached)
+    assert messages[-1].bot_id == "st-1"
+    assert messages[-1].until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1
+
+
+def test_a_page_is_held_until_its_mark_is_printed_and_nothing_at_the_end() -> None:
+    sync, held = Sync(), 0
+    for message in sync.messages():
+        if isinstance(message, EndOfPage):
+            assert sync.held > 0
+            message.page.free()
+            held += 1
+    assert held > 0
+    assert sync.held == 0
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, 20])
+def test_a_bot_that_fails_holds_nothing_when_its_messages_are_printed(at: int) -> None:
+    fault = Fault("no.", FailureType.system_error, "st-1")
+    sync = Sync(fault=lambda number, body: fault if number >= at else None, page_size=20)
+    with pytest.raises(Fault, match="Bot st-1: no"):
+        list(sync.printed())
+    assert sync.held == 0
+
+
+def test_whoever_stops_in_between_leaves_nothing_held() -> None:
+    sync = Sync()
+    messages = sync.messages()
+    next(messages)
+    assert sync.held > 0
+    messages.close()  # type: ignore[attr-defined]
+    assert sync.held == 0
+
+
+def refusal(what: str = "wrong credentials.") -> Fault:
+    return Fault(what, FailureType.config_error, "st-1")
+
+
+def test_a_refusal_of_the_first_request_is_told_at_once(waits: list[float]) -> None:
+    sync = Sync(fault=lambda number, body: refusal())
+    with pytest.raises(Fault, match=r"^Bot st-1: wrong credentials\.$") as raised:
+        list(sync.printed())
+    assert raised.value.failure_type is FailureType.config_error
+    assert (len(sync.requester.bodies), waits) == (1, [])
+
+
+@pytest.mark.parametrize("at", range(1, 26, 4))
+@pytest.mark.parametrize("times", range(1, len(PAUSES_AFTER_A_REFUSAL) + 1))
+def test_a_refusal_behind_an_answer_may_pass(waits: list[float], at: int, times: int) -> None:
+    sync = Sync(fault=lambda number, body: refusal() if at <= number < at + times else None, page_size=20)
+    assert sorted(records(sync.printed())) == sorted(described(ROWS))
+    assert waits == list(PAUSES_AFTER_A_REFUSAL[:times])
+
+
+def test_of_a_bot_without_rows_too(waits: list[float]) -> None:
+    sync = Sync([], fault=lambda number, body: refusal() if number == 2 else None)
+    assert isinstance(list(sync.printed())[-1], Reached)
+    assert waits == [PAUSES_AFTER_A_REFUSAL[0]]
+
+
+def test_one_that_lasts_is_transient_and_says_that_there_were_answers_before(waits: list[float]) -> None:
+    sync = Sync(fault=lambda number, body: refusal() if number >= 20 else None, page_size=20)
+    with pytest.raises(Fault, match=r"^Bot st-1: wrong credentials\. .*answers before.* 4 tries failed") as raised:
+        list(sync.printed())
+    assert raised.value.failure_type is FailureType.transient_error
+    assert waits == list(PAUSES_AFTER_A_REFUSAL)
+
+
+def unreachable() -> Exception:
+    return HostUnreachable("The connector cannot reach x.", FailureType.transient_error)
+
+
+def test_a_host_that_was_never_reached_is_told_after_one_request() -> None:
+    sync = Sync(fault=lambda number, body: unreachable())
+    with pytest.raises(HostUnreachable):
+        list(sync.printed())
+    assert len(sync.requester.bodies) == 1
+
+
+FAULTS = [
+    unreachable(),
+    RetriesExhausted("status 502.", FailureType.transient_error, "st-1"),
+    PageTooLarge("x did not answer in time.", FailureType.transient_error, "st-1"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_fails_at_large_pages_is_read_in_small_ones(fault: Exception) -> None:
+    sync = Sync(fault=lambda number, body: fault if len(page_of(ROWS, body)) > 60 else None)
+    assert sorted(records(sync.printed())) == sorted(described(ROWS))
+    failed = [body for body in sync.requester.bodies if len(page_of(ROWS, body)) > 60]
+    assert len(failed) <= 10
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_lasts_is_told_as_it_is_when_small_pages_were_tried(fault: Fault) -> None:
+    sync = Sync(fault=lambda number, body: fault if number >= 20 else None, page_size=20)
+    with pytest.raises(type(fault)) as raised:
+        list(sync.printed())
+    assert raised.value is fault
+    assert {int(body["limit"]) for body in sync.requester.bodies[20:]} >= {20, 1}
+    assert len(sync.requester.bodies) < 20 + 10
+
+
+def test_a_log_that_cannot_be_read_is_a_fault_of_its_bot() -> None:
+    sync = Sync(task_id="dg-1")  # Which this server does not heed.
+    with pytest.raises(Fault, match=r"^Bot st-1: the API ignores the filter `task_id`") as raised:
+        list(sync.printed())
+    assert raised.value.failure_type is FailureType.config_error
+
+
+def test_a_check_asks_one_small_question_and_gives_nothing() -> None:
+    sync = Sync(is_check=True)
+    assert list(sync.printed()) == []
+    (body,) = sync.requester.bodies
+    assert int(body["limit"]) == 1
+
+
+def test_a_check_that_is_refused_in_every_wording_says_so() -> None:
+    sync = Sync(fault=lambda number, body: RequestRefused("refused.", "st-1", "no"), is_check=True)
+    with pytest.raises(RequestRefused):
+        list(sync.printed())
+    assert 1 < len(sync.requester.bodies) < 10
+    assert sync.held == 0
+
+
+@pytest.mark.parametrize("count", [3, 250])
+def test_there_is_room_for_a_page_before_it_is_asked_for(count: int) -> None:
+    """However small the answers before it were: a question of the calibration, or what is behind the last row."""
+    room = list[tuple[int, int]]()
+
+    def note(number: int, body: Mapping[str, Any]) -> None:
+        room.append((sync.held, len(json.dumps(page_of(ROWS[:count], body)))))
+
+    sync = Sync(ROWS[:count], fault=note)
+    list(sync.printed())
+    assert all(held >= 0.8 * size for held, size in room if size > 2)
+    assert max(held for held, _ in room[1:]) <= (2_000 if count == 3 else 200_000)
+
+
+class Tracked(dict[str, Any]):
+    """A record of which is seen whether anybody still holds it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
+
+
+def test_when_a_page_is_asked_for_records_of_one_page_before_it_are_held_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And those of the calibration: a page that was given may be on its way to stdout, and costs nothing else."""
+    alive, to_record = weakref.WeakSet[Tracked](), retriever.to_record
+
+    def tracked(*arguments: Any) -> Tracked:
+        record = Tracked(to_record(*arguments))
+        alive.add(record)
+        return record
+
+    def count(number: int, body: Mapping[str, Any]) -> None:
+        gc.collect()
+        held.append(len(alive))
+
+    monkeypatch.setattr(retriever, "to_record", tracked)
+    held = list[int]()
+    rows = rows_until(NOW - timedelta(hours=1), 1000, timedelta(minutes=3))
+    sync = Sync(rows, fault=count, page_size=100)
+    for message in sync.printed():
+        del message
+    assert len(held) > 15
+    assert max(held) <= 60 + 100
