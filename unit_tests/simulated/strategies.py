@@ -148,10 +148,10 @@ KINDS = (
 )
 
 
-def log(chance: random.Random, start: int, after: int, now: int, is_dense: bool) -> tuple[LogRow, ...]:
+def log(chance: random.Random, start: int, after: int, now: int, more: int) -> tuple[LogRow, ...]:
     """Rows in and around `[start, after)`: at most 25 in each of up to four clusters, between which there is nothing.
 
-    Dense: and one cluster of more rows than the least `skip` that a server must answer.
+    And one cluster of `more` rows.
     """
     rows: list[LogRow] = []
     moved, first = chance.choice(("", "", "", "", "", "", "appears", "vanishes")), chance.randint(0, 30)
@@ -161,9 +161,9 @@ def log(chance: random.Random, start: int, after: int, now: int, is_dense: bool)
         )
         for index, row in enumerate(made):
             rows.append(replace(row, **{moved: first + index}) if moved and cluster == 0 else row)
-    if is_dense:
-        kind, count = chance.choice(("spread", "spread", "minute", "tie")), chance.choice((1_050, 1_600))
-        rows += _rows("dense", kind, count, start, after, now, False, chance)
+    if more:
+        kind = chance.choice(("spread", "spread", "minute", "tie"))
+        rows += _rows("more", kind, more, start, after, now, False, chance)
     return tuple(rows)
 
 
@@ -260,9 +260,10 @@ def drawn(seed: int, traits: Sequence[str] | None = None) -> Scenario:
     start = after - span
     does = behaviour(chance, traits)
     is_dense = max(does.skip_ceiling or 0, does.depth_ceiling or 0) >= LOWEST_CEILING and _has_large_pages(does)
+    more = chance.choice((1_050, 1_600)) if is_dense else chance.choice((0, 150)) if does.most_rows else 0
     return Scenario(
         does,
-        log(chance, start, after, now, is_dense),
+        log(chance, start, after, now, more),
         now,
         start,
         after,
