@@ -45,7 +45,7 @@ integration: .venv/.installed ## Run the tests against the emulator
 	@$(PYTEST) $(INTEGRATION)
 
 fuzz: .venv/.installed ## Read thousands of made-up servers, looking for one of which a row is lost (long)
-	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --timeout=0 unit_tests/test_reading_fuzz.py
+	@EXAMPLES=200000 SEED=$${SEED:-$$(date +%s)00000} $(PYTEST) --timeout=0 unit_tests/test_reading_fuzz.py
 
 destinations: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-lake .venv-snowflake) ## Sync into databases and onto S3
 	@$(PYTEST) integration_tests/destinations integration_tests/test_snippets.py -m "not image_tests"

@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from email.utils import formatdate
 
 import orjson
 from flask import Response, request
@@ -50,8 +49,8 @@ def refused(answer: Answer, reading: Reading, headers: Mapping[str, str] | None 
     """A refusal of Kore.ai's, or the page of a gateway before it."""
     if answer.status in _TITLES:
         return _gateway_page(_TITLES[answer.status], answer.status)
-    if answer.status == 401:  # By the clock that tokens are checked by.
-        headers = {"Date": formatdate(time.time() + reading.clock_ahead_seconds, usegmt=True)}
+    if answer.status == 401:
+        request.environ[HANDLER_KEY].seconds = time.time() + reading.clock_ahead_seconds
     if reading.error_body == "text":
         return Response(answer.words, answer.status, headers, content_type="text/plain")
     error = {"msg": answer.words, "code": _CODES.get(answer.status, 4002)}

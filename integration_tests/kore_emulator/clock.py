@@ -1,12 +1,15 @@
-"""The emulator's clock: a fixed instant when it starts, and what has passed since. So no test depends on its day."""
+"""The emulator's clock: a known instant when it starts, and what has passed since. So no test depends on its hour."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
-NOW = datetime(2026, 3, 11, 10, 17, 23, tzinfo=timezone.utc)
-"""The instant at which an emulator starts, unless it is told another. No hour of it is special, in any zone."""
+FIXED = datetime(2026, 3, 11, 10, 17, 23, tzinfo=timezone.utc)
+"""No hour of it is special, in any zone."""
+NOW = datetime.combine(datetime.now(timezone.utc) - timedelta(days=1), FIXED.timetz())
+"""The instant at which an emulator starts, unless it is told another: yesterday, at a fixed hour. To be `FIXED` once
+the connector believes a server that is more than a week behind this machine."""
 
 
 class Clock:

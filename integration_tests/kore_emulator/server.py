@@ -323,10 +323,11 @@ def _handler(clock: Clock, connections: set[socket.socket]) -> type[WSGIRequestH
             super().finish()
 
         def make_environ(self) -> dict[str, Any]:
+            self.seconds: float | None = None  # What the `Date` is to say, where it is not the emulator's clock.
             return {**super().make_environ(), HANDLER_KEY: self}
 
         def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(clock.seconds() if timestamp is None else timestamp)
+            return super().date_time_string(timestamp or self.seconds or clock.seconds())
 
         def log(self, type: str, message: str, *args: Any) -> None:
             pass

@@ -1,13 +1,13 @@
-"""Hypothesis strategies that draw scenarios. The simplest example of each is the plainest server.
+"""Scenarios that follow from a number: servers, logs and windows, and how a failing one is made smaller.
 
-A scenario has few draws: a server differs from the plainest in a handful of traits, and a log is a few clusters of
-rows, each of a kind, a place and a count. What lies between is derived, so that thousands of examples take seconds and
-a failing one shrinks to the traits and the rows that matter.
+A server differs from the plainest in a handful of traits, a log is a few clusters of rows, each of a kind, a place and
+a count.
 """
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import combinations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from integration_tests.kore_emulator.behaviour import (
     HOUR,
     LOWEST_CEILING,
     MINUTE,
+    PLAIN,
     SECOND,
     Behaviour,
     LogRow,
@@ -32,94 +33,103 @@ LONGEST_CALL = 14 * MINUTE
 """The vendor's gateway gives a call up after a minute; padding allows for a quarter of an hour."""
 
 
-def some(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping[str, Any]]:
-    return st.fixed_dictionaries(values)
+def sets(values: Sequence[Any], most: int) -> list[frozenset[Any]]:
+    """The sets of one to so many of these."""
+    return [frozenset(chosen) for size in range(1, most + 1) for chosen in combinations(values, size)]
 
 
-def one(*values: Any) -> st.SearchStrategy[Any]:
-    return st.sampled_from(values)
-
-
-def sets(values: Sequence[Any], most: int) -> st.SearchStrategy[frozenset[Any]]:
-    return st.sets(one(*values), min_size=1, max_size=most).map(frozenset)
-
-
-SMALL = st.integers(1, 10)
-HOWS = one(*FAILURES[1:])
-TRAITS: Mapping[str, st.SearchStrategy[Mapping[str, Any]]] = {
+HOWS = FAILURES[1:]
+BOTH = (False, True)
+LIMITS = (None, None, 3, 5, 10, 20)
+NO_MILLISECONDS = (frozenset[str](), frozenset(["milliseconds"]))
+TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]] = {
     # Pages
-    "largest limit": some(largest_limit=one(10, 20, 50, 100, 500), above_limit=one("cut", "empty", *FAILURES)),
-    "small limit": some(largest_limit=SMALL, above_limit=one("cut", "refused", "empty", "413")),
-    "varying pages": some(varying_pages=one(True)),
-    "too many rows": some(fails_above_rows=one(1, 2, 7, 10, 40, 100), fails_how=HOWS),
-    "too many bytes": some(fails_above_bytes=one(300, 1_000, 3_000, 10_000, 6_000_000), fails_how=HOWS),
-    "page bytes": some(page_bytes=st.integers(300, 6_000)),
+    "largest limit": {"largest_limit": (10, 20, 50, 100, 500), "above_limit": ("cut", "empty", *FAILURES)},
+    "small limit": {"largest_limit": range(1, 11), "above_limit": ("cut", "refused", "empty", "413")},
+    "varying pages": {"varying_pages": (True,)},
+    "too many rows": {"fails_above_rows": (1, 2, 7, 10, 40, 100), "fails_how": HOWS},
+    "too many bytes": {"fails_above_bytes": (300, 1_000, 3_000, 10_000, 6_000_000), "fails_how": HOWS},
+    "page bytes": {"page_bytes": range(300, 6_000)},
     # Depth
-    "high ceiling": some(skip_ceiling=one(1_000, 1_500), above_ceiling=one("empty", *FAILURES))
-    | some(depth_ceiling=one(1_000, 1_024), above_ceiling=one("empty", *FAILURES)),
-    "low ceiling": some(skip_ceiling=st.integers(0, 30), above_ceiling=one("empty", *FAILURES))
-    | some(depth_ceiling=one(10, 20, 50, 51, 60, 70, 100), above_ceiling=one("empty", *FAILURES)),
-    "most rows": some(most_rows=one(20, 50, 60)),
-    "behind": some(behind=one("refused")),
-    "skip": some(skip=one("ignored", "held", "rounded", "pages"), skip_held_at=st.integers(0, 12)),
+    "high ceiling": [
+        {"skip_ceiling": (1_000, 1_500), "above_ceiling": ("empty", *FAILURES)},
+        {"depth_ceiling": (1_000, 1_024), "above_ceiling": ("empty", *FAILURES)},
+    ],
+    "low ceiling": [
+        {"skip_ceiling": range(31), "above_ceiling": ("empty", *FAILURES), "largest_limit": LIMITS},
+        {"depth_ceiling": (10, 20, 50, 51, 60, 70, 100), "above_ceiling": ("empty", *FAILURES)},
+    ],
+    "most rows": {
+        "most_rows": (5, 20, 50, 60), "order": ("filed", "end", "time taken", "arbitrary"), "descending": BOTH,
+    },
+    "behind": {"behind": ("refused",)},
+    "skip": {"skip": ("ignored", "held", "rounded", "pages"), "skip_held_at": range(13), "largest_limit": LIMITS},
     # Arguments
-    "refused forms": some(refused_forms=sets(FORMS, 2)),
-    "silent form": some(silent_forms=sets(FORMS, 1)),
-    "numbers": some(numbers=one("text", "int")),
-    "local zone": some(
-        zone=one(*ZONES), zone_reads=sets(FORMS, 3), cut_in_zone=st.booleans(),
-        refused_forms=one(frozenset(), frozenset(["milliseconds"])),
-    ),
-    "end of day": some(date_to_is_end_of_day=one(True)),
-    "cut": some(
-        cut=one(SECOND, MINUTE, 5 * MINUTE, HOUR, DAY), cut_to_up=st.booleans(), zone=one("UTC", *ZONES),
-        cut_in_zone=one(True),
-    ),
-    "bounds": some(from_inclusive=st.booleans(), to_inclusive=st.booleans()),
-    "days": some(above_longest=one("refused", "cut start", "cut end"), days_counted=one("hours", "calendar")),
-    "future": some(future_to=one("refused", "empty", "now")),
-    "cut and no future": some(
-        future_to=one("refused", "empty", "now"), cut=one(HOUR, DAY), zone=one("UTC", *ZONES), cut_in_zone=one(True),
-        refused_forms=one(frozenset(), frozenset(["milliseconds"]), frozenset(["milliseconds", "seconds"])),
-    ),
-    "no words": some(hints=one(False)),
+    "refused forms": {"refused_forms": sets(FORMS, 2)},
+    "silent form": {"silent_forms": sets(FORMS, 1)},
+    "numbers": {"numbers": ("text", "int")},
+    "local zone": {
+        "zone": ZONES, "zone_reads": sets(FORMS, 3), "cut_in_zone": BOTH, "refused_forms": NO_MILLISECONDS,
+    },
+    "end of day": {"date_to_is_end_of_day": (True,), "refused_forms": [frozenset(), frozenset(FORMS[:2])]},
+    "cut": {
+        "cut": (SECOND, MINUTE, 5 * MINUTE, HOUR, DAY), "cut_to_up": BOTH, "zone": ("UTC", *ZONES),
+        "cut_in_zone": (True,), "from_inclusive": BOTH, "to_inclusive": BOTH,
+    },
+    "bounds": {"from_inclusive": BOTH, "to_inclusive": BOTH},
+    "days": {"above_longest": ("refused", "cut start", "cut end"), "days_counted": ("hours", "calendar")},
+    "future": {"future_to": ("refused", "empty", "now")},
+    "cut and no future": {
+        "future_to": ("refused", "empty", "now"), "cut": (HOUR, DAY), "zone": ("UTC", *ZONES), "cut_in_zone": (True,),
+        "refused_forms": (*NO_MILLISECONDS, frozenset(["milliseconds", "seconds"])),
+    },
+    "no words": {"hints": (False,)},
     # Rows
-    "filed": some(filed_under=one("end", "entry"), hidden_end=st.booleans()),
-    "developer": some(developer=one("selects", "ignored")),
-    "channels": some(
-        no_channel=one("rtm", "rtm", "all"), channel_list=one("any", "any", "first", "known", "refused", "one", "text")
-    ),
-    "ignored filters": some(ignored_filters=sets(FILTERS, 5)),
-    "spelling": some(spelling=one("table", "both"), unknown_keys=one("ignored", "refused")),
+    "filed": {"filed_under": ("end", "entry"), "hidden_end": BOTH},
+    "developer": {"developer": ("selects", "ignored")},
+    "channels": {
+        "no_channel": ("rtm", "rtm", "all"),
+        "channel_list": ("any", "any", "first", "known", "refused", "one", "text"),
+    },
+    "ignored filters": {"ignored_filters": sets(FILTERS, 5)},
+    "spelling": {"spelling": ("table", "both"), "unknown_keys": ("ignored", "refused")},
     # Order
-    "order": some(
-        order=one("filed", "start", "end", "entry", "written", "time taken", "arbitrary", "second", "day"),
-        descending=st.booleans(),
-    ),
-    "sort": some(sort=one("ignored", "refused")),
-    "no order": some(order=one("random", "blocks")),
-    "ties": some(
-        ties=one("turned", "shuffled", "paged", "heap"), heap_from=one(1, 2),
-        order=one("filed", "end", "second", "day"), descending=st.booleans(),
-    ),
+    "order": {
+        "order": ("filed", "start", "end", "entry", "written", "time taken", "arbitrary", "second", "day"),
+        "descending": BOTH, "largest_limit": LIMITS,
+    },
+    "sort": {"sort": ("ignored", "refused")},
+    "no order": {"order": ("random", "blocks"), "largest_limit": LIMITS},
+    "ties": {
+        "ties": ("turned", "shuffled", "paged", "heap"), "heap_from": (1, 2),
+        "order": ("filed", "end", "second", "day"), "descending": BOTH, "largest_limit": LIMITS,
+    },
     # What moves and fails
-    "late": some(lag_seconds=one(30.0, 300.0)),
-    "retention": some(deletes=st.integers(1, 3), deletes_in_all=one(3, 10, 30), descending=st.booleans())
-    | some(retention_days=one(0.5, 30.0)),
-    "replicas": some(replica_behind=st.integers(1, 5)),
-    "inserted": some(inserts=st.integers(1, 3), inserts_in_all=one(3, 10, 40), inserts_into=one("now", "span")),
-    "faults": some(fails_at=sets(range(16), 3)),
-    "timeouts": some(times_out_at=sets(range(16), 3)),
-    "hopeless": some(down=one(True)) | some(refuses=one(True)) | some(refused_forms=one(frozenset(FORMS))),
+    "late": {"lag_seconds": (30.0, 300.0)},
+    "retention": [
+        {"deletes": (1, 2, 3), "deletes_in_all": (3, 10, 30), "descending": BOTH, "largest_limit": LIMITS},
+        {"retention_days": (0.5, 30.0)},
+    ],
+    "replicas": {"replica_behind": range(1, 6)},
+    "inserted": {
+        "inserts": (1, 2, 3), "inserts_in_all": (3, 10, 40), "inserts_into": ("now", "span"), "largest_limit": LIMITS,
+    },
+    "faults": {"fails_at": sets(range(16), 3)},
+    "timeouts": {"times_out_at": sets(range(16), 3)},
+    "hopeless": [{"down": (True,)}, {"refuses": (True,)}, {"refused_forms": (frozenset(FORMS),)}],
 }  # fmt: skip
-_names = st.lists(one(*TRAITS), max_size=5, unique=True)
 
 
-@st.composite
-def behaviours(draw: st.DrawFn, names: Sequence[str] | None = None) -> Behaviour:
+def behaviour(chance: random.Random, names: Sequence[str] | None = None) -> Behaviour:
     """A server that differs from the plainest in these traits, or in up to five of them."""
-    chosen = draw(_names) if names is None else names
-    return Behaviour(**{field: value for name in chosen for field, value in draw(TRAITS[name]).items()})
+    if names is None:
+        names = chance.sample(list(TRAITS), chance.choice((0, 1, 1, 2, 2, 2, 3, 3, 4, 5)))
+    drawn: dict[str, Any] = {}
+    for name in names:
+        trait = TRAITS[name]
+        values = trait if isinstance(trait, Mapping) else chance.choice(trait)
+        drawn |= {field: value for field, choices in values.items() if (value := chance.choice(choices)) is not None}
+    return Behaviour(**drawn)
 
 
 KINDS = (
@@ -136,36 +146,31 @@ KINDS = (
     "equal",
     "undated",
 )
-CLUSTERS = st.tuples(one(*KINDS), st.integers(1, 25), st.integers(0, 16), st.booleans(), st.integers(0, 255))
-MOVES = st.tuples(one("", "", "", "", "", "", "appears", "vanishes"), st.integers(0, 30))
-DENSE = st.tuples(one("spread", "spread", "minute", "tie"), one(1_050, 1_600), st.integers(0, 16))
 
 
-@st.composite
-def logs(draw: st.DrawFn, start: int, after: int, now: int, is_dense: bool = False) -> tuple[LogRow, ...]:
+def log(chance: random.Random, start: int, after: int, now: int, more: int) -> tuple[LogRow, ...]:
     """Rows in and around `[start, after)`: at most 25 in each of up to four clusters, between which there is nothing.
 
-    Dense: and one cluster of more rows than the least `skip` that a server must answer.
+    And one cluster of `more` rows.
     """
     rows: list[LogRow] = []
-    moved, first = draw(MOVES)
-    for cluster in range(draw(st.integers(1, 4))):
-        kind, count, place, mixed, seed = draw(CLUSTERS)
-        for index, row in enumerate(_rows(str(cluster), kind, count, place, start, after, now, mixed, seed)):
-            if moved and cluster == 0:
-                row = replace(row, **{moved: first + index})
-            rows.append(row)
-    if is_dense:
-        kind, count, place = draw(DENSE)
-        rows += _rows("dense", kind, count, place, start, after, now, False, 0)
+    moved, first = chance.choice(("", "", "", "", "", "", "appears", "vanishes")), chance.randint(0, 30)
+    for cluster in range(chance.randint(1, 4)):
+        made = _rows(
+            f"{cluster}", chance.choice(KINDS), chance.randint(1, 25), start, after, now, chance.random() < 0.5, chance
+        )
+        for index, row in enumerate(made):
+            rows.append(replace(row, **{moved: first + index}) if moved and cluster == 0 else row)
+    if more:
+        kind = chance.choice(("spread", "spread", "minute", "tie"))
+        rows += _rows("more", kind, more, start, after, now, False, chance)
     return tuple(rows)
 
 
 def _rows(
-    name: str, kind: str, count: int, place: int, start: int, after: int, now: int, mixed: bool, seed: int
+    name: str, kind: str, count: int, start: int, after: int, now: int, mixed: bool, chance: random.Random
 ) -> list[LogRow]:
-    chance = random.Random(seed)
-    anchor = start + (after - start) * place // 16
+    anchor = start + (after - start) * chance.randint(0, 16) // 16
     rows = []
     for index in range(count):
         took = chance.randint(0, 5_000)
@@ -217,15 +222,17 @@ def _mixture(chance: random.Random, is_equal: bool) -> dict[str, Any]:
     }
 
 
-CHOSEN = st.builds(
-    Chosen,
-    include_developer=one(True, False),
-    channels=one((), ("msteams",), ("rtm", "ivr")),
-    feature_names=one((), ("GenAI Node",)),
-    task_id=one(None, "dg-2"),
-    user_ids=one((), ("u-2", "u-3")),
-    channel_user_ids=one((), ("29:2",)),
-)
+def chosen(chance: random.Random) -> Chosen:
+    return Chosen(
+        include_developer=chance.choice(BOTH),
+        channels=chance.choice(((), ("msteams",), ("rtm", "ivr"))),
+        feature_names=chance.choice(((), ("GenAI Node",))),
+        task_id=chance.choice((None, "dg-2")),
+        user_ids=chance.choice(((), ("u-2", "u-3"))),
+        channel_user_ids=chance.choice(((), ("29:2",))),
+    )
+
+
 # The last two lie in and just behind the hours in which clocks in Berlin are set forward and back.
 NOWS = tuple(
     when
@@ -236,8 +243,6 @@ NOWS = tuple(
     for when, _ in [parse(text) or (0, "")]
 )  # fmt: skip
 SPANS = (DAY, 5 * MINUTE, HOUR, 3 * DAY, 20 * DAY, 86 * DAY, 91 * DAY, 200 * DAY)
-FRAMES = st.tuples(one(*NOWS), one(5 * MINUTE, HOUR, DAY), one(*SPANS), st.integers(0, 255), one(*3 * [False], True))
-PAGE_SIZES = one(None, None, None, 1, 2, 7, 50)
 
 
 def _has_large_pages(does: Behaviour) -> bool:
@@ -247,17 +252,52 @@ def _has_large_pages(does: Behaviour) -> bool:
     return all(most is None or most >= 50 for most in rows) and all(most is None or most > 50_000 for most in sizes)
 
 
-@st.composite
-def servers(draw: st.DrawFn, traits: Sequence[str] | None = None) -> Scenario:
+def drawn(seed: int, traits: Sequence[str] | None = None) -> Scenario:
     """A bot on a server with these traits, or with up to five; its log; and the window to read."""
-    now, settling, span, seed, is_chosen = draw(FRAMES)
-    after = now - settling
+    chance = random.Random(seed)
+    now, span = chance.choice(NOWS), chance.choice(SPANS)
+    after = now - chance.choice((5 * MINUTE, HOUR, DAY))
     start = after - span
-    does = draw(behaviours(traits))
+    does = behaviour(chance, traits)
     is_dense = max(does.skip_ceiling or 0, does.depth_ceiling or 0) >= LOWEST_CEILING and _has_large_pages(does)
-    log = draw(logs(start, after, now, is_dense))
-    page_size = draw(one(None, None, 100) if is_dense else PAGE_SIZES)
-    longest_part = draw(one(90, 90, 90, 1)) * DAY if span <= 20 * DAY else 90 * DAY
-    chosen = draw(CHOSEN) if is_chosen else EVERYTHING
-    clock_ahead = draw(one(0, 0, 0, 3 * HOUR, 200 * DAY))
-    return Scenario(does, log, now, start, after, chosen, page_size, longest_part, clock_ahead, seed)
+    more = chance.choice((1_050, 1_600)) if is_dense else chance.choice((0, 150)) if does.most_rows else 0
+    return Scenario(
+        does,
+        log(chance, start, after, now, more),
+        now,
+        start,
+        after,
+        chosen(chance) if chance.random() < 0.25 else EVERYTHING,
+        page_size=chance.choice((None, None, 100) if is_dense else (None, None, None, 1, 2, 7, 50)),
+        longest_part=chance.choice((90, 90, 90, 1)) * DAY if span <= 20 * DAY else 90 * DAY,
+        clock_ahead=chance.choice((0, 0, 0, 3 * HOUR, 200 * DAY)),
+        seed=seed,
+    )
+
+
+def servers() -> st.SearchStrategy[Scenario]:
+    """For hypothesis, which does not make them smaller: `smallest` does."""
+    return st.integers(0, 2**48).map(drawn)
+
+
+def smallest(told: Scenario, fails: Callable[[Scenario], bool], tries: int = 200) -> Scenario:
+    """A simpler scenario that fails as well, with fewer traits, rows and settings, as far as so many tries lead."""
+    simpler = _simpler(told)
+    while tries and (other := next(simpler, None)):
+        tries -= 1
+        if fails(other):
+            told, simpler = other, _simpler(other)
+    return told
+
+
+def _simpler(told: Scenario) -> Iterator[Scenario]:
+    count = len(told.log)
+    for size in (size for size in (count // 2, count // 4, count // 8, 1) if size):
+        for first in range(0, count, size):
+            yield replace(told, log=told.log[:first] + told.log[first + size :])
+    for field in fields(PLAIN):
+        if getattr(told.behaviour, field.name) != field.default:
+            yield replace(told, behaviour=replace(told.behaviour, **{field.name: field.default}))
+    for name, plain in (("chosen", EVERYTHING), ("page_size", None), ("clock_ahead", 0), ("longest_part", 90 * DAY)):
+        if getattr(told, name) != plain:
+            yield replace(told, **{name: plain})
