@@ -6,9 +6,8 @@ import time
 import pytest
 
 from source_kore_llm_logs.reading.bot_log import BotLog
-from source_kore_llm_logs.reading.fetch import Page
+from source_kore_llm_logs.reading.fetch import Choice, Page
 from source_kore_llm_logs.reading.span import Part
-from source_kore_llm_logs.reading.wording import Choice
 from source_kore_llm_logs.runtime.bot_report import BotReport
 
 HOUR = 3_600_000

@@ -29,7 +29,7 @@ from source_kore_llm_logs.api.refusals import looks_encrypted, not_rows, refused
 from source_kore_llm_logs.api.vendor_words import GZIP, Refusal, begins_with, body_of, kind_of, words_of
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge, RetriesExhausted
 from source_kore_llm_logs.manifest import named
-from source_kore_llm_logs.reading.calibration import SAMPLE
+from source_kore_llm_logs.reading.questions import SAMPLE
 from source_kore_llm_logs.records.decoding import rows_in
 
 CUT_OFF = "the answer was cut off in the middle."

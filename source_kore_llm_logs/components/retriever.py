@@ -16,10 +16,20 @@ from source_kore_llm_logs.components.requester import BotRequester
 from source_kore_llm_logs.errors import Fault, HostUnreachable, NotFound, PageTooLarge, RequestRefused, RetriesExhausted
 from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
-from source_kore_llm_logs.reading.calibration import first_answer
-from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.fetch import (
+    Answer,
+    Body,
+    CannotRead,
+    Choice,
+    Page,
+    Refused,
+    Row,
+    TooLarge,
+    Unavailable,
+)
+from source_kore_llm_logs.reading.questions import first_answer
 from source_kore_llm_logs.reading.span import DAY, Part
-from source_kore_llm_logs.reading.wording import SPELLINGS, Choice
+from source_kore_llm_logs.reading.wording import SPELLINGS
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import milliseconds
 from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage

@@ -14,10 +14,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
-from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Fetch, Page, Row
+from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Choice, Fetch, Page, Row
 from source_kore_llm_logs.reading.reader import Reader
 from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, Part
-from source_kore_llm_logs.reading.wording import Choice
 
 FASTEST_GROWTH = 4
 """The next part is at most so many times as long."""
@@ -106,7 +105,10 @@ class BotLog:
         if any(reader.is_there(row, latest) for row in missing):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
         yield from missing
-        self.parts, self.parts_read_again = self.parts + 1, self.parts_read_again + (reader.passes > len(profile.scopes))
+        self.parts, self.parts_read_again = (
+            self.parts + 1,
+            self.parts_read_again + (reader.passes > len(profile.scopes)),
+        )
         # Where the padding is longer than the part, a shorter one is no shorter request.
         length = max(profile.padding // 2, int(part.length * min(FASTEST_GROWTH, reader.aim / most)))
         self._length = min(self._longest, length)
@@ -128,10 +130,10 @@ class BotLog:
     @staticmethod
     def _known_until(reader: Reader, part: Part, profile: ServerProfile, latest: int) -> int:
         """Before this moment no row of the part can have been hidden from a request."""
-        asked = reader.span(part, latest).date_to
+        asked = min(reader.span(part, latest).date_to, latest)
         if profile.is_exact or asked - profile.padding >= part.after:
             return part.after
-        return max(min(asked, latest) - profile.padding, reader.newest_start - CALL)
+        return max(asked - profile.padding, reader.newest_start - CALL)
 
     def _fetch(self, body: Body) -> Answer:
         answer = self._send(body)

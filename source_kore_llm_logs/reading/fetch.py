@@ -1,11 +1,7 @@
-"""What the reader asks and what it is answered: one request for one page of one bot's log.
+"""What is asked and what is answered: one request for one page of one bot's log. Nothing else here knows of HTTP."""
 
-The reader is given a function `fetch` for each bot. It sends one request body, waits for the bot's rate limit, tries
-faults again, and says how it ended. Nothing else in this package knows that there is HTTP.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 
@@ -41,10 +37,7 @@ class Page(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The server does not take these arguments (412, or another 4xx of the kind), in its own words.
-
-    `error` is what to raise if no other way of asking is left.
-    """
+    """The server does not take these arguments (a 4xx), in its own words; `error` is what to raise if no others are."""
 
     words: str
     error: Exception
@@ -66,10 +59,36 @@ class Unavailable(NamedTuple):
 
 Answer: TypeAlias = Page | Refused | TooLarge | Unavailable
 Body: TypeAlias = Mapping[str, Any]
-"""A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, and filters."""
+"""A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`."""
 Fetch: TypeAlias = Callable[[Body], Answer]
 """One request for one bot. Blocks until it is answered. Raises what no other request could mend: a wrong secret, a
-missing scope, a host that is not there. Thread-safe."""
+missing scope, a host that is not there."""
+Channels: TypeAlias = tuple[str, ...] | str | None
+"""Of a request: a list; one as text, as an older page of the vendor shows it [D]; or None, which leaves the key out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a request asks for."""
+
+    developer: bool
+    channels: Channels = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the configuration chooses. `filters`: its fields `channels`, `feature_names`, `task_id`, `user_ids` and
+    `channel_user_ids`; those without a value count as not there."""
+
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    include_developer: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "filters", {name: value for name, value in self.filters.items() if value})
+
+    @property
+    def channels(self) -> Sequence[str]:
+        return self.filters.get("channels") or ()
 
 
 class CannotRead(Exception):

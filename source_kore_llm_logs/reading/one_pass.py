@@ -99,7 +99,7 @@ class OnePass:
             self.end = End.CEILING  # The last row should have come again.
 
     def _refused(self, is_behind: bool) -> None:
-        """Behind the last row a refusal is the end; where rows came behind rows that came alone, it may be a ceiling."""
+        """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling."""
         if not is_behind or (self._has_gone_on_behind and not self._refuses_behind(self.places - 1)):
             self.end = End.CEILING
 
@@ -127,8 +127,7 @@ class OnePass:
         return is_fresh
 
     def _page(self, skip: int, least: int) -> Answer:
-        """The page at `skip`. Where it cannot be made, and one of `least` rows can, smaller ones are asked for; then the
-        pass keeps that size."""
+        """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
         if self._is_made(answer, skip):

@@ -4,8 +4,8 @@
 2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
    of the part that is not known, and has no more places than rows are known. Nothing else is a proof. (The order among
    equal dates may depend on `skip` and `limit`: the same requests then have the same wrong answers.)
-3. Where that does not come about, or pages do not go so deep, the part is read in halves; where half of it is no shorter
-   request, the reader raises.
+3. Where that does not come about, or pages do not go so deep, the part is read in halves; where half of it is no
+   shorter request, the reader raises.
 4. A server that finds no more than so many rows looks like one that has no more. So a part with more rows than any
    before it is audited: its halves must not have more rows than are known, nor the gaps at its ends any.
 """
@@ -15,11 +15,10 @@ from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from typing import Any
 
-from source_kore_llm_logs.reading.calibration import LIMITS, SAMPLE, ServerProfile
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Fetch, Page, Refused, Row
+from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Page, Refused, Row, Scope
 from source_kore_llm_logs.reading.one_pass import End, OnePass
 from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, UNPROVED, Part, Span
-from source_kore_llm_logs.reading.wording import Choice, Scope
 
 PAGES = 90
 """That a part aims at: what a killed sync reads again."""
@@ -130,7 +129,7 @@ class Reader:
         """Whether there is a row behind those that a part is to have, and half of the part is a shorter request. It is
         asked only where the rows that were shown last lie so close that it may be."""
         latest = self._now()
-        if part.length < 1.2 * self.aim * self.milliseconds_a_row or not self._can_be_halved(part, latest):
+        if not 0 < 1.2 * self.aim * self.milliseconds_a_row <= part.length or not self._can_be_halved(part, latest):
             return False
         answer = self._ask(self.span(part, latest), scope, self.aim, 1)
         if isinstance(answer, Page):
@@ -138,8 +137,8 @@ class Reader:
         return False
 
     def is_there(self, row: Row, latest: int, in_doubt: bool = False) -> bool:
-        """Whether the row comes in the first scope when little more than its call is asked for; `in_doubt` where so many
-        rows come that it may be behind them."""
+        """Whether the row comes in the first scope when little more than its call is asked for; `in_doubt` where it may
+        be behind the rows that come."""
         if row.time is None:
             return False
         answer = self._ask(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
@@ -158,7 +157,9 @@ class Reader:
         self._unsettled = 0
         return (yield from self._whole_or_halves(part, scope, emitted, latest))
 
-    def _whole_or_halves(self, part: Part, scope: Scope, emitted: set[str], latest: int) -> Generator[Row | None, None, int]:
+    def _whole_or_halves(
+        self, part: Part, scope: Scope, emitted: set[str], latest: int
+    ) -> Generator[Row | None, None, int]:
         can_be_halved = self._can_be_halved(part, latest)
         passes = Passes()
         for number in range(MOST_PASSES if can_be_halved else MOST_PASSES_OF_THE_SHORTEST):
@@ -174,7 +175,7 @@ class Reader:
                 yield None
             if one.has_shrunk:
                 self.limit = min(self.limit, one.limit)
-            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=True)):
+            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=not one.is_clean)):
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE
@@ -189,7 +190,7 @@ class Reader:
         if passes.why is End.CEILING:
             self.aim = min(self.aim, max(LEAST_AIM, passes.places * 4 // 5))
         elif passes.why is End.MORE:
-            self.aim = min(self.aim, max(SAMPLE, passes.places * 4 // 5))
+            self.aim = min(self.aim, max(FEW, passes.places * 4 // 5))
         self._unsettled += passes.why is End.SEEN
         if not can_be_halved or self._unsettled > MOST_UNSETTLED:
             self._check_skip(part, scope, latest)
@@ -211,7 +212,9 @@ class Reader:
         if isinstance(first, Page) and isinstance(behind, Page) and len(first.rows) > 1:
             ids, others = [row.id for row in first.rows], [row.id for row in behind.rows]
             if not others or (others == ids and len(set(ids)) > 1):
-                raise CannotRead("the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page")
+                raise CannotRead(
+                    "the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page"
+                )
 
     def _pass(self, span: Span, scope: Scope, number: int, page: int, can_be_halved: bool) -> OnePass:
         """`page`: the most rows that a page of this part has had."""

@@ -20,6 +20,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+FIVE_MINUTES = 5 * MINUTE
 CALL = 15 * MINUTE
 """From the earliest to the latest time of a row that a filter may look at."""
 UNPROVED = DAY + 14 * HOUR + CALL
@@ -68,10 +69,8 @@ class Span(NamedTuple):
 
 
 def cell_around(row: Row, cell: int) -> Span | None:
-    """The span that holds the row's call, and no multiple of `cell` milliseconds strictly inside; None if there is none.
-
-    A bound that is cut to the second and excluded does not hide the call.
-    """
+    """The span that holds the row's call, and no multiple of `cell` milliseconds strictly inside, if there is one. A
+    bound that is cut to the second and excluded does not hide the call."""
     if row.start is None or row.end is None or row.start > row.end:
         return None
     begin = row.start - row.start % cell

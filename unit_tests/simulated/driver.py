@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
+from source_kore_llm_logs.reading.fetch import Choice
 from source_kore_llm_logs.reading.span import Part
-from source_kore_llm_logs.reading.wording import Choice
 from unit_tests.simulated.promise import assert_kept
 from unit_tests.simulated.scenario import Scenario, Server, TooManyRequests, row_id
 

@@ -114,6 +114,7 @@ def outside(told: Scenario) -> Iterator[str]:
     ]
     if all(any(hides) for hides in zip(*scopes, strict=True)):
         hidden += sum(any(hides) for hides in scopes)
+        hidden += any(scopes[1]) and does.channel_list in ("first", "known")
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
     if does.most_rows is not None and _densest(told) >= does.most_rows:
         yield "more rows lie close together than a request finds in all"
