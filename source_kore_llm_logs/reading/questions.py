@@ -57,6 +57,8 @@ class Questions:
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
                 if answer.rows or not persists:
                     break
+        if persists and isinstance(answer, TooLarge | Unavailable):
+            raise answer.error  # There may be rows which no page can hold.
         if isinstance(kept, Page | Refused):
             return kept
         assert kept is not None

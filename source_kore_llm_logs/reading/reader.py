@@ -12,6 +12,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -175,7 +176,7 @@ class Reader:
                 yield None
             if one.has_shrunk:
                 self.limit = min(self.limit, one.limit)
-            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=not one.is_clean)):
+            if passes.is_settled_by(one, partial(self.is_there, latest=latest, in_doubt=not one.is_clean)):
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE
