@@ -218,7 +218,7 @@ def test_a_cursor_ahead_of_now_is_told_and_read_from_now_minus_the_lookback() ->
     assert outcome.code == 0
     assert f"The state of bots {BOT} ends in the future" in outcome.log
     assert len(outcome.ids) == sum(end >= datetime.now(timezone.utc) - timedelta(days=5) for end in ends())
-    assert outcome.cursors[BOT] < f"{NOW:%Y-%m-%dT%H:%M:%S}"
+    assert outcome.cursors[BOT] < f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S}"
 
 
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot() -> None:
