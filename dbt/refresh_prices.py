@@ -1,4 +1,4 @@
-"""Writes `seeds/llm_public_prices.csv` anew from LiteLLM's price map, with a note of where it came from.
+"""Writes `seeds/kore_llm_public_prices.csv` anew from LiteLLM's price map, with a note of where it came from.
 
     python dbt/refresh_prices.py                        # downloads the newest map
     python dbt/refresh_prices.py FILE --version VERSION # a map that is already here, and which one it is
@@ -38,7 +38,7 @@ PRICES = {
 }
 COLUMNS = ("model", "provider", "prompt_tokens_above", *PRICES)
 TIER = re.compile(r"input_cost_per_token(_above_(\d+)k_tokens)")
-NOTE = """{{% docs llm_public_prices %}}
+NOTE = """{{% docs kore_llm_public_prices %}}
 US dollars for a million tokens, as the providers publish them, reduced from
 [LiteLLM's price map](https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json)
 ({version}, read on {day}, SHA-256 of the file `{digest}`), which is under the MIT licence,
@@ -93,7 +93,7 @@ def main() -> None:
     given = arguments.parse_args()
     content = given.file.read_bytes() if given.file else urllib.request.urlopen(MAP, timeout=60).read()
     found = lines(json.loads(content))
-    with (SEEDS / "llm_public_prices.csv").open("w", newline="", encoding="utf-8") as file:
+    with (SEEDS / "kore_llm_public_prices.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)
@@ -103,7 +103,7 @@ def main() -> None:
         digest=hashlib.sha256(content).hexdigest(),
         count=f"{len(found):,}",
     )
-    (SEEDS / "llm_public_prices.md").write_text(note, encoding="utf-8")
+    (SEEDS / "kore_llm_public_prices.md").write_text(note, encoding="utf-8")
     sys.stdout.write(f"{len(found)} lines\n")
 
 

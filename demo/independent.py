@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-PUBLIC_PRICES = Path(__file__).resolve().parent.parent / "dbt/seeds/llm_public_prices.csv"
+PUBLIC_PRICES = Path(__file__).resolve().parent.parent / "dbt/seeds/kore_llm_public_prices.csv"
 SUMS = ("calls", "failures", "request_tokens", "response_tokens", "total_tokens", "priced_calls", "cost_usd")
 Price = Mapping[str, Any]
 Prices = Sequence[dict[str, list[Price]]]

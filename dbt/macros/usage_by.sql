@@ -28,7 +28,7 @@
 select
     {{ columns | join(', ') }},
     {{ kore_llm_logs.usage_columns() }}
-from {{ ref('llm_calls') }}
+from {{ ref('kore_llm_calls') }}
 group by {{ columns | join(', ') }}
 {% endmacro %}
 

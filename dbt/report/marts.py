@@ -12,17 +12,17 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 MOST = 10
 MARTS = {
-    "llm_completeness": "order by bot_id",
-    "llm_syncs": "order by first_arrival_at desc",
-    "llm_usage_by_day": "order by day",
-    "llm_usage_by_model": "order by calls desc, model",
-    "llm_usage_by_feature": "order by calls desc, feature",
-    "llm_usage_by_channel": "order by calls desc, channel",
-    "llm_budgets": "order by period_start, budget",
-    "llm_guardrail_outcomes": "order by scans desc, scanner, scanned",
-    "llm_usage_by_user": f"order by place limit {MOST}",
-    "llm_usage_by_prompt": f"order by place limit {MOST}",
-    "llm_growth_by_week": "order by week",
+    "kore_llm_completeness": "order by bot_id",
+    "kore_llm_syncs": "order by first_arrival_at desc",
+    "kore_llm_usage_by_day": "order by day",
+    "kore_llm_usage_by_model": "order by calls desc, model",
+    "kore_llm_usage_by_feature": "order by calls desc, feature",
+    "kore_llm_usage_by_channel": "order by calls desc, channel",
+    "kore_llm_budgets": "order by period_start, budget",
+    "kore_llm_guardrail_outcomes": "order by scans desc, scanner, scanned",
+    "kore_llm_usage_by_user": f"order by place limit {MOST}",
+    "kore_llm_usage_by_prompt": f"order by place limit {MOST}",
+    "kore_llm_growth_by_week": "order by week",
 }
 """The marts that the page shows, and which of their rows in what order."""
 

@@ -18,7 +18,7 @@ def write_page(path: Path, answers: dict[str, Answer]) -> None:
     """Write the charts; the page loads nothing from elsewhere."""
     page = PAGE.format(
         plotly=get_plotlyjs(),
-        period=_period(answers["llm_completeness"]),
+        period=_period(answers["kore_llm_completeness"]),
         figures=_figures(answers),
         freshness=_freshness(answers),
         charts="\n".join(_section(*chart) for chart in _charts(answers)),
@@ -29,25 +29,28 @@ def write_page(path: Path, answers: dict[str, Answer]) -> None:
 
 def _charts(answers: dict[str, Answer]) -> list[tuple[str, str, go.Figure, str]]:
     """Mart, title, figure, and "wide" for one that takes the whole width."""
-    days, models, budgets = (answers[f"llm_{name}"] for name in ("usage_by_day", "usage_by_model", "budgets"))
-    features, channels = answers["llm_usage_by_feature"], answers["llm_usage_by_channel"]
+    days, models, budgets = (answers[f"kore_llm_{name}"] for name in ("usage_by_day", "usage_by_model", "budgets"))
+    features, channels = answers["kore_llm_usage_by_feature"], answers["kore_llm_usage_by_channel"]
     costs, latencies = charts.cost_by_model(models.by("cost_usd")), charts.latency(models.by("p95_ms"))
-    scans, users = charts.guardrails(answers["llm_guardrail_outcomes"]), answers["llm_usage_by_user"]
-    prompts, weeks = charts.prompts(answers["llm_usage_by_prompt"]), charts.growth(answers["llm_growth_by_week"])
-    passed = [("llm_budgets", "Budgets", charts.budgets(budgets), "wide")] if budgets.rows else []
+    scans, users = charts.guardrails(answers["kore_llm_guardrail_outcomes"]), answers["kore_llm_usage_by_user"]
+    prompts, weeks = (
+        charts.prompts(answers["kore_llm_usage_by_prompt"]),
+        charts.growth(answers["kore_llm_growth_by_week"]),
+    )
+    passed = [("kore_llm_budgets", "Budgets", charts.budgets(budgets), "wide")] if budgets.rows else []
     return [
-        ("llm_usage_by_day", "Tokens and failures by day", charts.tokens_and_failures(days), "wide"),
-        ("llm_usage_by_day", "Cost by day", charts.cost_by_day(days), "wide"),
+        ("kore_llm_usage_by_day", "Tokens and failures by day", charts.tokens_and_failures(days), "wide"),
+        ("kore_llm_usage_by_day", "Cost by day", charts.cost_by_day(days), "wide"),
         *passed,
-        ("llm_usage_by_model", "Tokens by model", charts.usage("model", models), ""),
-        ("llm_usage_by_model", "Cost by model", costs, ""),
-        ("llm_usage_by_feature", "Tokens by feature", charts.usage("feature", features), ""),
-        ("llm_usage_by_channel", "Tokens by channel", charts.usage("channel", channels), ""),
-        ("llm_usage_by_model", "Time to answer by model", latencies, ""),
-        ("llm_guardrail_outcomes", "Guardrails: passed and stopped", scans, ""),
-        ("llm_usage_by_user", "Heaviest users", charts.heaviest_users(users), ""),
-        ("llm_usage_by_prompt", "Most expensive prompts", prompts, ""),
-        ("llm_growth_by_week", "Tokens by week and per call", weeks, "wide"),
+        ("kore_llm_usage_by_model", "Tokens by model", charts.usage("model", models), ""),
+        ("kore_llm_usage_by_model", "Cost by model", costs, ""),
+        ("kore_llm_usage_by_feature", "Tokens by feature", charts.usage("feature", features), ""),
+        ("kore_llm_usage_by_channel", "Tokens by channel", charts.usage("channel", channels), ""),
+        ("kore_llm_usage_by_model", "Time to answer by model", latencies, ""),
+        ("kore_llm_guardrail_outcomes", "Guardrails: passed and stopped", scans, ""),
+        ("kore_llm_usage_by_user", "Heaviest users", charts.heaviest_users(users), ""),
+        ("kore_llm_usage_by_prompt", "Most expensive prompts", prompts, ""),
+        ("kore_llm_growth_by_week", "Tokens by week and per call", weeks, "wide"),
     ]
 
 
@@ -65,7 +68,7 @@ def _period(completeness: Answer) -> str:
 
 
 def _figures(answers: dict[str, Answer]) -> str:
-    days, completeness = answers["llm_usage_by_day"], answers["llm_completeness"]
+    days, completeness = answers["kore_llm_usage_by_day"], answers["kore_llm_completeness"]
     calls, priced = days.total("calls"), days.total("priced_calls")
     unpriced = completeness.total("answers_without_cost")
     figures = [
@@ -82,7 +85,7 @@ def _figures(answers: dict[str, Answer]) -> str:
 
 
 def _freshness(answers: dict[str, Answer]) -> str:
-    bots = answers["llm_completeness"]
+    bots = answers["kore_llm_completeness"]
     columns = {
         "bot": bots.column("bot_id"),
         "calls": bots.column("calls"),
@@ -96,7 +99,7 @@ def _freshness(answers: dict[str, Answer]) -> str:
         "without tokens": bots.column("calls_without_tokens"),
         "without date": bots.column("calls_without_date"),
     }
-    syncs = answers["llm_syncs"].first(SYNCS)
+    syncs = answers["kore_llm_syncs"].first(SYNCS)
     by_sync = {
         "sync": syncs.column("sync"),
         "arrived": [_moment(value, seconds=True) for value in syncs.column("first_arrival_at")],
@@ -108,8 +111,8 @@ def _freshness(answers: dict[str, Answer]) -> str:
     return "\n".join(
         f'<section class="wide"><h2>{title}</h2>{_html_table(table)}<footer>{mart}</footer></section>'
         for mart, title, table in (
-            ("llm_completeness", "What is here, and how fresh", columns),
-            ("llm_syncs", "Rows by sync", by_sync),
+            ("kore_llm_completeness", "What is here, and how fresh", columns),
+            ("kore_llm_syncs", "Rows by sync", by_sync),
         )
     )
 

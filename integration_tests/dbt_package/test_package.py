@@ -13,6 +13,7 @@ import sqlglot
 import yaml
 
 from dbt.refresh_prices import lines
+from dbt.report.marts import MARTS
 from integration_tests.dbt_package.package import PACKAGE, Warehouse
 from integration_tests.destinations.servers import REPOSITORY, environment
 
@@ -64,7 +65,7 @@ def test_the_script_for_a_warehouse_is_of_its_dialect_and_has_every_model(wareho
     models = {path.stem for path in (PACKAGE / "models").rglob("*.sql")}
     assert {re.sub(r"[\"`]", "", name).split(" ")[0].rsplit(".", 1)[-1] for name in created} == {
         *models,
-        "llm_public_prices",
+        "kore_llm_public_prices",
     }
 
 
@@ -76,9 +77,11 @@ def test_the_script_run_twice_gives_what_dbt_gives(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
         database.execute(script)
         database.execute(script)
-        query = "SELECT model, calls, priced_calls, CAST(cost_usd AS DOUBLE) FROM llm_usage_by_model ORDER BY model"
+        query = (
+            "SELECT model, calls, priced_calls, CAST(cost_usd AS DOUBLE) FROM kore_llm_usage_by_model ORDER BY model"
+        )
         by_script = database.execute(query).fetchall()
-        scans = database.execute("SELECT scanner, scans, passed FROM llm_guardrail_outcomes").fetchall()
+        scans = database.execute("SELECT scanner, scans, passed FROM kore_llm_guardrail_outcomes").fetchall()
         for kind, name in database.execute(
             "SELECT table_type, table_name FROM information_schema.tables WHERE table_name <> 'llm_usage_logs'"
         ).fetchall():
@@ -93,7 +96,9 @@ def test_the_script_run_twice_gives_what_dbt_gives(tmp_path: Path) -> None:
 def test_an_empty_table_gives_empty_marts_and_a_page(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path)
     warehouse.dbt("build", "--exclude-resource-type", "unit_test")
-    found = warehouse.tables(llm_calls="", llm_usage_by_day="", llm_completeness="", llm_growth_by_week="")
+    found = warehouse.tables(
+        kore_llm_calls="", kore_llm_usage_by_day="", kore_llm_completeness="", kore_llm_growth_by_week=""
+    )
     assert set(map(len, found.values())) == {0}
 
 
@@ -105,11 +110,7 @@ def test_the_page_shows_each_mart_and_loads_nothing(tmp_path: Path) -> None:
     subprocess.run(command, env=warehouse.settings, check=True, capture_output=True, timeout=300)
     page = (tmp_path / "page.html").read_text()
     shown = set(re.findall(r"<footer>(\w+)</footer>", page))
-    assert shown == {
-        "llm_completeness", "llm_syncs", "llm_usage_by_day", "llm_usage_by_model", "llm_usage_by_feature",
-        "llm_usage_by_channel", "llm_budgets", "llm_guardrail_outcomes", "llm_usage_by_user", "llm_usage_by_prompt",
-        "llm_growth_by_week",
-    }  # fmt: skip
+    assert shown == set(MARTS)
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
     assert "<b>$0.01</b> for 1 calls that have a price and tokens" in page
     assert "<b>1</b> calls without a cost" in page
@@ -136,7 +137,7 @@ def test_the_documentation_builds_and_every_model_has_a_description(tmp_path: Pa
     names = {node["name"] for node in nodes if node["resource_type"] == "model"}
     listed = (PACKAGE / "README.md").read_text()
     assert {name for name in names if name not in listed} == {"int_kore_llm_prices"} | {
-        f"llm_usage_by_{name}" for name in ("model", "feature", "channel")
+        f"kore_llm_usage_by_{name}" for name in ("model", "feature", "channel")
     }
 
 
@@ -228,8 +229,8 @@ def test_a_project_of_its_own_uses_the_package_with_its_own_prices(tmp_path: Pat
     )
     assert done.returncode == 0, done.stdout[-4000:]
     with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        found = database.execute("SELECT price_source, CAST(cost_usd AS DOUBLE) FROM marts.llm_calls").fetchall()
-        budgets = database.execute("SELECT DISTINCT budget FROM marts.llm_budgets").fetchall()
+        found = database.execute("SELECT price_source, CAST(cost_usd AS DOUBLE) FROM marts.kore_llm_calls").fetchall()
+        budgets = database.execute("SELECT DISTINCT budget FROM marts.kore_llm_budgets").fetchall()
     # 1,000 tokens at 1.80 and 500 at 7 for a million, since 2026-07-01; before, at 2 and 8.
     assert found == [("own", pytest.approx(0.0053 if NOW.date() >= date(2026, 7, 1) else 0.006))]
     assert budgets == [("all",)]

@@ -24,7 +24,7 @@ with prices as (
         cache_write_usd_per_million,
         output_usd_per_million,
         reasoning_usd_per_million
-    from {{ ref('llm_public_prices') }}
+    from {{ ref('kore_llm_public_prices') }}
 ),
 
 keyed as (

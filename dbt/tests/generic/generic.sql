@@ -33,7 +33,7 @@ where abs(found - expected) > 0.000001
 select * from (
     select
         (select coalesce(sum({{ adapter.quote('BilledCost') }}), 0) from {{ model }}) as found,
-        (select coalesce(sum(cost_usd), 0) from {{ ref('llm_calls') }} where day is not null) as expected
+        (select coalesce(sum(cost_usd), 0) from {{ ref('kore_llm_calls') }} where day is not null) as expected
 ) as sums
 where abs(found - expected) > 0.000001
 {% endtest %}

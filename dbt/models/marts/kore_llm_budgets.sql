@@ -16,7 +16,7 @@ with spent as (
         usage.priced_calls,
         usage.cost_usd
     from ({{ budget_rows() }}) as budgets
-    inner join {{ ref('llm_usage_daily') }} as usage
+    inner join {{ ref('kore_llm_usage_daily') }} as usage
         on (budgets.model is null or budgets.model = usage.model)
         and (budgets.feature is null or budgets.feature = usage.feature)
         and (budgets.bot_id is null or budgets.bot_id = usage.bot_id)

@@ -14,5 +14,5 @@ select
     -- Calls of a model, that were answered: what a bill could be for.
     sum(case when cost_usd is null and guardrail_scanner is null and not is_failure then 1 else 0 end)
         as answers_without_cost
-from {{ ref('llm_calls') }}
+from {{ ref('kore_llm_calls') }}
 group by bot_id

@@ -5,7 +5,7 @@ with usage as (
 
 descriptions as (
     select bot_id, coalesce(task_id, '(none)') as task, min(description) as example_description
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
     group by bot_id, coalesce(task_id, '(none)')
 )
 

@@ -33,5 +33,5 @@ select
     channel_name as kore_channel_name,
     task_id as kore_task_id,
     cost_usd as kore_cost_usd
-from {{ ref('llm_calls') }}
+from {{ ref('kore_llm_calls') }}
 where guardrail_scanner is null

@@ -7,7 +7,7 @@ with verdicts as (
         count(*) as scans,
         sum(case when guardrail_is_valid = 'true' then 1 else 0 end) as passed,
         sum(case when guardrail_is_valid = 'false' then 1 else 0 end) as stopped
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
     where guardrail_scanner is not null
     group by guardrail_scanner, coalesce(guardrail_scanned, '(none)')
 )

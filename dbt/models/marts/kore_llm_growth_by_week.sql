@@ -8,14 +8,14 @@ with weeks as (
         cast(sum(total_tokens) as {{ dbt.type_bigint() }}) as total_tokens,
         round(cast(avg(total_tokens) as {{ dbt.type_numeric() }}), 1) as tokens_per_call,
         sum(cost_usd) as cost_usd
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
     where week is not null
     group by week
 ),
 
 bounds as (
     select min(day) as first_day, max(day) as last_day
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
 ),
 
 compared as (

@@ -1,6 +1,6 @@
 -- Charges in the terms of FOCUS 1.2 (FinOps Open Cost and Usage Specification): a row for each day, bot, model, price and
 -- kind of token. They are estimates from the log, not an invoice. FOCUS has no cost that is not known: calls without a
--- price or tokens are not here, and llm_completeness counts them.
+-- price or tokens are not here, and kore_llm_completeness counts them.
 {%- set meters = {
     'Input Tokens': 'input', 'Cache Read Tokens': 'cache_read', 'Cache Write Tokens': 'cache_write',
     'Output Tokens': 'output', 'Reasoning Tokens': 'reasoning',
@@ -19,7 +19,7 @@ with meters as (
         {{ name }}_tokens_billed as tokens,
         {{ name }}_usd_per_million as unit_price,
         coalesce(list_{{ name }}_usd_per_million, {{ name }}_usd_per_million) as list_unit_price
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
     where cost_usd is not null and day is not null and {{ name }}_tokens_billed > 0
     {{ 'union all' if not loop.last }}
     {%- endfor %}
