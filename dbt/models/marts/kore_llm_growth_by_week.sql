@@ -1,11 +1,15 @@
--- Weeks from Monday to Sunday (UTC). A change is told between two whole weeks that follow each other: the first and the
--- last week of the log are often cut.
-with weeks as (
+-- Weeks from Monday to Sunday (UTC). A change is told between two whole weeks that follow each other: a week is whole when it
+-- is over by the last arrival, and began no earlier than the log.
+with span as (
+    {{ log_span() }}
+),
+
+weeks as (
     select
         week,
         count(*) as calls,
         count(total_tokens) as calls_with_total_tokens,
-        cast(sum(total_tokens) as {{ dbt.type_bigint() }}) as total_tokens,
+        cast(sum(total_tokens) as {{ type_integer() }}) as total_tokens,
         round(cast(avg(total_tokens) as {{ dbt.type_numeric() }}), 1) as tokens_per_call,
         sum(cost_usd) as cost_usd
     from {{ ref('kore_llm_calls') }}
@@ -13,21 +17,26 @@ with weeks as (
     group by week
 ),
 
-bounds as (
-    select min(day) as first_day, max(day) as last_day
-    from {{ ref('kore_llm_calls') }}
+judged as (
+    select
+        weeks.*,
+        weeks.week >= span.first_day
+        and {{ moment(later('weeks.week', 7)) }} <= span.known_until as is_whole_week
+    from weeks
+    cross join span
 ),
 
 compared as (
     select
-        weeks.*,
-        weeks.week >= bounds.first_day
-        and cast({{ dbt.dateadd('day', 6, 'weeks.week') }} as date) <= bounds.last_day as is_whole_week,
-        lag(weeks.week) over (order by weeks.week) as previous_week,
-        lag(weeks.week) over (order by weeks.week) >= bounds.first_day as is_previous_whole,
-        lag(weeks.total_tokens) over (order by weeks.week) as previous_tokens
-    from weeks
-    cross join bounds
+        *,
+        coalesce(
+            is_whole_week and lag(is_whole_week) over (order by week)
+            and {{ later('lag(week) over (order by week)', 7) }} = week,
+            false
+        ) as is_comparable,
+        lag(total_tokens) over (order by week) as previous_tokens,
+        lag(cost_usd) over (order by week) as previous_usd
+    from judged
 )
 
 select
@@ -36,12 +45,10 @@ select
     calls,
     calls_with_total_tokens,
     total_tokens,
-    case
-        when
-            is_whole_week and is_previous_whole
-            and cast({{ dbt.dateadd('day', 7, 'previous_week') }} as date) = week
-            then round(100.0 * (total_tokens - previous_tokens) / nullif(previous_tokens, 0), 1)
-    end as tokens_change_percent,
+    case when is_comparable then round(100.0 * (total_tokens - previous_tokens) / nullif(previous_tokens, 0), 1) end
+        as tokens_change_percent,
     tokens_per_call,
-    cost_usd
+    cost_usd,
+    case when is_comparable then round(100.0 * (cost_usd - previous_usd) / nullif(previous_usd, 0), 1) end
+        as cost_change_percent
 from compared
