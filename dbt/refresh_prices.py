@@ -96,7 +96,9 @@ def _price(model: str, entry: Mapping[str, Any]) -> Price | None:
         above: {column: entry.get(name + suffix) or base[column] for column, name in PRICES.items()}
         for above, suffix in sorted(tiers.items())
     }
-    if mode in ANSWERS and any(step["input_usd_per_million"] > step["output_usd_per_million"] for step in steps.values()):
+    if mode in ANSWERS and any(
+        step["input_usd_per_million"] > step["output_usd_per_million"] for step in steps.values()
+    ):
         return None
     return tuple((str(above), *map(_per_million, step.values())) for above, step in steps.items())
 
@@ -163,7 +165,9 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(lines)
-    sys.stdout.write(f"{given.table}: {len(lines):,} lines, {len({(line['provider'], line['model']) for line in lines}):,} models\n")
+    sys.stdout.write(
+        f"{given.table}: {len(lines):,} lines, {len({(line['provider'], line['model']) for line in lines}):,} models\n"
+    )
 
 
 if __name__ == "__main__":

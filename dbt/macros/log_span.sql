@@ -43,9 +43,10 @@
 {% endmacro %}
 
 {% macro forecast(usd, percent) %}
-    case when {{ percent }} >= 1 then cast(round(cast(
-        cast({{ usd }} as {{ kore_llm_logs.type_double() }}) * 100 / cast({{ percent }} as {{ kore_llm_logs.type_double() }}) as {{ dbt.type_numeric() }}
-    ), 6) as {{ kore_llm_logs.type_usd() }}) end
+    case when {{ percent }} >= 1 then cast(
+        cast({{ usd }} as {{ kore_llm_logs.type_double() }}) * 100 / cast({{ percent }} as {{ kore_llm_logs.type_double() }})
+        as {{ dbt.type_numeric() }}
+    ) end
 {%- endmacro %}
 
 {# Three times the distance between the quarters, or so much if that is more. #}

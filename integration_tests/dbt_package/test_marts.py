@@ -98,7 +98,7 @@ def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_
     warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables={"kore_llm_sync_gap_seconds": 1})
     assert_marts_say(warehouse, log_of(emulator))
     found = warehouse.tables(kore_llm_completeness="", kore_llm_syncs="order by first_arrival_at", stg_kore_llm_logs="")
-    assert sum(row["calls"] for row in found["kore_llm_completeness"]) == len(first) + 18
+    assert sum(row["log_rows"] for row in found["kore_llm_completeness"]) == len(first) + 18
     assert len(found["kore_llm_syncs"]) >= 2
     assert sum(row["calls"] for row in found["kore_llm_syncs"]) == len(found["stg_kore_llm_logs"]) == len(first) + 18
 

@@ -121,7 +121,7 @@ select
     costliest_model,
     calls,
     calls_with_cost,
-    round(elapsed_percent, 1) as elapsed_percent,
+    round(cast(elapsed_percent as {{ dbt.type_numeric() }}), 1) as elapsed_percent,
     -- Spending as until now: null in the first hundredth of a period, from which nothing can be told.
     {{ forecast('spent_usd', 'elapsed_percent') }} as forecast_usd,
     coalesce({{ forecast('spent_usd', 'elapsed_percent') }} > budget_usd, false) as is_going_to_pass

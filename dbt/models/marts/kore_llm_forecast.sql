@@ -31,6 +31,6 @@ select
     priced_calls,
     cost_usd,
     previous_month_usd,
-    round(elapsed_percent, 1) as elapsed_percent,
+    round(cast(elapsed_percent as {{ dbt.type_numeric() }}), 1) as elapsed_percent,
     {{ forecast('cost_usd', 'elapsed_percent') }} as forecast_usd
 from told
