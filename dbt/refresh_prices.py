@@ -4,17 +4,16 @@
     python dbt/refresh_prices.py FILE --day 2025-08-01              # a map that is here holds from its own day
     python dbt_packages/kore_llm_logs/refresh_prices.py --table seeds/my_prices.csv     # in a project of yours
 
-A table that is not there yet begins as a copy of the package's. Nothing is dropped: a price that changed holds until the
-day of the map that changed it, and a model that a map has no more keeps its last price. Maps may come in any order.
-
-Mistakes of the map are left out: an input that costs more than the output, and a price fifty times that of the map before
-or after (a unit that was mixed up).
+A table that is not there yet begins as a copy of the package's. Nothing is dropped: a price that changed holds until
+the day of the map that changed it, and a model that a map has no more keeps its last price. Maps may come in any order.
+Mistakes of the map are left out: an input that costs more than the output, and a price fifty times that of the map
+before or after (a unit that was mixed up).
 
 Kept: models that answer in text, and embeddings and rerankers that are paid by the token, of the providers that the
 column `provider` of the log can name, in OpenTelemetry's words. A model is known by its provider's name for it. Prices
-that rise with the size of the prompt (`input_cost_per_token_above_200k_tokens`) are lines of their own. Left out: batch,
-flex and priority rates, data zones and committed rates of one region, audio, pictures, and prices of zero, which the map
-also writes for "not known". The output of an embedding costs 0.
+that rise with the size of the prompt (`input_cost_per_token_above_200k_tokens`) are lines of their own. Left out:
+batch, flex and priority rates, data zones and committed rates of one region, audio, pictures, and prices of zero, which
+the map also writes for "not known". The output of an embedding costs 0.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ PROVIDERS = {
     "azure_ai": "azure.ai.inference", "anthropic": "anthropic", "bedrock": "aws.bedrock",
     "bedrock_converse": "aws.bedrock", "vertex_ai": "gcp.vertex_ai", "gemini": "gcp.gemini", "mistral": "mistral_ai",
     "cohere": "cohere", "cohere_chat": "cohere", "deepseek": "deepseek", "groq": "groq", "xai": "x_ai",
-    "perplexity": "perplexity", "watsonx": "ibm.watsonx.ai", "moonshot": "moonshot_ai", "voyage": "voyage", "ai21": "ai21",
+    "perplexity": "perplexity", "watsonx": "ibm.watsonx.ai", "moonshot": "moonshot_ai", "voyage": "voyage",
+    "ai21": "ai21",
 }  # fmt: skip
 # These two put the maker between their own name and the model's.
 WITH_MAKERS = ("groq", "watsonx")

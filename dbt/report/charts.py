@@ -1,5 +1,5 @@
-"""One drawing for each question: bars that lie are HTML, so that names and labels wrap on a phone; what goes along the days
-or weeks is drawn by Plotly. Each is "" where there is nothing to draw."""
+"""One drawing for each question: bars that lie are HTML, so that names and labels wrap on a phone; what goes along the
+days or weeks is drawn by Plotly. Each is "" where there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -56,7 +57,7 @@ def cost_by_day(answer: Answer) -> str:
         hovertemplate="%{x|%Y-%m-%d}: $%{y:,.2f} %{customdata}<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_yaxes(tickprefix="$", tickformat="~s", rangemode="tozero")
+    figure.update_yaxes(tickprefix="$", tickformat=",.2~f", rangemode="tozero")
     return _drawn(figure, days, height=260)
 
 
@@ -178,10 +179,7 @@ def latency(answer: Answer) -> str:
     answer = answer.known("p50_ms")
     percentiles = [answer.column(f"p{percent}_ms") for percent in (50, 95, 99)]
     labels = ["{:,.0f}, {:,.0f}, {:,.0f} ms".format(*times) for times in zip(*percentiles, strict=True)]
-    steps = [percentiles[0]] + [
-        [high - low for low, high in zip(*pair, strict=True)]
-        for pair in zip(percentiles, percentiles[1:], strict=False)
-    ]
+    steps = [percentiles[0]] + [[high - low for low, high in zip(*pair, strict=True)] for pair in pairwise(percentiles)]
     series = dict(zip(("p50", "to p95", "to p99"), steps, strict=True))
     return _bars(answer.column("model"), series, labels, [LIGHT_BLUE, BLUE, PURPLE])
 

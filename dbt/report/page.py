@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 SYNCS = 8
 # As the source's freshness in models/sources.yml.
 LATE, STALE = 24, 72
-NOTHING = "Nothing to show yet."
+NOTHING = {"failures": "No call failed.", "guardrail_outcomes": "No guardrail scan is in the log."}
 
 
 def write_page(path: Path, answers: dict[str, Answer]) -> None:
@@ -59,7 +59,7 @@ def _charts(answers: dict[str, Answer]) -> list[tuple[str, str, str, str]]:
 
 
 def _section(mart: str, title: str, drawing: str, kind: str) -> str:
-    drawn = drawing or f"<p>{NOTHING}</p>"
+    drawn = drawing or f"<p>{NOTHING.get(mart, 'Nothing of this is in the log.')}</p>"
     return f'<section class="{kind}"><h2>{escape(title)}</h2>{drawn}<footer>kore_llm_{escape(mart)}</footer></section>'
 
 
@@ -151,7 +151,8 @@ def _moment(text: str | None, *, seconds: bool = False) -> str:
     return "-" if text is None else text.replace("T", " ")[: 19 if seconds else 16]
 
 
-BODY = """<p>{period}. Under each drawing is the model of the dbt package behind it. Prices are public list prices, or your own.</p>
+BODY = """<p>{period}. Under each drawing is the model of the dbt package behind it. Prices are public list prices,
+or your own.</p>
 <div class="figures">
 {figures}
 </div>
@@ -159,14 +160,16 @@ BODY = """<p>{period}. Under each drawing is the model of the dbt package behind
 {sections}
 </div>"""
 
-# Plotly writes its colors into each element: only `!important` goes before them, and lets the page follow the reader's system.
+# Plotly writes its colors into each element: only `!important` goes before them, and lets the page follow the reader's
+# system.
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Kore.ai LLM usage</title>
 <style>
-  :root {{ color-scheme: light dark; --text: #1a202c; --soft: #5a6778; --page: #f7fafc; --card: white; --line: #e2e8f0; }}
+  :root {{ color-scheme: light dark; --text: #1a202c; --soft: #5a6778; --page: #f7fafc; --card: white;
+         --line: #e2e8f0; }}
   @media (prefers-color-scheme: dark) {{
     :root {{ --text: #e2e8f0; --soft: #a0aec0; --page: #12161d; --card: #1a202c; --line: #364154; }}
   }}
@@ -174,9 +177,11 @@ PAGE = """<!doctype html>
          max-width: 1280px; padding: 0 1rem; }}
   h1 {{ margin: 0; }}
   h2 {{ font-size: 1rem; margin: .25rem 0; }}
-  .figures, .charts {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); margin: 1rem 0; }}
+  .figures, .charts {{ display: grid; gap: 1rem; margin: 1rem 0;
+         grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }}
   .charts {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }}
-  .figures div, section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem; min-width: 0; }}
+  .figures div, section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem;
+         min-width: 0; }}
   .figures b {{ display: block; font-size: 1.3rem; overflow-wrap: anywhere; }}
   .fresh b {{ color: #38a169; }} .late b {{ color: #d69e2e; }} .stale b {{ color: #e53e3e; }}
   .wide {{ grid-column: 1 / -1; }}
@@ -187,7 +192,8 @@ PAGE = """<!doctype html>
   ol {{ list-style: none; margin: .25rem 0; padding: 0; font-size: .85rem; }}
   li {{ margin: .5rem 0; overflow-wrap: anywhere; }}
   li b {{ font-weight: 500; }} li span, .legend {{ color: var(--soft); }}
-  li div {{ display: flex; height: .6rem; margin-top: .15rem; background: var(--page); border-radius: 3px; overflow: hidden; }}
+  li div {{ display: flex; height: .6rem; margin-top: .15rem; background: var(--page); border-radius: 3px;
+         overflow: hidden; }}
   .legend span {{ margin-right: 1rem; }}
   .legend i {{ display: inline-block; width: .7rem; height: .7rem; margin-right: .3rem; border-radius: 2px; }}
   footer, p {{ color: var(--soft); font-size: .8rem; margin: .25rem 0; }}
