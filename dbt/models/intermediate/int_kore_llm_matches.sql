@@ -4,7 +4,7 @@ with combinations as (
     select
         {{ names_key() }} as names_key,
         price_day,
-        provider,
+        nullif(trim(provider), '') as provider,
         {{ told_provider('said') }} as told_provider,
         nullif(trim(response_model), '') as response_model,
         nullif(trim(request_model), '') as request_model,
