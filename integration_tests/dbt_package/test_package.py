@@ -287,6 +287,58 @@ def test_a_budget_of_something_that_is_not_in_the_log_is_a_warning(tmp_path: Pat
         assert [each["status"] for each in results if "budgets_are_of_the_log" in each["unique_id"]] == [status]
 
 
+# What the columns of the view imply. focus-validator fails its rules of InvoiceId, which the view does not have.
+FOCUS_CRITERIA = """ACCOUNT_NAMING_SUPPORTED BILLING_BASED_ON_PROVISIONED_RESOURCES_SUPPORTED
+    MULTIPLE_BILLING_ACCOUNT_TYPES_SUPPORTED MULTIPLE_PRICING_CATEGORIES_SUPPORTED MULTIPLE_SUB_ACCOUNT_TYPES_SUPPORTED NEGOTIATED_PRICING_SUPPORTED
+    PRICING_BILLING_CURRENCY_DIFFERENCES_SUPPORTED PUBLIC_PRICE_LIST_SUPPORTED RESOURCE_TYPE_ASSIGNMENT_SUPPORTED
+    SUB_ACCOUNT_SUPPORTED UNIT_PRICING_SUPPORTED USAGE_MEASUREMENT_SUPPORTED"""
+
+
+def test_the_costs_pass_the_validator_of_focus(tmp_path: Path) -> None:
+    validator = environment(".venv-focus") / "focus-validator"
+    azure = {"provider": "azure.ai.openai", "integration": "Azure OpenAI", "cached_tokens": 100, "reasoning_tokens": 5}
+    long = {
+        "provider": "gcp.gemini",
+        "response_model": "gemini-2.5-pro",
+        "request_tokens": 300000,
+        "cache_write_tokens": 9,
+    }
+    calls = [{**CALL, "id": "1"}, {**CALL, **azure, "id": "2"}, {**CALL, **long, "id": "3"}, {**CALL, "id": "4"}]
+    calls[3] |= {"model_name": "Ours", "response_model": "ours", "bot_id": None}
+    own = [{"model": "ours", "input_usd_per_million": 1, "output_usd_per_million": 2}]
+    warehouse = warehouse_of(tmp_path, *calls)
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables={"kore_llm_own_prices": own})
+    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
+        copy = "COPY (SELECT * FROM kore_llm_costs_focus) TO '{}' (HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%SZ')"
+        database.execute(copy.format(tmp_path / "focus.csv"))
+        names = [column[0] for column in database.execute("DESCRIBE kore_llm_costs_focus").fetchall()]
+        prices = database.execute('SELECT DISTINCT "SkuPriceId" FROM kore_llm_costs_focus').fetchall()
+    # It looks for its own list of currencies below the folder that it is started in.
+    (packages,) = validator.parent.parent.glob("lib/python*/site-packages")
+    words = ["--validate-version", "1.2", "--block-download", "--focus-dataset", "CostAndUsage"]
+    words += ["--applicability-criteria", ",".join(FOCUS_CRITERIA.split())]
+    command = [str(validator), "--data-file", str(tmp_path / "focus.csv"), *words]
+    done = subprocess.run(command, cwd=packages, capture_output=True, text=True, timeout=300, check=False)
+    results = re.findall(r"^\S+ ((\w+)-\w+-\d+-\w): (PASS|FAIL)", done.stdout, re.M)
+    assert {column for _, column, result in results if result == "PASS"} > set(names) - {"CommitmentDiscountStatus"}
+    failed = {rule for rule, column, result in results if result == "FAIL" and column in names}
+    assert failed == set()
+    assert ("gcp.gemini/gemini-2.5-pro/Input Tokens/above 200000",) in prices
+
+
+def test_the_package_builds_with_the_oldest_dbt_that_it_takes(tmp_path: Path) -> None:
+    project = yaml.safe_load((PACKAGE / "dbt_project.yml").read_text())
+    oldest = re.findall(r"dbt-core==(.*)", (PACKAGE / "requirements-oldest.txt").read_text())
+    assert project["require-dbt-version"][0] == f">={oldest[0]}"
+    warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"})
+    words = ["build", "--quiet", "--project-dir", str(PACKAGE), "--profiles-dir", str(PACKAGE)]
+    words += ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
+    command = [str(environment(".venv-dbt-oldest") / "dbt"), *words]
+    settings = {**warehouse.settings, "PATH": "/usr/bin:/bin", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
 def test_scans_of_guardrails_are_no_calls(tmp_path: Path) -> None:
     scan = {"request_payload": '{"scanner": {"name": "toxicity"}}', "response_payload": '{"is_valid": true}'}
     slow = {**CALL, **scan, "time_taken_ms": 9000, "response_model": None, "total_tokens": None}
