@@ -16,48 +16,48 @@
 {%- endmacro %}
 
 {# What a group of calls took. A sum covers the calls that have a count or a cost, and the columns beside it say how many
-   have none: nothing that is not known is taken for zero. #}
-{% macro usage_columns(percentiles=true) %}
+   have none: nothing that is not known is taken for zero. `whole` is false for groups that are many: the main columns. #}
+{% macro usage_columns(whole=true) %}
     count(*) as calls,
     sum(case when is_failure then 1 else 0 end) as failures,
     round(100.0 * sum(case when is_failure then 1 else 0 end) / count(*), 1) as failed_percent,
-    {% for name in ('request', 'response', 'total', 'cached', 'cache_write', 'reasoning') -%}
+    {% for name in ('request', 'response', 'total') + (('cached', 'cache_write', 'reasoning') if whole else ()) -%}
     cast(sum({{ name }}_tokens) as {{ kore_llm_logs.type_integer() }}) as {{ name }}_tokens,
     {% endfor -%}
+    {% if whole -%}
     count(total_tokens) as calls_with_total_tokens,
     sum(case when has_tokens then 0 else 1 end) as calls_without_tokens,
     sum(case when has_price then 0 else 1 end) as calls_without_price,
     sum(case when price_matched_by = 'model_name' then 1 else 0 end) as calls_priced_by_name,
-    count(cost_usd) as priced_calls,
-    sum(cost_usd) as cost_usd,
     sum(list_cost_usd) as list_cost_usd,
     sum(cache_saved_usd) as cache_saved_usd,
     count(time_taken_ms) as timed_calls,
-    {% if percentiles -%}
     {% for percent in (50, 95, 99) -%}
     round({{ kore_llm_logs.percentile('time_taken_ms', percent / 100) }}) as p{{ percent }}_ms,
     {% endfor -%}
     round({{ kore_llm_logs.percentile('time_to_first_token_ms', 0.5) }}) as p50_first_token_ms,
     {% endif -%}
+    count(cost_usd) as priced_calls,
+    sum(cost_usd) as cost_usd,
     max(time_taken_ms) as max_ms
 {% endmacro %}
 
 {# One row for each combination of the columns. #}
-{% macro usage_by(columns, percentiles=true, more=[]) %}
+{% macro usage_by(columns, whole=true, more=[]) %}
 select
     {{ columns | join(', ') }},
     {% for expression in more -%}
     {{ expression }},
     {% endfor -%}
-    {{ kore_llm_logs.usage_columns(percentiles) }}
+    {{ kore_llm_logs.usage_columns(whole) }}
 from {{ ref('kore_llm_calls') }}
 group by {{ columns | join(', ') }}
 {% endmacro %}
 
 {# The same, the heaviest first: what part of all tokens, and which place. #}
-{% macro heaviest(columns, percentiles=true, more=[]) %}
+{% macro heaviest(columns, whole=true, more=[]) %}
 with usage as (
-    {{ kore_llm_logs.usage_by(columns, percentiles, more) }}
+    {{ kore_llm_logs.usage_by(columns, whole, more) }}
 )
 
 select
