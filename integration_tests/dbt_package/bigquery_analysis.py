@@ -1,6 +1,6 @@
 """Google's own analyzer (ZetaSQL) on all SQL of the package, with the features that BigQuery has and no others.
 
-    bigquery_analysis.py        # prints {"analyzed": names, "faults": what BigQuery would refuse}
+    bigquery_analysis.py        # prints {"analyzed": names, "partitioned": …, "faults": what it would refuse}
 
 In dbt's environment. With all features on, casts pass that BigQuery refuses (`cast(x as numeric(12, 6))`). Each model
 becomes a table for those that follow, with the types that were found.
@@ -104,7 +104,8 @@ def analysis(compiled: dict[str, Any]) -> dict[str, list[str]]:
             except Exception as error:  # The analyzer's own class of errors is not part of its public names.
                 faults.append(f"{view[1]}: {error}")
             done.append(view[1])
-    return {"analyzed": done, "faults": faults}
+    partitioned = [node["name"] for node in compiled["nodes"].values() if node["config"].get("partition_by")]
+    return {"analyzed": done, "faults": faults, "partitioned": partitioned}
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def test_bigquery_takes_all_sql_of_the_package() -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert found["faults"] == []
+    assert set(found["partitioned"]) == {"stg_kore_llm_logs", "kore_llm_calls", "kore_llm_usage_daily"}
     assert {path.stem for path in (PACKAGE / "models").rglob("*.sql")} < set(found["analyzed"])
 
 

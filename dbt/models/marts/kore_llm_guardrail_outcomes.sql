@@ -1,11 +1,11 @@
--- What the guardrails' scanners looked at (the request or the response) and stopped, for each bot. no_verdict: the scan itself
--- failed. Empty with payload_content: redacted, for the verdict is in the payloads.
+-- What the guardrails' scanners looked at (the request or the response) and stopped. no_verdict: the scan itself failed.
+-- Empty with payload_content: redacted, for the verdict is in the payloads.
 with verdicts as (
     select
-        bot_id,
         guardrail_scanner as scanner,
         coalesce(guardrail_scanned, '(none)') as scanned,
         count(*) as scans,
+        count(distinct bot_id) as bots,
         sum(case when guardrail_is_valid = 'true' then 1 else 0 end) as passed,
         sum(case when guardrail_is_valid = 'false' then 1 else 0 end) as stopped,
         round({{ percentile('time_taken_ms', 0.5) }}) as p50_ms,
@@ -14,14 +14,14 @@ with verdicts as (
         max(coalesce(end_date, start_date)) as last_scan_at
     from {{ ref('stg_kore_llm_logs') }}
     where guardrail_scanner is not null
-    group by bot_id, guardrail_scanner, coalesce(guardrail_scanned, '(none)')
+    group by guardrail_scanner, coalesce(guardrail_scanned, '(none)')
 )
 
 select
-    bot_id,
     scanner,
     scanned,
     scans,
+    bots,
     passed,
     stopped,
     scans - passed - stopped as no_verdict,
