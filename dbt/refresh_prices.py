@@ -42,8 +42,8 @@ PROVIDERS = {
     "perplexity": "perplexity", "watsonx": "ibm.watsonx.ai", "moonshot": "moonshot_ai", "voyage": "voyage",
     "ai21": "ai21",
 }  # fmt: skip
-# These two put the maker between their own name and the model's.
-WITH_MAKERS = ("groq", "watsonx")
+# These put the maker of a model that is not their own between their name and the model's.
+WITH_MAKERS = ("groq", "watsonx", "vertex_ai")
 ANSWERS, INPUT_ONLY = ("chat", "responses", "completion"), ("embedding", "rerank")
 PRICES = {
     "input_usd_per_million": "input_cost_per_token",

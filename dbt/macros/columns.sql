@@ -110,7 +110,7 @@
     {%- if var('kore_llm_introspect') and execute and is_incremental() and 'null' not in arrival -%}
         {%- set asked %}
             select cast(min(there.arrived_at) as {{ dbt.type_string() }})
-            from (select id, {{ arrival }} as arrived_at from {{ table }}) as there
+            from (select {{ columns['id'].sql }} as id, {{ arrival }} as arrived_at from {{ table }}) as there
             left join {{ this }} as here on there.id = here.id
             where here.id is null or here.arrived_at is null or there.arrived_at > here.arrived_at
         {% endset -%}

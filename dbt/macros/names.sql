@@ -21,7 +21,7 @@
     {%- set uses = 'prod|production|preprod|prd|dev|development|test|testing|stage|staging|stg|uat|qa|sandbox|demo|poc'
         ~ '|deployment|deploy|eastus[0-9]?|westus[0-9]?|northcentralus|southcentralus|centralus|northeurope|westeurope'
         ~ '|swedencentral|francecentral|uksouth|canadaeast|australiaeast|japaneast|global|standard|datazone|ptu' -%}
-    case when {{ key }} like 'ft:%' then {{ replaced(key, ':[^:]*:[^:]*:[^:]*$') }} else
+    case when {{ key }} like 'ft:%' then {{ replaced(key, '^(ft:[^:]+):.*$', '\\1') }} else
     {%- set plain = namespace(key=key) -%}
     {%- for pattern, by in [
         ('-?[(](' ~ sellers ~ ')[)]$', ''),
@@ -44,7 +44,7 @@
         ('-1:[0-9]+$', ''),
         (':[0-9]+$', ''),
         ('-20[0-9][0-9]-?[0-9][0-9]-?[0-9][0-9](-v[0-9]+)?$', ''),
-        ('-(v[01]|latest|default|00[0-9])$', ''),
+        ('-(v[01]|latest|default|maas|00[0-9])$', ''),
         ('^claude-([0-9](-[0-9])?)-(opus|sonnet|haiku)', 'claude-\\3-\\1'),
         ('^llama-', 'llama'),
     ] -%}
