@@ -81,7 +81,7 @@ def calibrate(fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, 
     until_now = is_proved or not _takes_the_future(known)
     scopes = _Scopes(known, bounds if is_proved else None).all()
     fits = max(1, BYTES_A_PAGE * known.received // max(1, known.bytes))
-    rows = tuple(known.shown.values())
+    rows = tuple(row.without_record for row in known.shown.values())
     return ServerProfile(
         known.wording, min(limit, fits), padding, is_proved, is_exact, until_now, tuple(scopes), rows
     )  # fmt: skip
@@ -177,11 +177,16 @@ class _Bounds:
         if not any(self.calls(known.sample)):
             # Of a busy bot, all of the sample may lie in the minutes that are not over.
             known.rows(known.scope, known.span._replace(date_to=min(known.span.date_to, known.now() - FIVE_MINUTES)))
-        for cell in (FIVE_MINUTES, HOUR):
-            for _, span in islice(self.calls(known.shown.values(), cell), CALLS_TRIED):
-                if any(map(span.holds, self._rows_of(span, known.wording))):
-                    return cell + CALL
-        return UNPROVED
+        for _, span in islice(self.calls(known.shown.values()), CALLS_TRIED):
+            if any(map(span.holds, self._rows_of(span, known.wording))):
+                return FIVE_MINUTES + CALL
+        # In one hour of the day, a midnight of the server's zone may lie inside: two hours are asked for.
+        hours = {span.date_to % DAY: span for _, span in self.calls(known.shown.values(), HOUR)}
+        spans = list(islice(hours.values(), CALLS_TRIED))
+        are_given = len(spans) == CALLS_TRIED and all(
+            any(map(span.holds, self._rows_of(span, known.wording))) for span in spans
+        )
+        return HOUR + CALL if are_given else UNPROVED
 
     def _rows_of(self, span: Span, wording: Wording) -> list[Row]:
         """What is given for the span with the largest `limit`, or with the sample's."""
