@@ -72,7 +72,7 @@ class BotLog:
         while start < self.window.after:
             after = min(self.window.after, start + LONGEST_PART)
             most = min(self._most, reader.limit) if reader else self._most
-            profile = calibrate(self._fetch, self._now, after, self._choice, most)
+            profile = calibrate(self._fetch, self._now, Part(start, after), self._choice, most)
             if self.profile is None or str(profile) != str(self.profile):
                 self._tell(str(profile))
             self.profile = profile

@@ -15,7 +15,17 @@ from typing import Any
 
 from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Refused, Row, Scope
 from source_kore_llm_logs.reading.questions import SAMPLE, Questions
-from source_kore_llm_logs.reading.span import CALL, DAY, FIVE_MINUTES, HOUR, LONGEST_PART, UNPROVED, Span, cell_around
+from source_kore_llm_logs.reading.span import (
+    CALL,
+    DAY,
+    FIVE_MINUTES,
+    HOUR,
+    LONGEST_PART,
+    UNPROVED,
+    Part,
+    Span,
+    cell_around,
+)
 from source_kore_llm_logs.reading.wording import Wording
 
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
@@ -60,19 +70,24 @@ class ServerProfile:
         )
 
 
-def calibrate(fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int) -> ServerProfile:
-    """Asks about the 84 days that end at `after`, or now. `most`: the largest `limit` to ask for.
+def calibrate(fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int) -> ServerProfile:
+    """Asks about the 84 days that end with the part, or now; where days so old are refused, about the part. `most`: the
+    largest `limit` to ask for.
 
     Blocks while it asks. Raises CannotRead for a filter that is ignored, what the last refusal stands for where every
     wording is refused, and what a fault stands for that smaller pages did not mend.
     """
-    known = Questions(fetch, now, after, choice, most)
-    if not known.find_wording():
+    known = Questions(fetch, now, part.after, choice, most)
+    found = known.find_wording()
+    if isinstance(found, Refused):
+        found = known.find_wording(min(part.length, LONGEST_PART))
+    if isinstance(found, Refused):
+        raise found.error
+    if not found:
         _find_hidden(known)
     if not known.sample:
-        return ServerProfile(
-            known.wording, min(SAMPLE, most), UNPROVED, False, False, True, tuple(known.scopes), ()
-        )  # fmt: skip
+        silent = tuple(replace(scope, developer=choice.include_developer) for scope in known.scopes)
+        return ServerProfile(known.wording, min(SAMPLE, most), UNPROVED, False, False, True, silent, ())
     _check_filters(known)
     bounds = _Bounds(known)
     padding = bounds.prove()
@@ -89,18 +104,18 @@ def calibrate(fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, 
 
 def _find_hidden(known: Questions) -> None:
     """No wording gives a row. One thing may hide them all: a page that is too large, `isDeveloper`, `channel`."""
-    main = known.scope
-    if _is_sample(known, main, persists=True) or _is_sample(known, replace(main, developer=False)):
+    users = known.scope
+    everybody = replace(users, developer=known.choice.include_developer)
+    if _is_sample(known, users, persists=True) or (everybody != users and _is_sample(known, everybody)):
         return
     for scopes in list(known.ways_to_choose())[1:]:
         if any(_is_sample(known, scope) for scope in scopes):
             known.scopes = scopes
             return
-    if main.channels is None:
-        others = replace(main, channels=OTHER_CHANNELS)
+    if users.channels is None:
+        others = replace(users, channels=OTHER_CHANNELS)
         is_refused = isinstance(known.ask(others, known.span, 1), Refused)
-        trials = _Scopes(known, None).one_by_one(main) if is_refused else [others, replace(others, developer=False)]
-        any(_is_sample(known, scope) for scope in trials)
+        any(_is_sample(known, scope) for scope in (_Scopes(known, None).one_by_one(users) if is_refused else [others]))
 
 
 def _is_sample(known: Questions, scope: Scope, persists: bool = False) -> bool:
@@ -246,13 +261,16 @@ class _Scopes:
 
     def __init__(self, known: Questions, bounds: _Bounds | None):
         self._known, self._bounds = known, bounds
+        self._given = {known.scope: known.sample}
+        """The first rows that came in a scope."""
 
     def all(self) -> list[Scope]:
         known, scopes = self._known, self._known.scopes
         if known.choice.include_developer:
-            users = known.rows(replace(known.scope, developer=False), limit=10)
-            if users and not self._come(users, replace(known.scope, developer=True)):
-                scopes = scopes + [replace(scope, developer=False) for scope in scopes]
+            developers = replace(known.scope, developer=True)
+            self._given.setdefault(developers, known.rows(developers, limit=10))
+            are_added = self._come(known.sample, developers)
+            scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         if isinstance(scopes[0].channels, tuple) and len(scopes[0].channels) > 1:
             return self._split(scopes, scopes[0].channels)
         sample = known.sample if known.scope.channels is None else []
@@ -261,8 +279,8 @@ class _Scopes:
         return scopes
 
     def _come(self, rows: Sequence[Row], scope: Scope) -> bool:
-        """Whether some of these rows come in this scope: seen in the sample, or asked for, where bounds are proved."""
-        if scope == self._known.scope and {row.id for row in self._known.sample} & {row.id for row in rows}:
+        """Whether some of these rows come in this scope: seen in its first, or asked for, where bounds are proved."""
+        if {row.id for row in self._given.get(scope, ())} & {row.id for row in rows}:
             return True
         for call, span in islice(self._bounds.calls(rows) if self._bounds else (), CALLS_TRIED):
             answer = self._known.once(span, scope, self._known.size)

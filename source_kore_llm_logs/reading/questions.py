@@ -22,11 +22,13 @@ class Questions:
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
         self.wording = Wording()
+        self._length = LONGEST_PART
         self.span = self._stretch()
-        self.scope = Scope(choice.include_developer, tuple(choice.channels) or None)
+        # Users' rows come whatever `isDeveloper` means, and nearly every bot has some.
+        self.scope = Scope(False, tuple(choice.channels) or None)
         """In which the sample came."""
         self.scopes = [self.scope]
-        """In which all that was chosen is asked for."""
+        """In which all channels that were chosen are asked for."""
         self.sample: list[Row] = []
         self.shown: dict[str, Row] = {}
         """All rows that came and are chosen, by their ids."""
@@ -34,9 +36,9 @@ class Questions:
         """The last `limit` that was answered; of all pages, bytes and rows."""
 
     def _stretch(self, reach: int = 0) -> Span:
-        """84 days, and what the widest padding adds, up to `reach` before now."""
+        """84 days, or less, and what the widest padding adds, up to `reach` before now."""
         after = min(self._after, self.now())
-        return Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, self.now() - reach))
+        return Span(after - self._length - UNPROVED, min(after + UNPROVED, self.now() - reach))
 
     def once(self, span: Span, scope: Scope, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
         """The answer to one request, whatever it is."""
@@ -71,10 +73,10 @@ class Questions:
         self.shown.update((row.id, row) for row in rows)
         return rows
 
-    def find_wording(self) -> bool:
-        """Whether some wording gives rows: it is known then, and the sample. Else it is one that is taken. Raises what
-        the last refusal stands for where none is."""
-        refusal: Refused | None = None
+    def find_wording(self, length: int = LONGEST_PART) -> bool | Refused:
+        """Whether some wording gives rows of so many milliseconds: it is known then, and the sample. Else it is one
+        that is taken; or, where none is, the last refusal."""
+        self._length, refusal = length, Refused("", ValueError())
         for scopes in self.ways_to_choose():
             silent: list[Wording] = []
             trials = list(wordings(self.choice))
@@ -93,8 +95,7 @@ class Questions:
             if silent:
                 self.wording, self.span, self.scopes, self.scope = silent[0], self._stretch(), scopes, scopes[0]
                 return False
-        assert refusal is not None
-        raise refusal.error
+        return refusal
 
     def ways_to_choose(self) -> Iterator[list[Scope]]:
         """Chosen channels in a list, in lists of one, as text."""

@@ -109,7 +109,7 @@ def outside(told: Scenario) -> Iterator[str]:
         yield "no form of dates gives a row, and some are not refused: an empty log looks the same"
     hidden = ("milliseconds" in does.silent_forms or does.future_to == "empty") + (does.above_limit == "empty")
     scopes = [
-        [does.developer == "selects" and told.chosen.include_developer and not row.developer for row in log],
+        [does.developer == "selects" and told.chosen.include_developer and row.developer for row in log],
         [does.no_channel == "rtm" and not told.chosen.channels and row.channel != "rtm" for row in log],
     ]
     if all(any(hides) for hides in zip(*scopes, strict=True)):
@@ -118,6 +118,8 @@ def outside(told: Scenario) -> Iterator[str]:
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
     if does.most_rows is not None and _densest(told) >= does.most_rows:
         yield "more rows lie close together than a request finds in all"
+    if does.most_rows is not None and told.page_size is not None and told.page_size < SMALLEST_LIMIT:
+        yield "no more than so many rows, shown a few at a time"
     if hidden > 1:
         yield "two of the rarer things at once hide all rows"
 

@@ -16,7 +16,7 @@ from integration_tests.kore_emulator.simulation import Log, arrivals
 from integration_tests.kore_emulator.simulation import answer as simulated_answer
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, TooLarge, Unavailable
 
-MOST_REQUESTS = 6_000
+MOST_REQUESTS = 20_000
 
 
 @dataclass(frozen=True, repr=False)
