@@ -62,7 +62,7 @@ WAREHOUSE ?= duckdb
 dbt-sql: .venv-dbt/.installed ## Print it as one SQL script: make dbt-sql WAREHOUSE=duckdb|postgres|snowflake|bigquery
 	@.venv-dbt/bin/python dbt/print_sql.py $(WAREHOUSE)
 
-dbt-test: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-snowflake) ## Run the dbt package's tests
+dbt-test: $(patsubst %,%/.installed,.venv .venv-demo .venv-dbt .venv-dbt-oldest .venv-focus .venv-snowflake) ## Run the dbt package's tests
 	@$(PYTEST) integration_tests/dbt_package
 
 package-test: .venv/.installed .venv-release/.installed ## Build the package; install it on every Python that is here
@@ -119,6 +119,10 @@ clean: ## Remove the environments and everything that was made
 .venv-bench/.installed: benchmarks/requirements.txt
 .venv-release/.installed: .ci/release-requirements.txt
 .venv-dbt/.installed: dbt/requirements-dev.txt
+.venv-dbt-oldest/.installed: dbt/requirements-oldest.txt
+.venv-focus/.installed: integration_tests/dbt_package/focus-requirements.txt
+# It claims 3.12 or newer, and runs on all: a version that is nowhere makes the environment ignore the claim.
+.venv-focus/.installed: export NEWEST = 3.9
 .venv-qa/.installed: integration_tests/airbyte_qa_requirements.txt
 .venv-lake/.installed: integration_tests/destinations/lake-requirements.txt
 .venv-snowflake/.installed: integration_tests/destinations/snowflake-requirements.txt

@@ -17,11 +17,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-PUBLIC_PRICES = Path(__file__).resolve().parent.parent / "dbt/seeds/llm_public_prices.csv"
+PUBLIC_PRICES = Path(__file__).resolve().parent.parent / "dbt/seeds/kore_llm_public_prices.csv"
 SUMS = ("calls", "failures", "request_tokens", "response_tokens", "total_tokens", "priced_calls", "cost_usd")
 Price = Mapping[str, Any]
-Prices = Sequence[dict[str, list[Price]]]
-"""Lists of prices, your own first: the name of a model -> its prices, one for each step of the prompt's size."""
+Prices = Sequence[dict[tuple[str, str], list[Price]]]
+"""Lists of prices, your own first: provider ("" for your own) and model -> its prices, for each day and step."""
+PROVIDERS = {
+    "OpenAI": "openai",
+    "Azure OpenAI": "azure.ai.openai",
+    "Anthropic": "anthropic",
+    "Google Gemini": "gcp.gemini",
+    "Amazon Bedrock": "aws.bedrock",
+}
 
 
 def prices(own: Iterable[Price] = ()) -> Prices:
@@ -30,15 +37,15 @@ def prices(own: Iterable[Price] = ()) -> Prices:
         return [_by_name(own), _by_name(csv.DictReader(file))]
 
 
-def _by_name(lines: Iterable[Price]) -> dict[str, list[Price]]:
-    found: dict[str, list[Price]] = defaultdict(list)
+def _by_name(lines: Iterable[Price]) -> dict[tuple[str, str], list[Price]]:
+    found: dict[tuple[str, str], list[Price]] = defaultdict(list)
     for line in lines:
-        found[_folded(line["model"])].append(line)
+        found[line.get("provider", ""), _folded(line["model"])].append(line)
     return found
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[ ._@]", "-", name.split("/")[-1].strip().lower())
+    return re.sub(r"[ ._@-]+", "-", name.split("/")[-1].strip().lower())
 
 
 def _of_stream(text: str) -> dict[str, Any]:
@@ -123,6 +130,12 @@ class Call:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc).date().isoformat()
 
     @property
+    def is_scan(self) -> bool:
+        """A guardrail scanned a text: no model was called."""
+        request = self.payloads.get("Request Payload")
+        return isinstance(request, dict) and "scanner" in request
+
+    @property
     def failed(self) -> bool:
         return bool(self.row.get("Status") == "Failure")
 
@@ -138,8 +151,14 @@ class Call:
         asked, answered = self.request_tokens, self.response_tokens
         if asked is None or answered is None:
             return None
-        lists = (found[_folded(name)] for found in prices for name in self._models if _folded(name) in found)
-        steps = next(lists, None)
+        provider, day = PROVIDERS.get(self.named("Integration"), "(none)"), self.day or "1970-01-01"
+        lists = (
+            [price for price in found.get(key, ()) if _holds(price, day)]
+            for found in prices
+            for name in self._models
+            for key in (("", _folded(name)), (provider, _folded(name)))
+        )
+        steps = next(filter(None, lists), None)
         if steps is None:
             return None
         price = max(
@@ -162,11 +181,16 @@ class Call:
         ) / 1_000_000
 
 
+def _holds(price: Price, day: str) -> bool:
+    return str(price.get("valid_from") or "") <= day < str(price.get("valid_until") or "9999")
+
+
 def sums(calls: Iterable[Call], key: Callable[[Call], Any], prices: Prices) -> dict[Any, tuple[Any, ...]]:
     """The columns SUMS of each group."""
     groups: dict[Any, list[Call]] = defaultdict(list)
     for call in calls:
-        groups[key(call)].append(call)
+        if not call.is_scan:
+            groups[key(call)].append(call)
     return {name: _sums(group, prices) for name, group in groups.items()}
 
 

@@ -100,7 +100,7 @@ def _sync_twice(console: Console, emulator: Emulator) -> list[Sync]:
     console.rule("First sync: everything since the start date")
     first = _sync("first sync", source, cache, emulator)
     console.print()  # PyAirbyte's last line has no end.
-    # A pause between two syncs is how the mart llm_syncs tells them apart.
+    # A pause between two syncs is how the mart kore_llm_syncs tells them apart.
     time.sleep(transformation.SYNC_GAP_SECONDS)
     console.rule("The bots make more calls")
     for bot_id, count in emulator.add_rows(NEW_ROWS_PER_BOT).items():

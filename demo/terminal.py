@@ -15,18 +15,18 @@ from marts import Answer
 USAGE = ("calls", "request_tokens", "response_tokens", "failed_percent")
 DAYS = 7
 TABLES = {
-    "llm_completeness": (
+    "kore_llm_completeness": (
         "Freshness and completeness",
         ("bot_id", "calls", "last_call_at", "calls_without_price", "answers_without_cost"),
     ),
-    "llm_syncs": ("Rows by sync", ("sync", "calls", "first_arrival_at", "first_call_at", "last_call_at")),
-    "llm_usage_by_day": (f"Tokens and failures by day (last {DAYS} days)", ("day", *USAGE)),
-    "llm_usage_by_model": ("Tokens and cost by model", ("model", *USAGE, "calls_without_price", "cost_usd")),
-    "llm_budgets": (
+    "kore_llm_syncs": ("Rows by sync", ("sync", "calls", "first_arrival_at", "first_call_at", "last_call_at")),
+    "kore_llm_usage_by_day": (f"Tokens and failures by day (last {DAYS} days)", ("day", *USAGE)),
+    "kore_llm_usage_by_model": ("Tokens and cost by model", ("model", *USAGE, "calls_without_price", "cost_usd")),
+    "kore_llm_budgets": (
         "Budgets",
         ("period_start", "budget_usd", "spent_usd", "used_percent", "passed_on", "costliest_model"),
     ),
-    "llm_guardrail_outcomes": (
+    "kore_llm_guardrail_outcomes": (
         "Guardrails: passed and stopped",
         ("scanner", "scanned", "scans", "passed", "stopped", "no_verdict", "stopped_percent"),
     ),
@@ -36,7 +36,7 @@ TABLES = {
 def print_tables(console: Console, answers: dict[str, Answer]) -> None:
     """Show them; of the days, only the last ones."""
     for mart, (title, columns) in TABLES.items():
-        rows = answers[mart].rows[-DAYS:] if mart == "llm_usage_by_day" else answers[mart].rows
+        rows = answers[mart].rows[-DAYS:] if mart == "kore_llm_usage_by_day" else answers[mart].rows
         answer = Answer(answers[mart].columns, rows)
         cells = [answer.column(name) for name in columns]
         table = Table(title=title, title_justify="left", title_style="bold")

@@ -57,7 +57,9 @@ def differences(database: Path, rows: Mapping[str, Iterable[dict[str, Any]]]) ->
     with duckdb.connect(str(database), read_only=True) as connection:
         for name, key in (("day", lambda call: call.day), ("model", lambda call: call.named("Model Name"))):
             columns = ", ".join(independent.SUMS)
-            found = connection.execute(f"SELECT CAST({name} AS VARCHAR), {columns} FROM llm_usage_by_{name}").fetchall()
+            found = connection.execute(
+                f"SELECT CAST({name} AS VARCHAR), {columns} FROM kore_llm_usage_by_{name}"
+            ).fetchall()
             expected = independent.sums(calls, key, prices)
             wrong += independent.differences({row[0]: row[1:] for row in found}, expected)
     return wrong

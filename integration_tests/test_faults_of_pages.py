@@ -195,6 +195,12 @@ def test_what_was_too_large_once_is_not_asked_for_again_in_a_sync_of_years(is_ab
     assert max(limits(log.failed).values()) <= 6
 
 
+def test_months_without_a_row_before_the_first_do_not_make_pages_small() -> None:
+    log = Log({BOT: rows_until(NOW - HOUR, 3000, 4 * MINUTE)})
+    synced_whole(log, start_date=f"{NOW - 200 * DAY:%Y-%m-%d}")
+    assert len(log.asked) <= 50
+
+
 def test_a_time_out_at_large_pages_shrinks_the_page_for_good(impatient: list[Any]) -> None:
     log = Log({BOT: ROWS}, lambda body, page: Answer(after=2) if len(json.loads(page)) > 100 else None)
     synced_whole(log, window_days=1)

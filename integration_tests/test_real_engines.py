@@ -62,10 +62,15 @@ def read_whole(table: Table, order: str, heeds_sort: bool, log: list[dict[str, A
     assert synced.failure is None
 
 
-@pytest.mark.parametrize("heeds_sort", [True, False], ids=["sort", "no sort"])
 @pytest.mark.parametrize(
-    ("order", "ties", "page_size"),
-    [("second", 300, 50), ("second", 800, 100), ("day", 300, 100), ("day", 3_000, 1_000)],
+    ("order", "ties", "page_size", "heeds_sort"),
+    [
+        ("second", 300, 50, True),
+        ("second", 300, 50, False),
+        ("second", 800, 100, True),
+        ("day", 300, 100, True),
+        ("day", 3_000, 1_000, True),
+    ],
 )
 def test_postgresql_with_many_equal_dates_is_read_whole(
     port: int, order: str, ties: int, page_size: int, heeds_sort: bool

@@ -59,18 +59,19 @@ def test_a_bare_source_takes_a_number_that_is_text(tmp_path: Path) -> None:
 
 def asked_by_a_check(monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int) -> tuple[int, str]:
     """How many bots were asked, each of which fails so, and what the check says. The last are never answered."""
-    asked, ended = list[int](), threading.Event()
+    asked, ended, waited_for = list[int](), threading.Event(), list[int]()
 
     def check(log: object) -> None:
         asked.append(1)
-        if len(asked) > 2 * source.CHECKED_AT_ONCE:
-            ended.wait(60)
+        if len(asked) > 2 * source.CHECKED_AT_ONCE and not ended.wait(5):
+            waited_for.append(1)
         raise fault
 
     monkeypatch.setattr(source, "_check", check)
     config = {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]}
     status = SourceKoreLlmLogs().check(LOGGER, config)
     ended.set()
+    assert waited_for == []
     assert status.status is Status.FAILED
     return len(asked), str(status.message)
 

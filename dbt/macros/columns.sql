@@ -20,7 +20,7 @@
     {%- set found = {} -%}
     {%- if not var('kore_llm_introspect') -%}
         {%- set names = (stream_columns().keys() | list)
-            + ['request_payload', 'response_payload', '_airbyte_extracted_at', '_airbyte_meta'] -%}
+            + ['request_payload', 'response_payload', 'additional_columns', '_airbyte_extracted_at', '_airbyte_meta'] -%}
         {%- for name in names -%}
             {%- do found.update({name: {'sql': name, 'type': 'timestamp with time zone' if name.endswith(('_date', '_at')) else ''}}) -%}
         {%- endfor -%}
@@ -46,7 +46,7 @@
 {%- endmacro %}
 
 {% macro type_of(kind) %}
-    {{- {'string': dbt.type_string(), 'integer': dbt.type_bigint(), 'number': dbt.type_numeric(), 'timestamp': dbt.type_timestamp()}[kind] -}}
+    {{- {'string': dbt.type_string(), 'integer': type_integer(), 'number': dbt.type_numeric(), 'timestamp': dbt.type_timestamp()}[kind] -}}
 {% endmacro %}
 
 {# A key of a payload. Where dlt took the objects apart, it is a column of its own, `request_payload__scanner`. #}
@@ -70,6 +70,20 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# How many milliseconds the first token took, where the platform tells: a column that the connector has no own for. #}
+{% macro time_to_first_token(columns) %}
+    {%- set texts = [] -%}
+    {%- for key in ('TTFT', 'Time To First Token', 'Time to First Token', 'timeToFirstToken') -%}
+        {%- set flat = columns.get('additional_columns__' ~ {'timeToFirstToken': 'time_to_first_token'}.get(key, key | lower | replace(' ', '_'))) -%}
+        {%- if flat -%}{%- do texts.append('cast(' ~ flat.sql ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+        {%- elif 'additional_columns' in columns -%}{%- do texts.append(json_text(columns['additional_columns'].sql, columns['additional_columns'].type, key)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if texts -%} {{ number_or_null('coalesce(' ~ texts | join(', ') ~ ')') }}
+    {%- else -%} cast(null as {{ dbt.type_numeric() }})
+    {%- endif -%}
+{%- endmacro %}
+
 {# What the destination calls the sync that wrote a row, if it tells. #}
 {% macro sync_id(columns) %}
     {%- set meta, load = columns.get('_airbyte_meta'), columns.get('_dlt_load_id') -%}
@@ -78,3 +92,30 @@
     {%- else -%} cast(null as {{ dbt.type_string() }})
     {%- endif -%}
 {%- endmacro %}
+
+{# The tables of the stream, one for each of the schemas: name of the schema -> table. #}
+{% macro source_tables() %}
+    {%- set table, found = source('kore_llm_logs', 'llm_usage_logs'), {} -%}
+    {%- for schema in var('kore_llm_logs_schemas') or [table.schema] -%}
+        {%- do found.update({schema: table.incorporate(path={'schema': schema})}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{# For an incremental run: the rows that it has to read, those that are not here or came again since. Which they are is asked
+   first, of ids and arrivals alone, so that the answer is a literal: partitions are pruned by it, and payloads are read of
+   new rows only. It rests on no clock: a stamp that is late, null or in the future loses nothing. #}
+{% macro only_what_is_new(table, columns) %}
+    {%- set arrival = arrived_at(columns) -%}
+    {%- if var('kore_llm_introspect') and execute and is_incremental() and 'null' not in arrival -%}
+        {%- set asked %}
+            select cast(min(there.arrived_at) as {{ dbt.type_string() }})
+            from (select {{ columns['id'].sql }} as id, {{ arrival }} as arrived_at from {{ table }}) as there
+            left join {{ this }} as here on there.id = here.id
+            where here.id is null or here.arrived_at is null or there.arrived_at > here.arrived_at
+        {% endset -%}
+        {%- set first = run_query(asked).columns[0][0] %}
+    where {{ arrival }} is null
+        {%- if first %} or {{ arrival }} >= cast('{{ first }}' as {{ dbt.type_timestamp() }}) {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

@@ -5,6 +5,18 @@
 {% macro default__type_usd() %}numeric(28, 12){% endmacro %}
 {% macro bigquery__type_usd() %}bignumeric{% endmacro %}
 
+{# BigQuery knows `bigint` too, but its analyzer does not. #}
+{% macro type_integer() %}{{ return('int64' if target.type == 'bigquery' else dbt.type_bigint()) }}{% endmacro %}
+
+{# 64 bits: DuckDB's `float` has 32. #}
+{% macro type_double() %}{{ return('double' if target.type == 'duckdb' else dbt.type_float()) }}{% endmacro %}
+
+{# A number that may be written as text, null where it is none. #}
+{% macro number_or_null(value) %}{{ return(adapter.dispatch('number_or_null', 'kore_llm_logs')(value)) }}{% endmacro %}
+{% macro default__number_or_null(value) %}try_cast({{ value }} as {{ dbt.type_numeric() }}){% endmacro %}
+{% macro bigquery__number_or_null(value) %}safe_cast({{ value }} as numeric){% endmacro %}
+{% macro postgres__number_or_null(value) %}case when {{ value }} ~ '^[0-9]+([.][0-9]+)?$' then cast({{ value }} as numeric) end{% endmacro %}
+
 {# A moment as the warehouse's timestamp in UTC, without a time zone of its own where there is such a type.
    `value` is SQL, `type` the warehouse's name for its type. #}
 {% macro utc_timestamp(value, type) %}{{ return(adapter.dispatch('utc_timestamp', 'kore_llm_logs')(value, type | lower)) }}{% endmacro %}
@@ -28,17 +40,23 @@
     {%- endif -%}
 {% endmacro %}
 
-{% macro bigquery__utc_timestamp(value, type) %}cast({{ value }} as timestamp){% endmacro %}
+{# A bare column, so that partitions are pruned by it. #}
+{% macro bigquery__utc_timestamp(value, type) %}
+    {%- if type.startswith('timestamp') -%} {{ value }} {%- else -%} cast({{ value }} as timestamp) {%- endif -%}
+{% endmacro %}
 
 {# One key of a JSON object as text, null where the value is no object. #}
 {% macro json_text(value, type, key) %}{{ return(adapter.dispatch('json_text', 'kore_llm_logs')(value, type | lower, key)) }}{% endmacro %}
 {# `json` checks the form only, so that an escaped U+0000 in a prompt, which `jsonb` refuses, stops nothing. #}
 {% macro default__json_text(value, type, key) %}cast({{ value }} as json) ->> '{{ key }}'{% endmacro %}
-{% macro duckdb__json_text(value, type, key) %}json_extract_string(try_cast({{ value }} as json), '$.{{ key }}'){% endmacro %}
-{% macro bigquery__json_text(value, type, key) %}json_value({{ value }}, '$.{{ key }}'){% endmacro %}
+{# Looking for the key takes less than parsing a prompt that has it not. #}
+{% macro duckdb__json_text(value, type, key) %}
+    case when contains(cast({{ value }} as varchar), '"{{ key }}"') then json_extract_string(try_cast({{ value }} as json), '$."{{ key }}"') end
+{%- endmacro %}
+{% macro bigquery__json_text(value, type, key) %}json_value({{ value }}, '$."{{ key }}"'){% endmacro %}
 {% macro snowflake__json_text(value, type, key) %}
     {%- set json = 'try_parse_json(' ~ value ~ ')' if 'char' in type or 'text' in type else value -%}
-    {{ json }}:{{ key }}::varchar
+    {{ json }}:"{{ key }}"::varchar
 {%- endmacro %}
 
 {# A percentile of the group, between the two nearest ranks; BigQuery has only an estimate of it. #}
@@ -52,5 +70,13 @@
     cast({{ dbt.dateadd('day', '-1 * ' ~ days, day) }} as date)
 {%- endmacro %}
 
-{# The name by which models are compared: `Azure/GPT-4o mini` and `gpt-4o-mini` are one. refresh_prices.py does the same. #}
-{% macro price_key(name) %}lower(regexp_replace(trim(regexp_replace({{ name }}, '^.*/', '')), '[ ._@]', '-'{{ ", 'g'" if target.type in ('postgres', 'duckdb') }})){% endmacro %}
+{# Now, as the warehouse's timestamp in UTC. #}
+{% macro utc_now() %}{{ return(adapter.dispatch('utc_now', 'kore_llm_logs')()) }}{% endmacro %}
+{% macro default__utc_now() %}cast(current_timestamp at time zone 'UTC' as timestamp){% endmacro %}
+{% macro bigquery__utc_now() %}current_timestamp(){% endmacro %}
+{% macro snowflake__utc_now() %}cast(convert_timezone('UTC', current_timestamp()) as timestamp_ntz){% endmacro %}
+
+{# A day's first moment, and the days between two moments as a fraction. #}
+{% macro moment(day) %}cast({{ day }} as {{ dbt.type_timestamp() }}){% endmacro %}
+{% macro days_between(start, end) %}{{ dbt.datediff(start, end, 'second') }} / 86400.0{% endmacro %}
+{% macro later(day, count, unit='day') %}cast({{ dbt.dateadd(unit, count, day) }} as date){% endmacro %}

@@ -1,22 +1,28 @@
-"""One figure for each question."""
+"""One drawing for each question: bars that lie are HTML, so that names and labels wrap on a phone; what goes along the
+days or weeks is drawn by Plotly. Each is "" where there is nothing to draw."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import date, timedelta
+from html import escape
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
-from marts import MOST, Answer
+from marts import Answer
 from plotly.subplots import make_subplots
 
-BLUE, LIGHT_BLUE, DARK, RED, GREEN, GREY = "#2b6cb0", "#90cdf4", "#1a365d", "#e53e3e", "#2f855a", "#a0aec0"
+BLUE, LIGHT_BLUE, PURPLE, RED, GREEN, GREY = "#3182ce", "#90cdf4", "#805ad5", "#e53e3e", "#38a169", "#a0aec0"
+TICKS, DAY = 12, 18 * 3600 * 1000
 
 
-def tokens_and_failures(answer: Answer) -> go.Figure:
+def tokens_and_failures(answer: Answer) -> str:
     """Tokens of each day, and below the part of its calls that failed."""
     answer = answer.known("day")
     days = answer.column("day")
-    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.08)
     for side, color in (("request", BLUE), ("response", LIGHT_BLUE)):
         bars = go.Bar(name=f"{side} tokens", x=days, y=answer.column(f"{side}_tokens"), marker_color=color)
         figure.add_trace(bars, row=1, col=1)
@@ -30,52 +36,101 @@ def tokens_and_failures(answer: Answer) -> go.Figure:
     )
     figure.add_trace(failed, row=2, col=1)
     figure.update_layout(barmode="stack", hovermode="x unified")
-    figure.update_yaxes(title_text="tokens", tickformat=",", row=1, col=1)
-    figure.update_yaxes(title_text="failed calls", ticksuffix=" %", row=2, col=1)
-    return _finished(figure, height=420)
+    figure.update_yaxes(title_text="tokens", tickformat="~s", row=1, col=1)
+    figure.update_yaxes(title_text="failed", ticksuffix=" %", rangemode="tozero", row=2, col=1)
+    return _drawn(figure, days, height=420)
 
 
-def cost_by_day(answer: Answer) -> go.Figure:
-    """What each day cost."""
-    answer = answer.known("day")
-    missing = [
-        calls - priced for calls, priced in zip(answer.column("calls"), answer.column("priced_calls"), strict=True)
+def cost_by_day(answer: Answer) -> str:
+    """What each day cost, and the days that are out of line."""
+    answer = answer.known("cost_usd")
+    days = answer.column("day")
+    unusual = [
+        "more than usual" if costlier else "less than usual" if cheaper else ""
+        for costlier, cheaper in zip(answer.column("is_costlier"), answer.column("is_cheaper"), strict=True)
     ]
     bars = go.Bar(
-        x=answer.column("day"),
+        x=days,
         y=answer.column("cost_usd"),
-        marker_color=GREEN,
-        customdata=missing,
-        hovertemplate="%{x|%Y-%m-%d}: $%{y:,.2f}<br>%{customdata:,} calls without price or tokens<extra></extra>",
+        marker_color=[PURPLE if word else GREEN for word in unusual],
+        customdata=unusual,
+        hovertemplate="%{x|%Y-%m-%d}: $%{y:,.2f} %{customdata}<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_yaxes(title_text="US dollars", tickprefix="$", tickformat=",.2f")
-    return _finished(figure, height=260)
+    figure.update_yaxes(tickprefix="$", tickformat=",.2~f", rangemode="tozero")
+    return _drawn(figure, days, height=260)
 
 
-def usage(what: str, answer: Answer) -> go.Figure:
+def growth(answer: Answer) -> str:
+    """Tokens week over week, and tokens a call."""
+    weeks, whole = answer.column("week"), answer.column("is_whole_week")
+    changes = [
+        "(not a whole week)" if not is_whole else f"{change:+.1f} %" if change is not None else ""
+        for is_whole, change in zip(whole, answer.column("tokens_change_percent"), strict=True)
+    ]
+    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.1)
+    bars = go.Bar(
+        x=weeks,
+        y=answer.column("total_tokens"),
+        marker_color=[BLUE if is_whole else LIGHT_BLUE for is_whole in whole],
+        customdata=changes,
+        hovertemplate="%{y:,} tokens %{customdata}<extra></extra>",
+    )
+    line = go.Scatter(
+        x=weeks, y=answer.column("tokens_per_call"), mode="lines+markers", line={"color": PURPLE},
+        hovertemplate="%{y:,.1f} tokens a call<extra></extra>",
+    )  # fmt: skip
+    figure.add_trace(bars, row=1, col=1)
+    figure.add_trace(line, row=2, col=1)
+    figure.update_layout(showlegend=False, hovermode="x unified")
+    figure.update_yaxes(title_text="tokens", tickformat="~s", row=1, col=1)
+    figure.update_yaxes(title_text="a call", tickformat="~s", rangemode="tozero", row=2, col=1)
+    return _drawn(figure, weeks, height=360)
+
+
+def _drawn(figure: go.Figure, days: Sequence[str], *, height: int) -> str:
+    """Days are ticked as days, and weeks on their Mondays, however few or many there are."""
+    if not days:
+        return ""
+    figure.update_xaxes(type="date", tickvals=days[:: -(-len(days) // TICKS)], tickformat="%b %-d")
+    if len(days) < 4:
+        # Plotly would make a single bar as wide as the page.
+        ends = [date.fromisoformat(day[:10]) for day in (days[0], days[-1])]
+        figure.update_xaxes(range=[ends[0] - timedelta(days=3), ends[1] + timedelta(days=3)])
+        figure.update_traces(width=DAY, selector={"type": "bar"})
+    figure.update_layout(
+        height=height,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        font={"family": "system-ui, sans-serif", "size": 12},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        separators=".,",
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return str(
+        figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
+    )
+
+
+def usage(what: str, answer: Answer) -> str:
     """Tokens of each model, feature or channel: `what` names the column."""
-    figure = _across([
-        go.Bar(name=f"{side} tokens", y=answer.column(what), x=answer.column(f"{side}_tokens"), marker_color=color)
-        for side, color in (("request", BLUE), ("response", LIGHT_BLUE))
-    ])  # fmt: skip
     labels = [
-        f"{_percent(failed)} of {calls:,} failed"
+        f"{_short(tokens)} tokens, {_percent(failed)} of {calls:,} failed"
         if tokens is not None
         else f"no tokens counted, {_percent(failed)} of {calls:,} failed"
         for tokens, calls, failed in zip(
             answer.column("total_tokens"), answer.column("calls"), answer.column("failed_percent"), strict=True
         )
     ]
-    _label(figure, answer.column(what), answer.column("total_tokens"), labels)
-    figure.update_xaxes(title_text="tokens", tickformat="~s")
-    return _finished(figure, bars=len(answer.rows))
+    series = {f"{side} tokens": answer.column(f"{side}_tokens") for side in ("request", "response")}
+    return _bars(answer.column(what), series, labels, [BLUE, LIGHT_BLUE])
 
 
-def cost_by_model(answer: Answer) -> go.Figure:
-    """What each model cost, or why that is not known."""
+def cost(what: str, answer: Answer) -> str:
+    """What each model, feature, bot or user cost, or why that is not known."""
     costs = answer.column("cost_usd")
-    figure = _across([go.Bar(y=answer.column("model"), x=costs, marker_color=GREEN)])
     labels = [
         f"${cost:,.2f}"
         if cost is not None
@@ -86,162 +141,147 @@ def cost_by_model(answer: Answer) -> go.Figure:
             costs, answer.column("calls_without_price"), answer.column("calls"), strict=True
         )
     ]
-    _label(figure, answer.column("model"), costs, labels)
-    figure.update_xaxes(title_text="US dollars", tickprefix="$", tickformat=",")
-    return _finished(figure, bars=len(answer.rows))
+    return _bars(answer.column(what), {"US dollars": costs}, labels, [GREEN])
 
 
-def budgets(answer: Answer) -> go.Figure:
-    """The newest days, weeks or months of the budgets, red where one was passed."""
-    answer = Answer(answer.columns, answer.rows[-MOST:])
+def budgets(answer: Answer) -> str:
+    """The newest days, weeks or months of the budgets: red where one was passed, purple where it is going to be."""
     names = [
-        f"{budget}, {period} of {start}"
-        for budget, period, start in zip(
-            answer.column("budget"), answer.column("period"), answer.column("period_start"), strict=True
+        f"{budget}, {period} of {start}: ${amount:,.2f}"
+        for budget, period, start, amount in zip(
+            *map(answer.column, ("budget", "period", "period_start", "budget_usd")), strict=True
         )
     ]
-    spent, budgets = answer.column("spent_usd"), answer.column("budget_usd")
-    colors = [RED if passed else GREEN for passed in answer.column("is_passed")]
-    figure = _across([go.Bar(y=names, x=spent, marker_color=colors)])
-    lines = go.Scatter(
-        x=budgets, y=names, mode="markers", hovertemplate="budget: $%{x:,.2f}<extra></extra>",
-        marker={"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": DARK}},
-    )  # fmt: skip
-    figure.add_trace(lines)
+    told = (
+        "spent_usd",
+        "used_percent",
+        "is_passed",
+        "passed_on",
+        "costliest_model",
+        "is_going_to_pass",
+        "forecast_usd",
+    )
+    rows = list(zip(*map(answer.column, told), strict=True))
     labels = [
-        f"{_percent(used)}, passed on {day}, most by {model}" if passed else _percent(used)
-        for used, passed, day, model in zip(
-            answer.column("used_percent"), answer.column("is_passed"), answer.column("passed_on"),
-            answer.column("costliest_model"), strict=True,
+        "not known: no call has a cost"
+        if spent is None
+        else f"${spent:,.2f}, {_percent(used)}"
+        + (f", passed on {day}, most by {model}" if passed else "")
+        + (f", ${forecast:,.2f} at this pace" if going and not passed else "")
+        for spent, used, passed, day, model, going, forecast in rows
+    ]
+    colors = [RED if row[2] else PURPLE if row[5] else GREEN for row in rows]
+    return _bars(names, {"spent": [min(row[1] or 0, 100) for row in rows]}, labels, [colors], most=100)
+
+
+def latency(answer: Answer) -> str:
+    """How long each model takes: half of the calls, then 95 and 99 of 100."""
+    answer = answer.known("p50_ms")
+    percentiles = [answer.column(f"p{percent}_ms") for percent in (50, 95, 99)]
+    labels = ["{:,.0f}, {:,.0f}, {:,.0f} ms".format(*times) for times in zip(*percentiles, strict=True)]
+    steps = [percentiles[0]] + [[high - low for low, high in zip(*pair, strict=True)] for pair in pairwise(percentiles)]
+    series = dict(zip(("p50", "to p95", "to p99"), steps, strict=True))
+    return _bars(answer.column("model"), series, labels, [LIGHT_BLUE, BLUE, PURPLE])
+
+
+def failures(answer: Answer) -> str:
+    """Why calls fail, and an id to look at."""
+    names = [
+        ", ".join(part for part in cause if part != "(none)") or "no reason given"
+        for cause in zip(*map(answer.column, ("error_type", "provider", "finish_reason")), strict=True)
+    ]
+    labels = [
+        f"{count:,} ({_percent(percent)}), for example {example}"
+        for count, percent, example in zip(
+            *map(answer.column, ("failures", "failures_percent", "newest_example_id")), strict=True
         )
-    ]  # fmt: skip
-    _label(figure, names, [max(pair) for pair in zip([value or 0 for value in spent], budgets, strict=True)], labels)
-    figure.update_xaxes(title_text="US dollars spent; the line is the budget", tickprefix="$", tickformat=",")
-    figure.update_layout(showlegend=False)
-    return _finished(figure, bars=len(answer.rows))
+    ]
+    return _bars(names, {"failures": answer.column("failures")}, labels, [RED])
 
 
-def latency(answer: Answer) -> go.Figure:
-    """How long each model takes."""
-    figure = _across([
-        go.Bar(name=name, y=answer.column("model"), x=answer.column(f"{name}_ms"), marker_color=color)
-        for name, color in (("p50", LIGHT_BLUE), ("p95", BLUE), ("p99", DARK))
-    ])  # fmt: skip
-    figure.update_layout(barmode="group", bargap=0.25)
-    figure.update_xaxes(title_text="milliseconds", tickformat=",")
-    return _finished(figure, bars=len(answer.rows), each=40)
-
-
-def guardrails(answer: Answer) -> go.Figure:
+def guardrails(answer: Answer) -> str:
     """What each scanner let pass and stopped."""
-    names = [f"{name}, {kind}" for name, kind in zip(answer.column("scanner"), answer.column("scanned"), strict=True)]
-    figure = _across([
-        go.Bar(name=outcome.replace("_", " "), y=names, x=answer.column(outcome), marker_color=color)
-        for outcome, color in (("passed", LIGHT_BLUE), ("stopped", RED), ("no_verdict", GREY))
-    ])  # fmt: skip
-    labels = [f"{_percent(percent)} stopped" for percent in answer.column("stopped_percent")]
-    _label(figure, names, answer.column("scans"), labels)
-    figure.update_xaxes(title_text="scans", tickformat=",")
-    return _finished(figure, bars=len(answer.rows))
+    names = [
+        f"{_for_people(name)}, {kind}"
+        for name, kind in zip(answer.column("scanner"), answer.column("scanned"), strict=True)
+    ]
+    series = {outcome.replace("_", " "): answer.column(outcome) for outcome in ("passed", "stopped", "no_verdict")}
+    labels = [
+        f"{scans:,} scans, {_percent(percent)} stopped"
+        for scans, percent in zip(answer.column("scans"), answer.column("stopped_percent"), strict=True)
+    ]
+    return _bars(names, series, labels, [LIGHT_BLUE, RED, GREY])
 
 
-def heaviest_users(answer: Answer) -> go.Figure:
+def heaviest_users(answer: Answer) -> str:
     """Who takes the most tokens."""
-    answer = answer.first(MOST)
-    names = [_shortened(str(user or "(none)")) for user in answer.column("user_id")]
-    figure = _across([go.Bar(y=names, x=answer.column("total_tokens"), marker_color=BLUE)])
-    labels = [f"{_percent(percent)} of all" for percent in answer.column("tokens_percent")]
-    _label(figure, names, answer.column("total_tokens"), labels)
-    figure.update_xaxes(title_text="tokens", tickformat="~s")
-    return _finished(figure, bars=len(answer.rows))
+    labels = [
+        f"{_short(tokens)} tokens, {_percent(percent)} of all"
+        for tokens, percent in zip(answer.column("total_tokens"), answer.column("tokens_percent"), strict=True)
+    ]
+    return _bars(answer.column("user_id"), {"tokens": answer.column("total_tokens")}, labels, [BLUE])
 
 
-def prompts(answer: Answer) -> go.Figure:
+def prompts(answer: Answer) -> str:
     """Which prompts cost the most."""
-    answer = answer.known("cost_usd").first(MOST)
+    answer = answer.known("cost_usd")
     names = [
         prompt if feature in prompt else f"{prompt}, {feature}"
         for prompt, feature in zip(answer.column("prompt"), answer.column("feature"), strict=True)
     ]
-    figure = _across([go.Bar(y=names, x=answer.column("cost_usd"), marker_color=GREEN)])
-    labels = [f"${1000 * each:,.2f} for 1,000 calls" for each in answer.column("cost_per_call_usd")]
-    _label(figure, names, answer.column("cost_usd"), labels)
-    figure.update_xaxes(title_text="US dollars", tickprefix="$", tickformat=",")
-    return _finished(figure, bars=len(answer.rows))
-
-
-def growth(answer: Answer) -> go.Figure:
-    """Tokens week over week, and tokens a call."""
-    weeks, whole = answer.column("week"), answer.column("is_whole_week")
-    changes = [
-        "(not a whole week)" if not is_whole else f"{change:+.1f} %" if change is not None else ""
-        for is_whole, change in zip(whole, answer.column("tokens_change_percent"), strict=True)
+    labels = [
+        f"${cost:,.2f}, ${1000 * each:,.2f} for 1,000 calls"
+        for cost, each in zip(answer.column("cost_usd"), answer.column("cost_per_call_usd"), strict=True)
     ]
-    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.08)
-    bars = go.Bar(
-        name="tokens",
-        x=weeks,
-        y=answer.column("total_tokens"),
-        marker_color=[BLUE if is_whole else LIGHT_BLUE for is_whole in whole],
-        customdata=changes,
-        hovertemplate="%{y:,} tokens %{customdata}<extra></extra>",
+    return _bars(names, {"US dollars": answer.column("cost_usd")}, labels, [GREEN])
+
+
+def _bars(
+    names: Sequence[Any],
+    series: dict[str, list[Any]],
+    labels: Sequence[str],
+    colors: Sequence[str | list[str]],
+    *,
+    most: float | None = None,
+) -> str:
+    """Bars that lie, one line for its name and label and one for the bar; the parts of a bar beside each other."""
+    columns = list(series.values())
+    whole = (
+        most or max((sum(float(part or 0) for part in parts) for parts in zip(*columns, strict=True)), default=0) or 1
     )
-    line = go.Scatter(
-        name="tokens a call", x=weeks, y=answer.column("tokens_per_call"), mode="lines+markers", line={"color": DARK},
-        hovertemplate="%{y:,.1f} tokens a call<extra></extra>",
-    )  # fmt: skip
-    figure.add_trace(bars, row=1, col=1)
-    figure.add_trace(line, row=2, col=1)
-    figure.update_layout(showlegend=False, hovermode="x unified")
-    figure.update_yaxes(title_text="tokens", tickformat=",", row=1, col=1)
-    figure.update_yaxes(title_text="tokens a call", tickformat=",", rangemode="tozero", row=2, col=1)
-    figure.update_xaxes(
-        title_text="weeks begin on Monday; light bars: weeks that are not whole in the data", row=2, col=1
-    )
-    return _finished(figure, height=360)
-
-
-def _across(bars: Sequence[go.Bar]) -> go.Figure:
-    """Bars that lie, the first on top, so that long names can be read."""
-    figure = go.Figure([bar.update(orientation="h") for bar in bars])
-    figure.update_layout(barmode="stack", showlegend=len(bars) > 1)
-    figure.update_yaxes(autorange="reversed", automargin=True, ticksuffix=" ", type="category")
-    return figure
-
-
-def _label(figure: go.Figure, names: Sequence[str], ends: Sequence[Any], labels: Sequence[str]) -> None:
-    """Write a label behind each bar, and leave room for it."""
-    figure.add_trace(
-        go.Scatter(
-            x=[float(end or 0) for end in ends],
-            y=list(names),
-            text=[f" {label}" for label in labels],
-            mode="text",
-            textposition="middle right",
-            textfont={"size": 11, "color": "#4a5568"},
-            showlegend=False,
-            hoverinfo="skip",
-            cliponaxis=False,
+    lines = []
+    for place, (name, label) in enumerate(zip(names, labels, strict=True)):
+        parts = "".join(
+            f'<i style="width:{100 * float(column[place] or 0) / whole:.2f}%;background:'
+            f'{tint[place] if isinstance(tint, list) else tint}"></i>'
+            for column, tint in zip(columns, colors, strict=True)
         )
-    )
-    longest = max((float(end or 0) for end in ends), default=0)
-    figure.update_xaxes(range=[0, 1.6 * longest or 1])
+        lines.append(f"<li><b>{escape(str(name or '(none)'))}</b> <span>{escape(label)}</span><div>{parts}</div></li>")
+    keys = zip(series, colors, strict=True) if len(series) > 1 else ()
+    legend = "".join(f'<span><i style="background:{tint}"></i>{escape(name)}</span>' for name, tint in keys)
+    return f'<p class="legend">{legend}</p><ol>{"".join(lines)}</ol>' if lines else ""
 
 
-def _finished(figure: go.Figure, *, height: int = 0, bars: int = 0, each: int = 28) -> go.Figure:
-    figure.update_layout(
-        template="plotly_white",
-        height=height or 110 + each * bars,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        margin={"l": 70, "r": 20, "t": 30, "b": 45},
-        font={"family": "system-ui, sans-serif", "size": 12},
-        separators=".,",
-    )
-    return figure
+def _for_people(scanner: str) -> str:
+    """A scanner's name; where the log has an object or a list of them, their names."""
+    try:
+        told = json.loads(scanner)
+    except ValueError:
+        return scanner
+    if isinstance(told, dict):
+        told = [told["name"]] if "name" in told else list(told)
+    if not isinstance(told, list):
+        return scanner
+    return ", ".join(str(each.get("name", each)) if isinstance(each, dict) else str(each) for each in told)
 
 
-def _shortened(identifier: str) -> str:
-    return identifier if len(identifier) <= 14 else f"{identifier[:12]}…"
+def _short(count: float | None) -> str:
+    if count is None:
+        return "no"
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:,.0f}"
 
 
 def _percent(value: float | None) -> str:

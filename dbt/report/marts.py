@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,17 +13,20 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent.parent
 MOST = 10
 MARTS = {
-    "llm_completeness": "order by bot_id",
-    "llm_syncs": "order by first_arrival_at desc",
-    "llm_usage_by_day": "order by day",
-    "llm_usage_by_model": "order by calls desc, model",
-    "llm_usage_by_feature": "order by calls desc, feature",
-    "llm_usage_by_channel": "order by calls desc, channel",
-    "llm_budgets": "order by period_start, budget",
-    "llm_guardrail_outcomes": "order by scans desc, scanner, scanned",
-    "llm_usage_by_user": f"order by place limit {MOST}",
-    "llm_usage_by_prompt": f"order by place limit {MOST}",
-    "llm_growth_by_week": "order by week",
+    "kore_llm_completeness": "order by bot_id",
+    "kore_llm_syncs": "order by first_arrival_at desc",
+    "kore_llm_usage_by_day": "order by day",
+    "kore_llm_unusual_days": "order by day",
+    "kore_llm_usage_by_model": "order by calls desc, model",
+    "kore_llm_usage_by_feature": "order by calls desc, feature",
+    "kore_llm_usage_by_channel": "order by calls desc, channel",
+    "kore_llm_budgets": "order by period_start, budget",
+    "kore_llm_guardrail_outcomes": "order by scans desc, scanner, scanned",
+    "kore_llm_usage_by_user": f"order by place limit {MOST}",
+    "kore_llm_usage_by_bot": f"order by place limit {MOST}",
+    "kore_llm_failures": f"order by place limit {MOST}",
+    "kore_llm_usage_by_prompt": f"order by place limit {MOST}",
+    "kore_llm_growth_by_week": "order by week",
 }
 """The marts that the page shows, and which of their rows in what order."""
 
@@ -58,15 +62,22 @@ class Answer:
         return sum(value for value in self.column(name) if value is not None)
 
 
+def project() -> Path:
+    """The project to ask: that of the folder one is in, if it uses this package; else the package itself."""
+    here = Path.cwd()
+    return here if (here / "dbt_project.yml").exists() and here != PACKAGE else PACKAGE
+
+
 def ask(*arguments: str) -> dict[str, Answer]:
     """The marts, read by dbt with these arguments besides; raises RuntimeError with what dbt said if it cannot."""
-    dbt = Path(sys.executable).with_name("dbt")
+    dbt, folder = Path(sys.executable).with_name("dbt"), project()
     done = subprocess.run(
         [
             str(dbt if dbt.exists() else "dbt"),
-            *("--quiet", "--no-use-colors", "run-operation", "print_tables"),
+            *("--quiet", "--no-use-colors", "run-operation", "kore_llm_logs.print_tables"),
             *("--args", json.dumps({"tables": MARTS})),
-            *("--project-dir", str(PACKAGE), "--profiles-dir", str(PACKAGE)),
+            *("--project-dir", str(folder)),
+            *(("--profiles-dir", str(PACKAGE)) if folder == PACKAGE and "DBT_PROFILES_DIR" not in os.environ else ()),
             *arguments,
         ],
         capture_output=True,

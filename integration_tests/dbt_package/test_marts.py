@@ -53,9 +53,9 @@ def late_rows() -> dict[str, list[dict[str, Any]]]:
 
 def assert_marts_say(warehouse: Warehouse, rows: Mapping[str, Iterable[dict[str, Any]]], own: Any = ()) -> None:
     calls = [Call(bot, row) for bot, some in rows.items() for row in some]
-    marts = warehouse.tables(**{f"llm_usage_by_{name}": "" for name in KEYS})
+    marts = warehouse.tables(**{f"kore_llm_usage_by_{name}": "" for name in KEYS})
     for name, key in KEYS.items():
-        found = {row[name]: [row[column] for column in SUMS] for row in marts[f"llm_usage_by_{name}"]}
+        found = {row[name]: [row[column] for column in SUMS] for row in marts[f"kore_llm_usage_by_{name}"]}
         assert differences(found, sums(calls, key, prices(own))) == [], name
 
 
@@ -97,15 +97,17 @@ def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_
     sync_by_pyairbyte(tmp_path, "duckdb", emulator)
     warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables={"kore_llm_sync_gap_seconds": 1})
     assert_marts_say(warehouse, log_of(emulator))
-    found = warehouse.tables(llm_completeness="", llm_syncs="order by first_arrival_at", stg_kore_llm_logs="")
-    assert sum(row["calls"] for row in found["llm_completeness"]) == len(first) + 18
-    assert len(found["llm_syncs"]) >= 2
-    assert sum(row["calls"] for row in found["llm_syncs"]) == len(found["stg_kore_llm_logs"]) == len(first) + 18
+    found = warehouse.tables(kore_llm_completeness="", kore_llm_syncs="order by first_arrival_at", stg_kore_llm_logs="")
+    assert sum(row["log_rows"] for row in found["kore_llm_completeness"]) == len(first) + 18
+    assert len(found["kore_llm_syncs"]) >= 2
+    assert sum(row["calls"] for row in found["kore_llm_syncs"]) == len(found["stg_kore_llm_logs"]) == len(first) + 18
 
     budget = {"budget": "all", "period": "month", "budget_usd": 0.0001}
     warehouse.dbt("run", variables={"kore_llm_own_prices": OWN, "kore_llm_budgets": [budget]})
     assert_marts_say(warehouse, log_of(emulator), OWN)
-    assert all(row["is_passed"] and row["passed_on"] for row in warehouse.tables(llm_budgets="")["llm_budgets"])
+    assert all(
+        row["is_passed"] and row["passed_on"] for row in warehouse.tables(kore_llm_budgets="")["kore_llm_budgets"]
+    )
 
 
 def test_on_a_table_of_pyairbyte_in_postgresql(emulator: Emulator, tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_on_a_table_in_the_form_of_airbytes_destination_for_postgresql(emulator:
         warehouse = on_postgres(tmp_path, port)
         warehouse.dbt("build", "--exclude-resource-type", "unit_test")
         assert_marts_say(warehouse, log_of(emulator))
-        syncs = warehouse.tables(llm_syncs="order by sync")["llm_syncs"]
+        syncs = warehouse.tables(kore_llm_syncs="order by sync")["kore_llm_syncs"]
     assert [(row["sync"], row["calls"]) for row in syncs] == [("41", 130), ("42", len(records) - 130)]
     assert syncs[0]["first_arrival_at"].startswith("2026-01-01T00:00")
 
@@ -148,10 +150,10 @@ def test_on_a_table_of_dlt_that_took_the_payloads_apart(emulator: Emulator, tmp_
     warehouse = on_duckdb(tmp_path, "kore")
     warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert_marts_say(warehouse, log_of(emulator))
-    found = warehouse.tables(llm_guardrail_outcomes="", llm_syncs="")
-    assert sum(row["scans"] for row in found["llm_guardrail_outcomes"]) > 0
-    assert sum(row["passed"] for row in found["llm_guardrail_outcomes"]) > 0
-    assert [row["calls"] for row in found["llm_syncs"]] == [len(records)]
+    found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
+    assert sum(row["scans"] for row in found["kore_llm_guardrail_outcomes"]) > 0
+    assert sum(row["passed"] for row in found["kore_llm_guardrail_outcomes"]) > 0
+    assert [row["calls"] for row in found["kore_llm_syncs"]] == [len(records)]
 
 
 SNOWFLAKE_PROFILE = """
@@ -177,6 +179,6 @@ def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destinat
         warehouse = Warehouse("snowflake", tmp_path, profiles=tmp_path)
         warehouse.dbt("build", "--exclude-resource-type", "unit_test")
         assert_marts_say(warehouse, log_of(emulator))
-        found = warehouse.tables(llm_guardrail_outcomes="", llm_syncs="")
-    assert sum(row["passed"] for row in found["llm_guardrail_outcomes"]) > 0
-    assert [(row["sync"], row["calls"]) for row in found["llm_syncs"]] == [("41", len(records))]
+        found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
+    assert sum(row["passed"] for row in found["kore_llm_guardrail_outcomes"]) > 0
+    assert [(row["sync"], row["calls"]) for row in found["kore_llm_syncs"]] == [("41", len(records))]

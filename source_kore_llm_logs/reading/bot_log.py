@@ -71,7 +71,8 @@ class BotLog:
         start = self.window.start
         while start < self.window.after:
             after = min(self.window.after, start + LONGEST_PART)
-            profile = calibrate(self._fetch, self._now, after, self._choice, self._most)
+            most = min(self._most, reader.limit) if reader else self._most
+            profile = calibrate(self._fetch, self._now, after, self._choice, most)
             if self.profile is None or str(profile) != str(self.profile):
                 self._tell(str(profile))
             self.profile = profile
@@ -104,7 +105,6 @@ class BotLog:
         missing = [row for row in profile.rows if part.owns(row) and row.id not in emitted]
         if any(reader.is_there(row, latest) for row in missing):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
-        yield from missing
         self.parts, self.parts_read_again = (
             self.parts + 1,
             self.parts_read_again + (reader.passes > len(profile.scopes)),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Row, Scope
+from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Refused, Row, Scope
 from source_kore_llm_logs.reading.questions import SAMPLE, Questions
 from source_kore_llm_logs.reading.span import CALL, DAY, FIVE_MINUTES, HOUR, LONGEST_PART, UNPROVED, Span, cell_around
 from source_kore_llm_logs.reading.wording import Wording
@@ -81,7 +81,7 @@ def calibrate(fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, 
     until_now = is_proved or not _takes_the_future(known)
     scopes = _Scopes(known, bounds if is_proved else None).all()
     fits = max(1, BYTES_A_PAGE * known.received // max(1, known.bytes))
-    rows = tuple(known.shown.values())
+    rows = tuple(row.without_record for row in known.shown.values())
     return ServerProfile(
         known.wording, min(limit, fits), padding, is_proved, is_exact, until_now, tuple(scopes), rows
     )  # fmt: skip
@@ -90,16 +90,24 @@ def calibrate(fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, 
 def _find_hidden(known: Questions) -> None:
     """No wording gives a row. One thing may hide them all: a page that is too large, `isDeveloper`, `channel`."""
     main = known.scope
-    users, others = replace(main, developer=False), replace(main, channels=main.channels or OTHER_CHANNELS)
-    for scope in dict.fromkeys((main, users, others)):
-        known.sample = known.rows(scope, persists=scope == main)
-        if known.sample:
-            known.scope = scope
+    if _is_sample(known, main, persists=True) or _is_sample(known, replace(main, developer=False)):
+        return
+    for scopes in list(known.ways_to_choose())[1:]:
+        if any(_is_sample(known, scope) for scope in scopes):
+            known.scopes = scopes
             return
-    if main.channels is None and not isinstance(known.ask(others, known.span, 1), Page):
-        singles = _Scopes(known, None).channels_one_by_one(main)
-        if singles:
-            known.scope, known.sample = singles[0], known.rows(singles[0])
+    if main.channels is None:
+        others = replace(main, channels=OTHER_CHANNELS)
+        is_refused = isinstance(known.ask(others, known.span, 1), Refused)
+        trials = _Scopes(known, None).one_by_one(main) if is_refused else [others, replace(others, developer=False)]
+        any(_is_sample(known, scope) for scope in trials)
+
+
+def _is_sample(known: Questions, scope: Scope, persists: bool = False) -> bool:
+    """Whether rows come in this scope; they are the sample then."""
+    known.sample = known.rows(scope, limit=SAMPLE if persists else 10, persists=persists)
+    known.scope = scope if known.sample else known.scope
+    return bool(known.sample)
 
 
 def _check_filters(known: Questions) -> None:
@@ -169,11 +177,16 @@ class _Bounds:
         if not any(self.calls(known.sample)):
             # Of a busy bot, all of the sample may lie in the minutes that are not over.
             known.rows(known.scope, known.span._replace(date_to=min(known.span.date_to, known.now() - FIVE_MINUTES)))
-        for cell in (FIVE_MINUTES, HOUR):
-            for _, span in islice(self.calls(known.shown.values(), cell), CALLS_TRIED):
-                if any(map(span.holds, self._rows_of(span, known.wording))):
-                    return cell + CALL
-        return UNPROVED
+        for _, span in islice(self.calls(known.shown.values()), CALLS_TRIED):
+            if any(map(span.holds, self._rows_of(span, known.wording))):
+                return FIVE_MINUTES + CALL
+        # In one hour of the day, a midnight of the server's zone may lie inside: two hours are asked for.
+        hours = {span.date_to % DAY: span for _, span in self.calls(known.shown.values(), HOUR)}
+        spans = list(islice(hours.values(), CALLS_TRIED))
+        are_given = len(spans) == CALLS_TRIED and all(
+            any(map(span.holds, self._rows_of(span, known.wording))) for span in spans
+        )
+        return HOUR + CALL if are_given else UNPROVED
 
     def _rows_of(self, span: Span, wording: Wording) -> list[Row]:
         """What is given for the span with the largest `limit`, or with the sample's."""
@@ -277,7 +290,7 @@ class _Scopes:
                 return []
             if self._is_list_heeded(scope):
                 return [listed] if answer.rows else []
-        return self.channels_one_by_one(scope)
+        return self.one_by_one(scope)
 
     def _is_list_heeded(self, scope: Scope) -> bool:
         """Whether a list gives rows of the channel that it names last."""
@@ -291,7 +304,7 @@ class _Scopes:
         rows = known.rows(replace(scope, channels=(*OTHER_CHANNELS, DEFAULT_CHANNEL)), span, known.size)
         return any(_channel(row) == DEFAULT_CHANNEL for row in rows)
 
-    def channels_one_by_one(self, scope: Scope) -> list[Scope]:
+    def one_by_one(self, scope: Scope) -> list[Scope]:
         """Those single channels, in lists of one or as text, that give rows which do not come without asking."""
         needed: list[Scope] = []
         for as_text in (False, True):

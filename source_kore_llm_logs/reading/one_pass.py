@@ -47,6 +47,10 @@ class OnePass:
         """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
         self.has_shrunk = False
         """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
+        self.refusal: Refused | None = None
+        """Of the first page."""
+        self._inserted = 0
+        """Rows that came in before the others while they were read."""
         self.seen: set[str] = set()
         """Ids of the rows that came."""
         self._has_gone_on_behind = False
@@ -60,33 +64,24 @@ class OnePass:
     def __iter__(self) -> Iterator[list[Row]]:
         answer = self._page(0, 1)
         if isinstance(answer, Refused):
-            self.end = End.REFUSED
+            self.end, self.refusal = End.REFUSED, answer
             return
-        rows, last, stale, is_behind = self._rows_or_raise(answer), None, 0, False
+        rows, last, stale, is_behind = self._rows_or_raise(answer), "", 0, False
         while rows:
-            is_overlap = last is not None and not is_behind and rows[0].id == last.id
-            new = rows[1:] if is_overlap else rows
-            self.is_clean &= last is None or (is_overlap and not is_behind)
+            new = rows if is_behind or not last else self._behind(rows, last)
+            self.is_clean &= not is_behind
             self._has_gone_on_behind |= is_behind
-            at = 0 if last is None else self.places - (not is_behind)
-            self.places, self.pages = at + len(rows), self.pages + 1
-            self.largest = max(self.largest, len(rows))
+            self.places += len(rows) - (bool(last) and not is_behind)
+            self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             stale = 0 if self._count(new, rows, last) else stale + 1
             yield new
-            if stale == STALE_PAGES:
-                self.end = End.CEILING
+            if stale == STALE_PAGES or self.pages >= self._most_pages:
+                self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
-            if self.pages >= self._most_pages:
-                self.end = End.TOO_LONG
-                return
-            last, is_behind = rows[-1], last is not None and not is_behind and len(rows) == 1
-            # Behind a row that came alone one row is asked for: that means the same however `skip` is read.
-            answer = self._ask(self.places, 1) if is_behind else self._page(self.places - 1, min(2, self.limit))
-            if isinstance(answer, TooLarge | Unavailable) and not is_behind:
-                # Two rows may be too large together: the next alone.
-                single = self._ask(self.places, 1)
-                if isinstance(single, Page):
-                    answer, is_behind, self.is_clean = single, True, False
+            is_behind = bool(last) and not is_behind and len(rows) == 1
+            last = rows[-1].id
+            del answer, rows, new  # They may be large, and the next page is asked for.
+            answer, is_behind = self._next(is_behind)
             if isinstance(answer, Refused):
                 self._refused(is_behind)
                 return
@@ -95,8 +90,43 @@ class OnePass:
                 self.end = End.CEILING
                 return
             rows = answer.rows
-        if last is not None and not is_behind:
+        if last and not is_behind:
             self.end = End.CEILING  # The last row should have come again.
+        elif self._inserted and self.is_clean:
+            yield self._came_in()
+
+    def _next(self, is_behind: bool) -> tuple[Answer, bool]:
+        """The page that begins with the last row, or the one behind it; and whether it is that. Behind a row that came
+        alone one row is asked for: that means the same however `skip` is read."""
+        if is_behind:
+            return self._ask(self.places, 1), True
+        answer = self._page(self.places - 1, min(2, self.limit))
+        if isinstance(answer, TooLarge | Unavailable):
+            # Two rows may be too large together: the next alone.
+            single = self._ask(self.places, 1)
+            if isinstance(single, Page):
+                self.is_clean = False
+                return single, True
+        return answer, False
+
+    def _behind(self, rows: list[Row], last: str) -> list[Row]:
+        """The rows behind the last row, with which this page should begin. Rows of this pass before it: as many came in
+        before them all."""
+        ids = [row.id for row in rows]
+        at = ids.index(last) if last in ids else len(ids)
+        if at == len(ids) or not self.seen.issuperset(ids[:at]):
+            self.is_clean = False
+            return rows
+        self._inserted += at
+        return rows[at + 1 :]
+
+    def _came_in(self) -> list[Row]:
+        """The rows that came in meanwhile: page one has them. If it has not as many, the order changes."""
+        answer = self._page(0, 1)
+        new = [row for row in answer.rows if row.id not in self.seen] if isinstance(answer, Page) else []
+        self.is_clean = len(new) >= self._inserted
+        self.seen.update(row.id for row in new)
+        return new
 
     def _refused(self, is_behind: bool) -> None:
         """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling."""
@@ -112,12 +142,12 @@ class OnePass:
         assert not isinstance(answer, Page)
         raise answer.error
 
-    def _count(self, new: list[Row], page: list[Row], last: Row | None) -> bool:
+    def _count(self, new: list[Row], page: list[Row], last: str) -> bool:
         """Takes note of a page's rows. Whether some are new to this pass."""
         for row_id, times in Counter(row.id for row in page).items():
             if times > 1:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
-        before, is_fresh = last.id if last else "", False
+        before, is_fresh = last, False
         for row in new:
             is_new = row.id not in self.seen
             self.is_clean &= is_new or row.id == before

@@ -57,6 +57,8 @@ class Questions:
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
                 if answer.rows or not persists:
                     break
+        if persists and isinstance(answer, TooLarge | Unavailable):
+            raise answer.error  # There may be rows which no page can hold.
         if isinstance(kept, Page | Refused):
             return kept
         assert kept is not None
@@ -73,29 +75,28 @@ class Questions:
         """Whether some wording gives rows: it is known then, and the sample. Else it is one that is taken. Raises what
         the last refusal stands for where none is."""
         refusal: Refused | None = None
-        for scopes in self._ways_to_choose():
+        for scopes in self.ways_to_choose():
             silent: list[Wording] = []
-            for wording in self._all_wordings():
+            trials = list(wordings(self.choice))
+            for wording in trials:
                 self.wording = wording
                 answer = self._sample_of(scopes)
+                if isinstance(answer, Page) and answer.rows:
+                    return True
                 if isinstance(answer, Refused):
                     refusal = answer
-                elif answer.rows:
-                    return True
                 else:
                     silent.append(wording)
+                if not wording.reach and (wording.dates == "day" or isinstance(answer, Refused)):
+                    # To a server that does not read the zone, today may be the future.
+                    trials.append(replace(wording, reach=36 * HOUR))
             if silent:
                 self.wording, self.span, self.scopes, self.scope = silent[0], self._stretch(), scopes, scopes[0]
                 return False
         assert refusal is not None
         raise refusal.error
 
-    def _all_wordings(self) -> Iterator[Wording]:
-        """Besides the known ones, those that stay with the days which have passed in every zone."""
-        yield from wordings(self.choice)
-        yield from (replace(one, reach=36 * HOUR) for one in wordings(self.choice) if one.dates != "milliseconds")
-
-    def _ways_to_choose(self) -> Iterator[list[Scope]]:
+    def ways_to_choose(self) -> Iterator[list[Scope]]:
         """Chosen channels in a list, in lists of one, as text."""
         channels = tuple(self.choice.channels)
         yield [replace(self.scope, channels=channels or None)]

@@ -12,6 +12,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -28,9 +29,10 @@ FEW = 10
 MOST_PAGES_OF_A_GAP = 5
 MOST_ABSENT = 3
 """Rows that a pass did not bring, of which it is asked whether they are gone."""
-MOST_PASSES = 6
-MOST_PASSES_OF_THE_SHORTEST = 12
-MOST_UNSETTLED = 8
+MOST_PASSES = 12
+MOST_CEILINGS = 3
+"""Passes that meet one, where a part cannot be halved: rows that go look the same."""
+MOST_UNSETTLED = 4
 """Pieces of one part that may keep moving; then the reader raises."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
 SHORTER = 0.95
@@ -82,7 +84,8 @@ class Passes:
         if not one.is_clean and (self._is_first or self._is_fresh or not is_filled):
             return False
         absent = (row for row_id, row in self.known.items() if row_id not in one.seen)
-        return not any(is_there(row) for row in islice(absent, MOST_ABSENT))
+        gone = len(self.known) - one.places
+        return gone <= 0 or not any(is_there(row) for row in islice(absent, min(gone, MOST_ABSENT)))
 
 
 class Reader:
@@ -109,7 +112,8 @@ class Reader:
     def use(self, profile: ServerProfile) -> None:
         """Reads what follows in this way."""
         self.profile = profile
-        self.limit = min(self.limit, profile.limit)
+        if profile.rows:
+            self.limit = min(self.limit, profile.limit)
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows, 0)
         times = [row.time for row in profile.rows if row.time is not None] or [0]
@@ -162,7 +166,7 @@ class Reader:
     ) -> Generator[Row | None, None, int]:
         can_be_halved = self._can_be_halved(part, latest)
         passes = Passes()
-        for number in range(MOST_PASSES if can_be_halved else MOST_PASSES_OF_THE_SHORTEST):
+        for number in range(MOST_PASSES):
             one = self._pass(self.span(part, latest), scope, number, passes.page, can_be_halved)
             passes.begin()
             for page in one:
@@ -173,13 +177,16 @@ class Reader:
                         emitted.add(row.id)
                         yield row
                 yield None
+                del page  # It may be large, and the next is asked for.
+            if one.refusal is not None and not number:
+                raise one.refusal.error
             if one.has_shrunk:
                 self.limit = min(self.limit, one.limit)
-            if passes.is_settled_by(one, lambda row: self.is_there(row, latest, in_doubt=not one.is_clean)):
+            if passes.is_settled_by(one, partial(self.is_there, latest=latest, in_doubt=not one.is_clean)):
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE
-            if passes.why is not End.SEEN and (can_be_halved or number):
+            if passes.why is not End.SEEN and (can_be_halved or number == MOST_CEILINGS):
                 break
         return (yield from self._halves(part, scope, emitted, latest, passes, can_be_halved))
 
@@ -226,7 +233,8 @@ class Reader:
             return isinstance(self._ask(Span(span.date_from, span.date_from), scope, skip, 1), Refused)
 
         self.passes += 1
-        limit = min(self.limit, max(2, int(page * PAGE_SIZES[number]))) if number else self.limit
+        largest = min(self.limit, self.profile.limit)
+        limit = min(largest, max(2, int(page * PAGE_SIZES[number]))) if number else largest
         return OnePass(ask, limit, 2 * PAGES if can_be_halved else MOST_PAGES_OF_THE_SHORTEST, refuses_behind)
 
     # Audit

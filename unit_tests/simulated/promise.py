@@ -152,6 +152,8 @@ def may_raise(told: Scenario) -> Iterator[str]:
     if is_tiny and (does.ties != "stable" or does.behind == "refused" or does.replica_behind):
         yield "pages so small cannot be asked for in another way"
     moves = sum((row.appears > 0) + (row.vanishes is not None) for row in log)
+    if is_tiny and moves:
+        yield "rows move, and pages so small cannot show which went"
     if moves + does.inserts_in_all + does.deletes_in_all > MOST_THAT_REST:
         yield "rows hardly ever rest"
     ceilings = [ceiling for ceiling in (does.skip_ceiling, does.depth_ceiling) if ceiling is not None]

@@ -1,14 +1,16 @@
 -- The stream's table, each row once and each column in one type, whatever destination wrote it. Prompts and answers stay there.
--- The one incremental model: a run reads what arrived since the last one, and a little before (kore_llm_lookback_hours).
--- It goes by the arrival of a row, not by its end date: a bot that was added later brings old rows.
-{{ config(unique_key='id', on_schema_change='append_new_columns') }}
-
-{%- set table = source('kore_llm_logs', 'llm_usage_logs') -%}
-{%- set columns = table_columns(table) -%}
-{%- set arrival = arrived_at(columns) -%}
-{%- set is_dated = '_airbyte_extracted_at' in columns or '_airbyte_emitted_at' in columns or '_dlt_load_id' in columns %}
+-- The one incremental model: a run reads what is not here yet. It goes by the arrival of a row, not by its end date: a bot
+-- that was added later brings old rows.
+{{ config(
+    unique_key='id',
+    on_schema_change='append_new_columns',
+    partition_by={'field': 'end_date', 'data_type': 'timestamp', 'granularity': 'day'} if target.type == 'bigquery' else none,
+    cluster_by=['bot_id', 'id'] if target.type == 'bigquery' else none
+) }}
 
 with source_rows as (
+    {%- for schema, table in source_tables().items() %}
+    {%- set columns = table_columns(table) %}
     select
         {% for name, kind in stream_columns().items() -%}
         {{ typed_column(columns, name, kind) }},
@@ -16,21 +18,25 @@ with source_rows as (
         {{ payload_text(columns, 'request_payload', 'scanner') }} as guardrail_scanner,
         {{ payload_text(columns, 'request_payload', 'req_type') }} as guardrail_scanned,
         lower({{ payload_text(columns, 'response_payload', 'is_valid') }}) as guardrail_is_valid,
-        {{ arrival }} as arrived_at,
-        {{ sync_id(columns) }} as sync_id
+        {{ time_to_first_token(columns) }} as time_to_first_token_ms,
+        {{ arrived_at(columns) }} as arrived_at,
+        {{ sync_id(columns) }} as sync_id,
+        {{ setting_value(schema) }} as source_relation
     from {{ table }}
-    {%- if var('kore_llm_introspect') and is_incremental() and is_dated %}
-    where {{ arrival }} >= (
-        select cast({{ dbt.dateadd('hour', -1 * var('kore_llm_lookback_hours'), 'max(arrived_at)') }} as {{ dbt.type_timestamp() }})
-        from {{ this }}
-    ) or not exists (select 1 from {{ this }} where arrived_at is not null)
-    {%- endif %}
+    {{- only_what_is_new(table, columns) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 numbered as (
     select
         *,
-        row_number() over (partition by id order by arrived_at desc, end_date desc) as newest_first
+        row_number() over (
+            partition by id
+            order by
+                case when arrived_at is null then 1 else 0 end, arrived_at desc,
+                case when end_date is null then 1 else 0 end, end_date desc
+        ) as newest_first
     from source_rows
 )
 
@@ -41,7 +47,9 @@ select
     guardrail_scanner,
     guardrail_scanned,
     guardrail_is_valid,
+    time_to_first_token_ms,
     arrived_at,
-    sync_id
+    sync_id,
+    source_relation
 from numbered
 where newest_first = 1

@@ -1,6 +1,7 @@
 -- Charges in the terms of FOCUS 1.2 (FinOps Open Cost and Usage Specification): a row for each day, bot, model, price and
 -- kind of token. They are estimates from the log, not an invoice. FOCUS has no cost that is not known: calls without a
--- price or tokens are not here, and llm_completeness counts them.
+-- price or tokens are not here, and kore_llm_completeness counts them. A SKU is a model at a provider and a kind of token; its
+-- price's id tells the steps of the prompt's size apart, and is the same whatever your contract says.
 {%- set meters = {
     'Input Tokens': 'input', 'Cache Read Tokens': 'cache_read', 'Cache Write Tokens': 'cache_write',
     'Output Tokens': 'output', 'Reasoning Tokens': 'reasoning',
@@ -11,63 +12,77 @@ with meters as (
     select
         day,
         bot_id,
-        coalesce(integration, provider, 'unknown') as account,
-        coalesce(provider, integration, 'unknown') as provider,
-        coalesce(response_model, request_model, model_name) as model,
-        price_source,
+        coalesce(integration, provider, '(none)') as account,
+        coalesce(provider, list_price_provider, integration, '(none)') as provider,
+        model as resource_name,
+        coalesce(response_model, request_model, model_name) as resource,
+        coalesce(list_priced_model, priced_model) as sku,
+        coalesce(list_prompt_tokens_above, prompt_tokens_above) as prompt_tokens_above,
         '{{ meter }}' as meter,
         {{ name }}_tokens_billed as tokens,
         {{ name }}_usd_per_million as unit_price,
         coalesce(list_{{ name }}_usd_per_million, {{ name }}_usd_per_million) as list_unit_price
-    from {{ ref('llm_calls') }}
+    from {{ ref('kore_llm_calls') }}
     where cost_usd is not null and day is not null and {{ name }}_tokens_billed > 0
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
+{%- set grouped = 'day, bot_id, account, provider, resource_name, resource, sku, prompt_tokens_above, meter, unit_price, list_unit_price' %}
 charges as (
-    select
-        day, bot_id, account, provider, model, price_source, meter, unit_price, list_unit_price,
-        cast(sum(tokens) as {{ dbt.type_bigint() }}) as tokens
+    select {{ grouped }}, cast(sum(tokens) as {{ type_integer() }}) as tokens
     from meters
-    group by day, bot_id, account, provider, model, price_source, meter, unit_price, list_unit_price
+    group by {{ grouped }}
 )
 
 {% set cost = 'cast(cast(tokens * unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')' %}
+{% set above = 'cast(prompt_tokens_above as ' ~ dbt.type_string() ~ ')' %}
+{% set sku = dbt.concat(['provider', "'/'", 'sku', "'/'", 'meter']) %}
 {% set columns = {
     'BilledCost': cost,
     'BillingAccountId': 'account',
     'BillingAccountName': 'account',
+    'BillingAccountType': "'Integration'",
     'BillingCurrency': "'USD'",
     'BillingPeriodEnd': 'cast(' ~ dbt.dateadd('month', 1, dbt.date_trunc('month', 'day')) ~ ' as ' ~ dbt.type_timestamp() ~ ')',
     'BillingPeriodStart': 'cast(' ~ dbt.date_trunc('month', 'day') ~ ' as ' ~ dbt.type_timestamp() ~ ')',
     'ChargeCategory': "'Usage'",
     'ChargeClass': 'cast(null as ' ~ dbt.type_string() ~ ')',
-    'ChargeDescription': dbt.concat(["model", "', '", "meter"]),
+    'ChargeDescription': dbt.concat(['sku', "', '", 'meter']),
     'ChargeFrequency': "'Usage-Based'",
     'ChargePeriodEnd': 'cast(' ~ dbt.dateadd('day', 1, 'day') ~ ' as ' ~ dbt.type_timestamp() ~ ')',
     'ChargePeriodStart': 'cast(day as ' ~ dbt.type_timestamp() ~ ')',
-    'ConsumedQuantity': 'tokens',
+    'CommitmentDiscountStatus': 'cast(null as ' ~ dbt.type_string() ~ ')',
+    'ConsumedQuantity': 'cast(tokens as ' ~ dbt.type_numeric() ~ ')',
     'ConsumedUnit': "'Tokens'",
     'ContractedCost': cost,
     'ContractedUnitPrice': 'unit_price',
     'EffectiveCost': cost,
-    'InvoiceIssuerName': 'provider',
+    'InvoiceIssuerName': provider_for_people('issuer'),
     'ListCost': 'cast(cast(tokens * list_unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')',
     'ListUnitPrice': 'list_unit_price',
     'PricingCategory': "'Standard'",
-    'PricingQuantity': 'cast(tokens as ' ~ dbt.type_numeric() ~ ') / 1000000',
+    'PricingCurrency': "'USD'",
+    'PricingCurrencyContractedUnitPrice': 'unit_price',
+    'PricingCurrencyEffectiveCost': cost,
+    'PricingCurrencyListUnitPrice': 'list_unit_price',
+    'PricingQuantity': 'cast(cast(tokens as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')',
     'PricingUnit': "'1000000 Tokens'",
-    'ProviderName': 'provider',
-    'PublisherName': 'provider',
-    'ResourceId': 'bot_id',
+    'ProviderName': provider_for_people('issuer'),
+    'PublisherName': provider_for_people('issuer'),
+    'ResourceId': dbt.concat(['provider', "'/'", 'resource']),
+    'ResourceName': "case when resource_name not in (resource, '(none)') then resource_name end",
+    'ResourceType': "'Model'",
     'ServiceCategory': "'AI and Machine Learning'",
-    'ServiceName': 'provider',
+    'ServiceName': provider_for_people('service'),
     'ServiceSubcategory': "'Generative AI'",
-    'SkuId': 'model',
+    'SkuId': sku,
     'SkuMeter': 'meter',
-    'SkuPriceId': dbt.concat(['model', "'/'", 'meter', "'/'", 'price_source']),
+    'SkuPriceDetails': dbt.concat(["'{\"x_Model\": \"'", 'sku', "'\", \"x_TokenType\": \"'", 'meter', "'\", \"x_PromptTokensAbove\": '", above, "'}'"]),
+    'SkuPriceId': dbt.concat([sku, "'/above '", above]),
     'SubAccountId': 'bot_id',
+    'SubAccountName': 'bot_id',
+    'SubAccountType': "case when bot_id is not null then 'Bot' end",
 } -%}
 select
     {% for name, value in columns.items() -%}

@@ -1,0 +1,1 @@
+{{ kore_llm_logs.heaviest(['provider']) }}

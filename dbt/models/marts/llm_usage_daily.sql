@@ -1,1 +1,0 @@
-{{ kore_llm_logs.usage_by(['day', 'bot_id', 'model', 'feature', 'channel']) }}
