@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--bots", type=int, default=1)
     parser.add_argument("--payload", type=int, default=200, help="bytes")
-    parser.add_argument("--days", type=int, default=80, help="the whole log; up to 85 can be one part")
+    parser.add_argument("--days", type=int, default=80, help="the whole log; up to 84 can be one part")
     options = parser.parse_args()
     peaks = [0.0] * 10
     records = 0

@@ -1,27 +1,26 @@
-"""How long syncs take where the API's limits are the wall clock: `python -m benchmarks.sizing` prints the docs' table.
+"""How many requests syncs take, and how long the API's limits make them: `python -m benchmarks.sizing` prints a table.
 
-A bot may be asked 60 times a minute and 1,800 times an hour, rolling: after the first half hour at full pace, half the
-pace. The limits are each bot's own, so the number of bots does not count until the CPU does.
-
-Requests are those of parts with proved bounds, for a log as dense at night as by day. Counted beside
-the emulator they are within a tenth; of very few, within four.
+Requests are counted: the reader reads an even log from the simulated Kore.ai of the tests, in its plainest behaviour.
+Of a first sync, one piece is counted and multiplied. Limits are a bot's own, so the number of bots does not count until
+the processor does: 60 requests a minute and 1,800 an hour, rolling. After the first half hour at full pace that is half
+the pace.
 """
 
-from math import ceil
-
-from source_kore_llm_logs.reading.calibration import FIVE_MINUTES
-from source_kore_llm_logs.reading.reader import MOST_ROWS, PAGES
-from source_kore_llm_logs.reading.span import CALL, HOUR
+from integration_tests.kore_emulator.behaviour import HOUR, MINUTE, SECOND, Behaviour, LogRow, parse
+from unit_tests.simulated.driver import play
+from unit_tests.simulated.scenario import Scenario
 
 PER_MINUTE, PER_HOUR = 60, 1800
-LOOKBACK_HOURS = 1.0
-PADDING_HOURS = 2 * (FIVE_MINUTES + CALL) / HOUR
-"""Of a part, at both ends together."""
-REQUESTS_OF_A_SYNC, REQUESTS_OF_A_PART = 10, 3
-"""Besides the pages: to ask what the server does; and whether a part is too long, and what is behind its last row."""
 FIRST_SYNC_DAYS = 90
+HOURS_OF_AN_HOURLY_SYNC = 2.0
+"""The new hour and the lookback."""
+MOST_ROWS_COUNTED = 60_000
+"""Of a first sync; the rest is like them."""
+HOURS_AROUND = 3.0
+"""That the log has besides, before and behind what is read."""
 ROWS_A_DAY = {1000: (1_000, 10_000, 100_000, 1_000_000), 50: (1_000, 10_000, 100_000)}
 """By the rows that the server gives at once: what is asked for by default, and what a sibling API cuts it to [I]."""
+NOW = (parse("2026-03-11T10:17:23.456Z") or (0,))[0]
 
 
 def least_seconds(requests: int) -> float:
@@ -30,22 +29,23 @@ def least_seconds(requests: int) -> float:
     return full_hours * 3600.0 + left // PER_MINUTE * 60.0
 
 
-def requests(rows_a_day: int, page: int, hours: float) -> int:
-    """Of a sync that reads so many hours of a bot's log. A page begins with the last row of the page before."""
-    rows_an_hour, new_rows = rows_a_day / 24, page - 1
-    parts = max(1, ceil(rows_an_hour * hours / min(MOST_ROWS, PAGES * new_rows)))
-    pages = ceil(rows_an_hour * (hours + parts * PADDING_HOURS) / new_rows)
-    return pages + REQUESTS_OF_A_SYNC + REQUESTS_OF_A_PART * parts
+def counted(rows_a_day: int, page: int, hours: float) -> int:
+    """The requests of a sync that reads so many hours of a bot's log."""
+    after, step = NOW - MINUTE, 24 * HOUR / rows_a_day
+    ends = [int(after - number * step) for number in range(int((hours + HOURS_AROUND) * HOUR / step))]
+    log = tuple(LogRow(str(number), end - SECOND, end) for number, end in enumerate(ends))
+    does = Behaviour(largest_limit=page)
+    played = play(Scenario(does, log, NOW, int(after - hours * HOUR), after))
+    if played.error is not None:
+        raise RuntimeError(f"{rows_a_day} rows a day, {page} at once: {played.error}")
+    return len(played.server.requests)
 
 
-def sync_requests(rows_a_day: int, page: int, every_hours: float = 1.0) -> int:
-    """Of a sync that reads what is new, and the lookback."""
-    return requests(rows_a_day, page, every_hours + LOOKBACK_HOURS)
-
-
-def shortest_interval_hours(rows_a_day: int, page: int) -> int | None:
-    """Whole hours between syncs that keep up with a bot; None if none does."""
-    return next((h for h in range(1, 49) if sync_requests(rows_a_day, page, h) <= PER_HOUR * h), None)
+def first_sync(rows_a_day: int, page: int) -> int:
+    """The requests of a sync of `FIRST_SYNC_DAYS`, to about a tenth where they are not all counted."""
+    hours = 24.0 * FIRST_SYNC_DAYS
+    share = min(1.0, MOST_ROWS_COUNTED / (rows_a_day * FIRST_SYNC_DAYS))
+    return round(counted(rows_a_day, page, share * hours) / share)
 
 
 def spoken(seconds: float) -> str:
@@ -59,23 +59,15 @@ def spoken(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def table() -> str:
-    lines = [
-        f"| Rows a day and bot | Rows the API gives at once | First sync of {FIRST_SYNC_DAYS} days | Hourly sync |",
-        "|---:|---:|---|---|",
-    ]
+def main() -> None:
+    print(f"| Rows a day and bot | Rows the API gives at once | First sync of {FIRST_SYNC_DAYS} days | Hourly sync |")
+    print("|---:|---:|---|---|")
     for page, densities in ROWS_A_DAY.items():
         for rows in densities:
-            first, hourly = requests(rows, page, 24 * FIRST_SYNC_DAYS), sync_requests(rows, page)
-            interval = shortest_interval_hours(rows, page)
-            pace = f"{hourly:,} requests"
-            if interval is None:
-                pace = "no interval keeps up"
-            elif interval > 1:
-                pace = f"not possible; every {interval} hours"
-            lines.append(f"| {rows:,} | {page:,} | {first:,} requests, {spoken(least_seconds(first))} | {pace} |")
-    return "\n".join(lines)
+            first, hourly = first_sync(rows, page), counted(rows, page, HOURS_OF_AN_HOURLY_SYNC)
+            time = spoken(least_seconds(first))
+            print(f"| {rows:,} | {page:,} | {first:,} requests, {time} | {hourly:,} requests |", flush=True)
 
 
 if __name__ == "__main__":
-    print(table())
+    main()

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from integration_tests.documents import PAGE, README, ROOT, headings, section, table
-from source_kore_llm_logs.reading.padding import LONGEST_PART
-from source_kore_llm_logs.reading.part import DAY
+from source_kore_llm_logs.reading.span import DAY, LONGEST_PART
 
 NAME = "Kore.ai LLM Usage Logs"
 SCHEMA: dict[str, dict[str, Any]] = json.loads((ROOT / "source_kore_llm_logs/schemas/llm_usage_logs.json").read_text())[

@@ -16,6 +16,7 @@ from flask import Response, request
 from integration_tests.command import CATALOG, STREAM, Outcome, options, read, run
 from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
+from integration_tests.kore_emulator.behaviour import DAY
 from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
@@ -61,21 +62,17 @@ def synced(
         return told(outcome)
 
 
-class WithoutTheFirstOfMany(Emulator):
-    """In a page of which more than 50 rows were asked for, the first is missing."""
+class HidesARow(Emulator):
+    """It finds one row only where as many are asked for as in the vendor's sample, or where little time is."""
+
+    def __init__(self, rows: dict[str, list[dict[str, Any]]], reading: Reading):
+        super().__init__({**rows, "st-without": rows[BOT][:30] + rows[BOT][31:]}, reading)
 
     def answer(self, bot_id: str) -> Response:
-        response = super().answer(bot_id)
-        if int(request.get_json()["limit"]) > 50:
-            response.set_data(json.dumps(json.loads(response.get_data())[1:]))
-        return response
-
-
-class OnlyWithDevelopers(Emulator):
-    """It refuses to give the rows of users only."""
-
-    def answer(self, bot_id: str) -> Response:
-        return super().answer(bot_id) if request.get_json()["isDeveloper"] else Response("refused", 412)
+        body = request.get_json()
+        first, last = (datetime.fromisoformat(body[key].replace("Z", "+00:00")) for key in ("dateFrom", "dateTo"))
+        is_found = int(body["limit"]) == 50 or last - first < timedelta(minutes=41)
+        return super().answer(bot_id if is_found else "st-without")
 
 
 def dated(moment: datetime) -> list[dict[str, Any]]:
@@ -177,37 +174,30 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
+    "broke off the connection before it answered": lambda: checked(Reading(fault_rate=1, faults=["reset"])),
     "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
-    "Now asking for … rows at once": lambda: synced(0, ROWS, Reading(fails_above_bytes=40_000)),
     "cannot be read to the end": lambda: synced(
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5, **UNLIMITED
     ),
-    "the API ignores `skip`": lambda: synced(1, ROWS, Reading(skip="ignored", largest_limit=10)),
-    "the API gives some rows only when it is asked for them": lambda: synced(0, ROWS, Reading(no_channel="rtm")),
-    "the API gives some rows only for a small request": lambda: synced(1, ROWS, server=WithoutTheFirstOfMany),
-    "whether the API leaves rows out was not answered": lambda: synced(
-        0, ROWS, server=OnlyWithDevelopers, **UNLIMITED
+    "the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page": lambda: synced(
+        1, ROWS, Reading(skip="rounded", largest_limit=10), **UNLIMITED
     ),
-    "the API does not heed a list of channels": lambda: synced(
-        0, ROWS, Reading(channel_list="text"), **UNLIMITED
+    "the API gives some rows only for a small request": lambda: synced(
+        1, ROWS, server=HidesARow, bot_ids=[BOT], **UNLIMITED
     ),
     "not read from there to …": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
-    "the API ignores the filter `…`; now asking with …": lambda: synced(
-        0, ROWS, Reading(spelling="table"), user_ids=[ROWS[0]["User ID"]]
-    ),
+    "the server answers with …": lambda: synced(0, ROWS),
+    "from where the next sync reads again": lambda: synced(0, ROWS, Reading(cut=DAY), **UNLIMITED),
     "the API ignores the filter `…`, and gives rows": lambda: synced(
         1, ROWS, Reading(ignored_filters=frozenset({"taskId"})), task_id=ROWS[0]["task Id"]
     ),
-    "No row at all matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
-    "the API refused a request (…); now asking with …": lambda: synced(0, ROWS, Reading(numbers="int")),
-    "the API gives nothing for requests with …; now asking with …": lambda: synced(
-        0, ROWS, Reading(silent_forms=frozenset({"milliseconds", "seconds"}))
-    ),
-    "rows are dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3))),
+    "no row matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
+    "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0, ROWS),
+    "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY), **UNLIMITED),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01", **UNLIMITED),
-    "rows had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
+    "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "dates were of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")
     ),
