@@ -16,7 +16,7 @@ select there.id as in_source, here.id as in_model
 from (
     {%- for table in kore_llm_logs.source_tables().values() %}
     {%- set columns = kore_llm_logs.table_columns(table) %}
-    select distinct {{ columns['id'].sql }} as id from {{ table }}
+    select distinct {{ columns.get('id', {'sql': 'id'}).sql }} as id from {{ table }}
     where {{ kore_llm_logs.arrived_at(columns) }} is null
         or {{ kore_llm_logs.arrived_at(columns) }} <= {{ kore_llm_logs.moment("'" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S') ~ "'") }}
         or {{ kore_llm_logs.arrived_at(columns) }} > {{ kore_llm_logs.utc_now() }}
