@@ -51,6 +51,8 @@ class BotLog:
         self._longest = min(longest_part, LONGEST_PART)
         self._length = self._longest
         """Of the next part, in milliseconds."""
+        self._seen: ServerProfile | None = None
+        """Of the first stretch that had rows."""
         self.profile: ServerProfile | None = None
         """Of the stretch that is read; None before the first question."""
         self.complete_until = window.start
@@ -69,13 +71,11 @@ class BotLog:
         """
         reader: Reader | None = None
         start = self.window.start
+        if self.window.length > LONGEST_PART:  # What the newest days show spares most questions about the others.
+            self._calibrate(Part(self.window.after - LONGEST_PART, self.window.after), self._most)
         while start < self.window.after:
             after = min(self.window.after, start + LONGEST_PART)
-            most = min(self._most, reader.limit) if reader else self._most
-            profile = calibrate(self._fetch, self._now, Part(start, after), self._choice, most)
-            if self.profile is None or str(profile) != str(self.profile):
-                self._tell(str(profile))
-            self.profile = profile
+            profile = self._calibrate(Part(start, after), min(self._most, reader.limit) if reader else self._most)
             if reader is None:
                 reader = Reader(self._fetch, self._now, self._choice, profile)
             reader.use(profile)
@@ -91,11 +91,25 @@ class BotLog:
             if is_ahead:
                 return
 
+    def _calibrate(self, part: Part, most: int) -> ServerProfile:
+        """The profile of the stretch that ends with the part; what was seen of another is kept."""
+        profile = calibrate(self._fetch, self._now, part, self._choice, most, self._seen)
+        if self.profile is None or str(profile) != str(self.profile):
+            self._tell(str(profile))
+        self._seen = self._seen or (profile if profile.rows else None)
+        self.profile = profile
+        return profile
+
     def _next_part(self, reader: Reader, start: int, after: int) -> Part:
         part = Part(start, min(after, start + self._length))
-        while reader.is_too_long(part, reader.profile.scopes[0]):
+        while part.length > self._shortest(reader.profile) and reader.is_too_long(part, reader.profile.scopes[0]):
             part = Part(start, start + part.length // 3)
         return part
+
+    @staticmethod
+    def _shortest(profile: ServerProfile) -> int:
+        """Where the padding is longer than the part, a shorter one is hardly a shorter request."""
+        return profile.padding * 2 if profile.is_proved else profile.padding // 2
 
     def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row | None]:
         latest, emitted, most = self._now(), set(self.undated), 1
@@ -109,9 +123,9 @@ class BotLog:
             self.parts + 1,
             self.parts_read_again + (reader.passes > len(profile.scopes)),
         )
-        # Where the padding is longer than the part, a shorter one is no shorter request.
-        length = max(profile.padding // 2, int(part.length * min(FASTEST_GROWTH, reader.aim / most)))
-        self._length = min(self._longest, length)
+        growth = min(FASTEST_GROWTH, reader.aim / most)
+        length = int((part.length + 2 * profile.padding) * growth) - 2 * profile.padding
+        self._length = min(self._longest, max(self._shortest(profile), length))
         reader.milliseconds_a_row = part.length / most
         known = self._known_until(reader, part, profile, latest)
         self.complete_until = max(self.complete_until, min(part.after, known))

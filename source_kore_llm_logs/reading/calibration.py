@@ -62,34 +62,46 @@ class ServerProfile:
     rows: tuple[Row, ...]
 
     def __str__(self) -> str:
+        if not self.rows and not self.is_proved:
+            return f"{self.wording}, no row seen"
         bounds = "bounds exact to five minutes" if self.is_exact else "bounds exact to the hour"
         scopes = "asked for once" if len(self.scopes) == 1 else f"asked for in {len(self.scopes)} ways"
+        apart = ["developers apart"] if len({scope.developer for scope in self.scopes}) > 1 else []
+        apart += ["channels by name"] if len({scope.channels for scope in self.scopes}) > 1 else []
         return (
             f"{self.wording}, {bounds if self.is_proved else 'bounds not proved'}, up to {self.limit:,} rows a page, "
-            f"{scopes}{'' if self.rows else ', no row seen'}"
+            f"{scopes}{' (' + ', '.join(apart) + ')' if apart else ''}"
         )
 
 
-def calibrate(fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int) -> ServerProfile:
+def calibrate(
+    fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
+) -> ServerProfile:
     """Asks about the 84 days that end with the part, or now; where days so old are refused, about the part. `most`: the
-    largest `limit` to ask for.
+    largest `limit` to ask for. `before`: what was seen in other days; then only scopes are asked about.
 
     Blocks while it asks. Raises CannotRead for a filter that is ignored, what the last refusal stands for where every
     wording is refused, and what a fault stands for that smaller pages did not mend.
     """
     known = Questions(fetch, now, part.after, choice, most)
-    found = known.find_wording()
+    taken = before.wording if before else None
+    found = known.find_wording(LONGEST_PART, taken)
     if isinstance(found, Refused):
-        found = known.find_wording(min(part.length, LONGEST_PART))
+        found = known.find_wording(min(part.length, LONGEST_PART), taken)
     if isinstance(found, Refused):
         raise found.error
     if not found:
         _find_hidden(known)
     if not known.sample:
         silent = tuple(replace(scope, developer=choice.include_developer) for scope in known.scopes)
-        return ServerProfile(known.wording, min(SAMPLE, most), UNPROVED, False, False, True, silent, ())
+        unseen = ServerProfile(known.wording, min(SAMPLE, most), UNPROVED, False, False, True, silent, ())
+        return replace(before, scopes=silent, rows=()) if before else unseen
     _check_filters(known)
     bounds = _Bounds(known)
+    rows = tuple(row.without_record for row in known.shown.values())
+    if before:
+        scopes = _Scopes(known, bounds if before.is_proved else None).all()
+        return replace(before, scopes=tuple(scopes), rows=rows)
     padding = bounds.prove()
     limit = bounds.limit or bounds.largest_limit(known.span)
     is_proved, is_exact = padding < UNPROVED, padding not in (UNPROVED, HOUR + CALL)

@@ -73,13 +73,13 @@ class Questions:
         self.shown.update((row.id, row) for row in rows)
         return rows
 
-    def find_wording(self, length: int = LONGEST_PART) -> bool | Refused:
+    def find_wording(self, length: int, taken: Wording | None) -> bool | Refused:
         """Whether some wording gives rows of so many milliseconds: it is known then, and the sample. Else it is one
-        that is taken; or, where none is, the last refusal."""
+        that is taken; or, where none is, the last refusal. `taken`: the only one to try."""
         self._length, refusal = length, Refused("", ValueError())
         for scopes in self.ways_to_choose():
             silent: list[Wording] = []
-            trials = list(wordings(self.choice))
+            trials = [taken] if taken else list(wordings(self.choice))
             for wording in trials:
                 self.wording = wording
                 answer = self._sample_of(scopes)

@@ -11,7 +11,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -25,6 +25,8 @@ PAGES = 90
 """That a part aims at: what a killed sync reads again."""
 MOST_ROWS = 9_000
 """That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
+MARGIN = 1.05
+"""Parts of an even log have about the same number of rows: not each that has one more is audited."""
 FEW = 10
 MOST_PAGES_OF_A_GAP = 5
 MOST_ABSENT = 3
@@ -106,7 +108,7 @@ class Reader:
         """The most rows of a part that an audit has found to be all."""
         self.caps: set[int] = set()
         """Numbers of rows that audits have found not to be all."""
-        self.passes = self._unsettled = 0
+        self.passes = self._unsettled = self._page = 0
         self.use(profile)
 
     def use(self, profile: ServerProfile) -> None:
@@ -135,6 +137,10 @@ class Reader:
         latest = self._now()
         if not 0 < 1.2 * self.aim * self.milliseconds_a_row <= part.length or not self._can_be_halved(part, latest):
             return False
+        if not self._page:  # The server may give fewer rows than it is asked for.
+            answer = self._ask(self.span(part, latest), scope, 0, self.limit)
+            self._page = max(FEW, len(answer.rows)) if isinstance(answer, Page) else self.limit
+            self.aim = min(self.aim, PAGES * self._page)
         answer = self._ask(self.span(part, latest), scope, self.aim, 1)
         if isinstance(answer, Page):
             return bool(answer.rows)
@@ -169,15 +175,7 @@ class Reader:
         for number in range(MOST_PASSES):
             one = self._pass(self.span(part, latest), scope, number, passes.page, can_be_halved)
             passes.begin()
-            for page in one:
-                self._shown(page, latest)
-                passes.received(page, part)
-                for row in page:
-                    if (row.time is None or part.owns(row)) and row.id not in emitted:
-                        emitted.add(row.id)
-                        yield row
-                yield None
-                del page  # It may be large, and the next is asked for.
+            yield from self._rows_of(one, part, passes, emitted, latest)
             if one.refusal is not None and not number:
                 raise one.refusal.error
             if one.has_shrunk:
@@ -186,9 +184,25 @@ class Reader:
                 if self._are_all_known(part, scope, latest, passes.known, one.places):
                     return one.places
                 passes.why = End.MORE
+            if not number:
+                self._check_skip(part, scope, latest)
             if passes.why is not End.SEEN and (can_be_halved or number == MOST_CEILINGS):
                 break
         return (yield from self._halves(part, scope, emitted, latest, passes, can_be_halved))
+
+    def _rows_of(
+        self, one: OnePass, part: Part, passes: "Passes", emitted: set[str], latest: int
+    ) -> Iterator[Row | None]:
+        """The rows of one pass that are the part's own, or nobody's, and were not emitted."""
+        for page in one:
+            self._shown(page, latest)
+            passes.received(page, part)
+            for row in page:
+                if (row.time is None or part.owns(row)) and row.id not in emitted:
+                    emitted.add(row.id)
+                    yield row
+            yield None
+            del page  # It may be large, and the next is asked for.
 
     def _halves(
         self, part: Part, scope: Scope, emitted: set[str], latest: int, passes: "Passes", can_be_halved: bool
@@ -200,7 +214,6 @@ class Reader:
             self.aim = min(self.aim, max(FEW, passes.places * 4 // 5))
         self._unsettled += passes.why is End.SEEN
         if not can_be_halved or self._unsettled > MOST_UNSETTLED:
-            self._check_skip(part, scope, latest)
             wording = self.profile.wording
             raise CannotRead(
                 f"the rows from {wording.date(part.start)} to {wording.date(part.after)} cannot be read to the end: "
@@ -214,14 +227,13 @@ class Reader:
         return places
 
     def _check_skip(self, part: Part, scope: Scope, latest: int) -> None:
-        """Raises CannotRead if that is because `skip` is ignored, rounded to pages, or taken for a page's number."""
-        first, behind = (self._ask(self.span(part, latest), scope, skip, FEW) for skip in (0, 1))
-        if isinstance(first, Page) and isinstance(behind, Page) and len(first.rows) > 1:
-            ids, others = [row.id for row in first.rows], [row.id for row in behind.rows]
-            if not others or (others == ids and len(set(ids)) > 1):
-                raise CannotRead(
-                    "the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page"
-                )
+        """Raises CannotRead if `skip` is ignored, rounded to pages, or taken for the number of a page."""
+        for _ in range(2):  # Rows may move between the two requests.
+            first, behind = (self._ask(self.span(part, latest), scope, skip, FEW) for skip in (0, 1))
+            ids, others = ([row.id for row in page.rows] if isinstance(page, Page) else [] for page in (first, behind))
+            if len(set(ids)) < 2 or not isinstance(behind, Page) or (others and others != ids):
+                return
+        raise CannotRead("the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page")
 
     def _pass(self, span: Span, scope: Scope, number: int, page: int, can_be_halved: bool) -> OnePass:
         """`page`: the most rows that a page of this part has had."""
@@ -244,7 +256,7 @@ class Reader:
         can_be_halved = self._can_be_halved(part, latest)
         if places in self.caps and can_be_halved:
             return False
-        if places < self.audited:
+        if places < self.audited * MARGIN:
             return True
         times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
         gaps = [Part(part.start, times[0]), Part(times[-1] + 1, part.after)] if times else []
