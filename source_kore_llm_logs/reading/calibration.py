@@ -229,7 +229,7 @@ class _Bounds:
         """Sets the wording's offset."""
         known = self._known
         cell = self._between_others()
-        for hours in (7, 14, 21):
+        for hours in (3, 6, 14, 21):
             if cell is None:
                 self._show_others(hours * HOUR)
                 cell = self._between_others()
@@ -316,10 +316,11 @@ class _Scopes:
         answer = self._known.ask(listed, self._known.span, 10)
         if isinstance(answer, Page):
             self._known.shown.update((row.id, row) for row in answer.rows)
-            if answer.rows and self._come(answer.rows, scope):
+            others = [row for row in answer.rows if _channel(row) != DEFAULT_CHANNEL]
+            if others and self._come(others, scope):
                 return []
-            if self._is_list_heeded(scope):
-                return [listed] if answer.rows else []
+            if len(others) == len(answer.rows) and self._is_list_heeded(scope):
+                return [listed] if others else []
         return self.one_by_one(scope)
 
     def _is_list_heeded(self, scope: Scope) -> bool:
