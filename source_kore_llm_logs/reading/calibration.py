@@ -116,10 +116,15 @@ def calibrate(
 
 def _find_hidden(known: Questions) -> None:
     """No wording gives a row. One thing may hide them all: a page that is too large, `isDeveloper`, `channel`."""
-    users = known.scope
+    users, silent = known.scope, known.wording
     everybody = replace(users, developer=known.choice.include_developer)
-    if _is_sample(known, users, persists=True) or (everybody != users and _is_sample(known, everybody)):
+    if _is_sample(known, users, persists=True):
         return
+    for dates in ("milliseconds", "seconds", "day") if everybody != users else ():
+        known.wording = replace(silent, dates=dates)
+        if _is_sample(known, everybody):
+            return
+    known.wording = silent
     for scopes in list(known.ways_to_choose())[1:]:
         if any(_is_sample(known, scope) for scope in scopes):
             known.scopes = scopes
@@ -132,7 +137,7 @@ def _find_hidden(known: Questions) -> None:
 
 def _is_sample(known: Questions, scope: Scope, persists: bool = False) -> bool:
     """Whether rows come in this scope; they are the sample then."""
-    known.sample = known.rows(scope, limit=SAMPLE if persists else 10, persists=persists)
+    known.sample = known.rows(scope, limit=10, persists=persists)
     known.scope = scope if known.sample else known.scope
     return bool(known.sample)
 
@@ -302,12 +307,11 @@ class _Scopes:
 
     def _split(self, scopes: list[Scope], channels: tuple[str, ...]) -> list[Scope]:
         """Of a list of chosen channels, a server may heed the first alone: the list must give the same in any order."""
-        known = self._known
-        if len({_channel(row) for row in known.sample}) > 1:
-            return scopes
-        turned = known.rows(replace(known.scope, channels=channels[::-1]))
-        if {row.id for row in turned} == {row.id for row in known.sample}:
-            return scopes
+        known, shown = self._known, {_channel(row) for row in self._known.sample}
+        if shown <= {name.strip().casefold() for name in channels}:
+            turned = [] if len(shown) > 1 else known.rows(replace(known.scope, channels=channels[::-1]))
+            if len(shown) > 1 or {row.id for row in turned} == {row.id for row in known.sample}:
+                return scopes
         return [replace(scope, channels=(name,)) for scope in scopes for name in channels]
 
     def _channels_besides(self, scope: Scope) -> list[Scope]:

@@ -19,7 +19,7 @@ from typing import Any
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Page, Refused, Row, Scope
 from source_kore_llm_logs.reading.one_pass import End, OnePass
-from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, UNPROVED, Part, Span
+from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, Part, Span
 
 PAGES = 90
 """That a part aims at: what a killed sync reads again."""
@@ -28,7 +28,6 @@ MOST_ROWS = 9_000
 MARGIN = 1.05
 """Parts of an even log have about the same number of rows: not each that has one more is audited."""
 FEW = 10
-MOST_PAGES_OF_A_GAP = 5
 MOST_ABSENT = 3
 """Rows that a pass did not bring, of which it is asked whether they are gone."""
 MOST_PASSES = 12
@@ -261,11 +260,9 @@ class Reader:
         times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
         gaps = [Part(part.start, times[0]), Part(times[-1] + 1, part.after)] if times else []
         halves = part.halves() if can_be_halved else ()
-        if (
-            any(self._has_more(half, scope, latest, known, places) for half in halves)
-            or any(self._has_unknown(gap, scope, latest, known) for gap in gaps if gap.length)
-            or self._has_unknown(part, scope, latest, known, "desc")
-        ):
+        if any(
+            self._has_unknown(piece, scope, latest, known) for piece in (*halves, *gaps) if piece.length
+        ) or self._has_unknown(part, scope, latest, known, "desc"):
             self.caps.add(places)
             return False
         self.audited = places
@@ -274,31 +271,15 @@ class Reader:
     def _has_unknown(
         self, part: Part, scope: Scope, latest: int, known: dict[str, Row], order: str | None = None
     ) -> bool:
-        """Whether one of the first rows of the part is not known; those of its padding may come before them."""
-        span, skip = self.span(part, latest), 0
-        limit = min(self.limit, len(known) + 1 if order else FEW)
-        for _ in range(MOST_PAGES_OF_A_GAP):
-            answer = self._ask(span, scope, skip, limit, **_sorted(order))
-            rows = answer.rows if isinstance(answer, Page) else []
-            if any(part.owns(row) and row.id not in known for row in rows):
-                return True
-            if order or len(rows) < limit:
-                break
-            skip, limit = skip + len(rows), self.limit
-        return False
-
-    def _has_more(self, half: Part, scope: Scope, latest: int, known: dict[str, Row], places: int) -> bool:
-        """Whether a row of this half comes behind as many as could come of those that are known, or, where these are
-        few, among them."""
-        span = self.span(half, latest)
-        low, high = span.date_from - UNPROVED, span.date_to + UNPROVED  # A server may give whole days.
-        times = [(row.start, row.end) for row in known.values()]
-        near = sum(1 for pair in times if pair == (None, None) or any(low <= time <= high for time in pair if time))
-        may = near + max(0, places - len(known))  # Equal rows are known once.
-        if may < FEW and self._has_unknown(half, scope, latest, known):
-            return True
-        answer = self._ask(span, scope, may, 1)
-        return isinstance(answer, Page) and bool(answer.rows)
+        """Whether a row of the part is not known. What a server does not find comes last in its order: behind as many
+        rows as are known in the request's span. In the documented `order`, all are asked for."""
+        span = self.span(part, latest)
+        starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
+        ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
+        limit = min(self.limit, len(known) + 1 if order else 3 * FEW)
+        skip = 0 if order else max(0, min(starts, ends) - limit // 3)
+        answer = self._ask(span, scope, skip, limit, **_sorted(order))
+        return isinstance(answer, Page) and any(part.owns(row) and row.id not in known for row in answer.rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, **other: Any) -> Answer:
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
