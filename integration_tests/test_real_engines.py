@@ -48,7 +48,8 @@ def rows(count: int, ties: int) -> list[dict[str, Any]]:
 
 
 def read_whole(table: Table, order: str, heeds_sort: bool, log: list[dict[str, Any]], page_size: int) -> None:
-    """A sync of the table gives each row once, and ends well."""
+    """A sync of the table gives each row once, and ends well. Where the one documented `sort` is not heeded, the order
+    among equal dates may never show some rows, whatever page is asked for: then it may fail, and says so."""
     with served(table, order, heeds_sort) as host:
         config = {
             "host": host, "bot_ids": [BOT], "client_id": "cs-1", "client_secret": "s" * 64, "page_size": page_size,
@@ -58,8 +59,8 @@ def read_whole(table: Table, order: str, heeds_sort: bool, log: list[dict[str, A
     found = synced.rows(BOT)
     assert set(found.values()) <= {1}
     lost = {raw["Description"] for raw in log} - set(found)
-    assert not lost, f"{len(lost)} of {len(log)} rows lost; {synced.failure or 'in silence'}"
-    assert synced.failure is None
+    assert not lost or (synced.failure and not heeds_sort), f"{len(lost)} rows lost; {synced.failure or 'in silence'}"
+    assert not heeds_sort or synced.failure is None
 
 
 @pytest.mark.parametrize(
