@@ -26,7 +26,7 @@ from source_kore_llm_logs.reading.span import (
     Span,
     cell_around,
 )
-from source_kore_llm_logs.reading.wording import Wording
+from source_kore_llm_logs.reading.wording import Wording, wordings
 
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
 BYTES_A_PAGE = 4 * 1024 * 1024
@@ -92,11 +92,12 @@ def calibrate(
         raise found.error
     if not found:
         _find_hidden(known)
+    if known.sample:
+        _check_filters(known)
     if not known.sample:
         silent = tuple(replace(scope, developer=choice.include_developer) for scope in known.scopes)
         unseen = ServerProfile(known.wording, min(SAMPLE, most), UNPROVED, False, False, True, silent, ())
         return replace(before, scopes=silent, rows=()) if before else unseen
-    _check_filters(known)
     bounds = _Bounds(known)
     rows = tuple(row.without_record for row in known.shown.values())
     if before:
@@ -143,18 +144,23 @@ def _is_sample(known: Questions, scope: Scope, persists: bool = False) -> bool:
 
 
 def _check_filters(known: Questions) -> None:
-    """Raises CannotRead for a filter that the server ignores in each of its spellings."""
-    for name in known.choice.filters:
-        if not _gives_nobodys(known, name):
-            continue
-        before, known.wording = known.wording, known.wording.respelled(name)
-        if known.wording == before or _gives_nobodys(known, name):
-            raise CannotRead(
-                f"the API ignores the filter `{name}`, and gives rows that were not chosen. Remove `{name}` from the "
-                "configuration, and filter the rows in your warehouse"
-            )
-        known.shown.clear()
-        known.sample = known.rows(known.scope)
+    """Finds spellings in which every filter takes effect, with a sample of what they choose. Raises CannotRead for a
+    filter that the server ignores in each."""
+    ways = {(one.user_ids, one.channel_user_ids) for one in wordings(known.choice)}
+    current = (known.wording.user_ids, known.wording.channel_user_ids)
+    for way in (current, *sorted(ways - {current}, reverse=True)):
+        if way != current:
+            known.wording = replace(known.wording, user_ids=way[0], channel_user_ids=way[1])
+            known.scope = replace(known.scope, developer=False)
+            known.shown.clear()
+            _find_hidden(known)
+        ignored = next((name for name in known.choice.filters if _gives_nobodys(known, name)), None)
+        if ignored is None:
+            return
+    raise CannotRead(
+        f"the API ignores the filter `{ignored}`, and gives rows that were not chosen. Remove `{ignored}` from the "
+        "configuration, and filter the rows in your warehouse"
+    )
 
 
 def _gives_nobodys(known: Questions, name: str) -> bool:

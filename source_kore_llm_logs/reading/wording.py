@@ -5,7 +5,7 @@ The sample writes plain dates and numbers as text [D]; the known client sends ti
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -40,11 +40,6 @@ class Wording:
     def key(self, name: str) -> str:
         """The key of the request for this field of the configuration."""
         return str(getattr(self, name)) if name in ("user_ids", "channel_user_ids") else SPELLINGS[name][0]
-
-    def respelled(self, name: str) -> "Wording":
-        """The same with the vendor's other spelling of this filter, if it has one."""
-        others: Any = ((name, key) for key in SPELLINGS[name] if key != self.key(name))
-        return replace(self, **dict(others))
 
     def date(self, moment: int) -> str:
         """Milliseconds since the epoch, as they are sent."""
