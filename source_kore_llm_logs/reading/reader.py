@@ -228,11 +228,13 @@ class Reader:
     def _check_skip(self, part: Part, scope: Scope, latest: int) -> None:
         """Raises CannotRead if `skip` is ignored, rounded to pages, or taken for the number of a page."""
         span = self.span(part, latest)
-        for _ in range(2):  # Rows may move between the requests.
-            answers = [self._ask(span, scope, skip, limit) for skip, limit in ((0, FEW), (1, FEW), (FEW, 1))]
-            first, second, tenth = ([row.id for row in page.rows] if isinstance(page, Page) else [] for page in answers)
-            is_honoured = second[:1] == first[1:2] or (second and second != first and second[:1] != tenth)
-            if len(set(first)) < 2 or not isinstance(answers[1], Page) or is_honoured:
+        for few in (FEW, FEW + 3):  # Rows may move between the requests, or be ordered by the page.
+            answers = [self._ask(span, scope, skip, limit) for skip, limit in ((0, few), (1, few), (few, 1))]
+            first, second, behind = (
+                [row.id for row in page.rows] if isinstance(page, Page) else [] for page in answers
+            )
+            is_page = second[:1] == behind and not set(first) & set(second)
+            if len(set(first)) < 2 or not isinstance(answers[1], Page) or not (second == first or is_page):
                 return
         raise CannotRead("the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page")
 
