@@ -1,0 +1,73 @@
+"""Servers that real services could be, and that once lost rows or failed: each is read whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from integration_tests.kore_emulator.behaviour import DAY, HOUR, MINUTE, SECOND, Behaviour, LogRow
+from unit_tests.simulated.driver import assert_read
+from unit_tests.simulated.scenario import Chosen, Scenario
+
+NOW = 1_762_129_005_000  # 2025-11-03T00:16:45Z
+
+
+def row(number: int, end: int, channel: str = "rtm", developer: bool = False) -> LogRow:
+    return LogRow(str(number), end - 800 - number % 400, end, channel=channel, developer=developer)
+
+
+def spread(count: int, days: float, channel: str = "rtm", developer: bool = False) -> tuple[LogRow, ...]:
+    apart = int(days * DAY) // count
+    return tuple(row(number, NOW - HOUR - number * apart, channel, developer) for number in range(count))
+
+
+def scenario(log: tuple[LogRow, ...], days: int = 60, **behaviour: object) -> Scenario:
+    return Scenario(Behaviour(**behaviour), log, NOW, NOW - days * DAY, NOW - MINUTE)  # type: ignore[arg-type]
+
+
+BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(
+            scenario((*BURST, *(replace(one, number=f"b{one.number}") for one in spread(100, 2)))
+                     , order="second", descending=True, ties="heap", largest_limit=50),
+            id="more equal dates than a page, in PostgreSQL's order",
+        ),
+        pytest.param(
+            scenario((row(0, NOW - 40 * DAY), row(1, NOW - 11 * HOUR)), cut=DAY, cut_in_zone=True,
+                     zone="Australia/Lord_Howe"),
+            id="a midnight of the server's zone inside an hour of UTC",
+        ),
+        pytest.param(scenario(spread(500, 29), developer="selects", largest_limit=10, above_limit="empty"),
+                     id="users' rows only, where isDeveloper selects"),
+        pytest.param(scenario(spread(200, 29, developer=True), silent_forms=frozenset({"milliseconds"})),
+                     id="developers' rows only, where full dates find nothing"),
+        pytest.param(scenario(spread(300, 20, "msteams"), no_channel="rtm", developer="selects"),
+                     id="users' rows of another channel than the default one"),
+        pytest.param(scenario(spread(300, 20, "ivr"), no_channel="rtm", channel_list="one"),
+                     id="a channel that must be asked for by itself"),
+        pytest.param(replace(scenario(spread(300, 1, "ivr"), channel_list="one"),
+                             chosen=Chosen(channels=("rtm", "ivr"))), id="one of the chosen channels is silent"),
+        pytest.param(scenario(spread(3_000, 8), days=300, largest_limit=50), id="months without a row come first"),
+        pytest.param(scenario(tuple(row(number, NOW - HOUR - number * SECOND) for number in range(600)), days=2,
+                              inserts=1, inserts_in_all=10, descending=True, largest_limit=50),
+                     id="rows come in, newest first, while pages are read"),
+    ],
+)  # fmt: skip
+def test_every_row_is_read_once(told: Scenario) -> None:
+    played = assert_read(told)
+    assert played.error is None
+    assert len(played.yielded) >= len(told.log)
+
+
+@pytest.mark.parametrize("most_rows", [60, 500])
+@pytest.mark.parametrize("page_size", [10, None])
+def test_a_server_that_finds_no_more_than_so_many_rows_loses_none_in_silence(
+    most_rows: int, page_size: int | None
+) -> None:
+    """They lie within a few hours: hardly any request is so short that it finds them all."""
+    log = tuple(row(number, NOW - 21 * HOUR + number * 20 * SECOND) for number in range(most_rows * 5 // 4))
+    told = replace(scenario(log, days=1, most_rows=most_rows, descending=True), page_size=page_size)
+    assert_read(told)
