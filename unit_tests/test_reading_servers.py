@@ -8,7 +8,8 @@ from integration_tests.kore_emulator.behaviour import DAY, HOUR, MINUTE, SECOND,
 from unit_tests.simulated.driver import assert_read
 from unit_tests.simulated.scenario import Chosen, Scenario
 
-NOW = 1_762_129_005_000  # 2025-11-03T00:16:45Z
+NOW = 1_761_956_205_000  # 2025-11-01T00:16:45Z
+SEPTEMBER = 1_758_287_327_000  # 2025-09-19T13:08:47Z
 
 
 def row(number: int, end: int, channel: str = "rtm", developer: bool = False) -> LogRow:
@@ -36,7 +37,7 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
             id="more equal dates than a page, in PostgreSQL's order",
         ),
         pytest.param(
-            scenario((row(0, NOW - 40 * DAY), row(1, NOW - 11 * HOUR)), cut=DAY, cut_in_zone=True,
+            scenario((row(0, SEPTEMBER), row(1, NOW - 655 * MINUTE)), cut=DAY, cut_in_zone=True,
                      zone="Australia/Lord_Howe"),
             id="a midnight of the server's zone inside an hour of UTC",
         ),
