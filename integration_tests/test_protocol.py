@@ -10,6 +10,7 @@ import pytest
 from integration_tests.command import CATALOG, catalog_of, read, run
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
+from source_kore_llm_logs.records.timestamps import iso_of, milliseconds
 
 BOTS = ("st-alpha", "st-beta")
 SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-more"
@@ -183,7 +184,7 @@ def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, f
 @pytest.mark.parametrize(("body", "said"), [("html_200", "an HTML page"), ("object_200", "a JSON object")])
 def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, body: str, said: str) -> None:
     emulator.reading = Reading(fault_rate=1, faults=[body])
-    outcome = read(emulator.config())
+    outcome = read(emulator.config(), timeout=30)
     assert outcome.code == 1
     assert said in outcome.errors[-1]["message"]
     assert set(outcome.cursors.values()) <= {emulator.config()["start_date"].replace("Z", ".000Z")}
@@ -234,10 +235,16 @@ def _days_ago(days: int) -> str:
 def test_the_log_says_at_the_end_how_each_bot_was_read_and_shows_no_payload(emulator: Emulator) -> None:
     outcome = read(emulator.config())
     for bot in BOTS:
-        (line,) = [line for line in outcome.log.splitlines() if line.startswith(f"Bot {bot}: ") and "settled" in line]
-        requests = sum(seen.bot_id == bot for seen in emulator.requests)
-        assert f" parts, {requests} requests, " in line
-        assert f" 0 repeated, {len(emulator.rows(bot))} records; bounds " in line
+        profile, *_, closing = [line for line in outcome.log.splitlines() if line.startswith(f"Bot {bot}: ")]
+        asked = [seen for seen in emulator.requests if seen.bot_id == bot]
+        assert ": the server answers with dates to the millisecond, " in profile
+        assert ", bounds exact to five minutes, up to 1,000 rows a page, " in profile
+        received = sum(seen.rows for seen in asked)
+        counts = f"{len(emulator.rows(bot))} records in {len(asked)} requests, {received:,} rows received"
+        # The emulator's clock, which counts, is behind this machine's. A cursor is the last moment before.
+        until = iso_of(milliseconds(outcome.cursors[bot]) + 1)
+        assert f", complete to {until}, from where the next sync reads again: {counts}; " in closing
+        assert closing.endswith(" parts, none of them read more than once.")
     for row in emulator.rows(BOTS[0])[:50]:
         payload = json.dumps(row["Payload Details"].get("Request Payload"), ensure_ascii=False)
         assert payload not in outcome.log

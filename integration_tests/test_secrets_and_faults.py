@@ -71,11 +71,26 @@ def test_a_page_above_the_size_that_passes_is_asked_for_smaller_and_so_are_the_n
 
 
 def test_a_page_that_times_out_again_and_again_is_asked_for_smaller() -> None:
-    with Emulator({BOT: ROWS}, Reading(faults_script=["504"] * 3)) as emulator:
+    with Emulator({BOT: ROWS}, Reading(fails_above_rows=100, fails_how="504")) as emulator:
         outcome = read(emulator.config(page_size=200))
         assert outcome.code == 0
         assert set(outcome.ids) == TRUTH
-        assert [int(seen.body["limit"]) for seen in emulator.requests][:4] == [200, 200, 200, 100]
+        asked = [(int(seen.body["limit"]), seen.status) for seen in emulator.requests]
+        assert [limit for limit, status in asked if status == 504] == [200, 200]
+        after = asked[asked.index((200, 504)) + 2 :]
+        assert after[:2] == [(1, 200), (100, 200)]  # The server is there: it was the page.
+        assert max(limit for limit, _ in after) == 100
+
+
+def test_a_first_question_that_times_out_again_and_again_is_asked_in_smaller_pages() -> None:
+    with Emulator({BOT: ROWS}, Reading(fails_above_rows=20, fails_how="504")) as emulator:
+        outcome = read(emulator.config(page_size=200))
+        assert outcome.code == 0
+        assert set(outcome.ids) == TRUTH
+        asked = [(int(seen.body["limit"]), seen.status) for seen in emulator.requests]
+        assert asked[0] == (50, 504)
+        first = next(limit for limit, status in asked if status == 200)
+        assert first < 20
 
 
 @pytest.mark.parametrize("fault", ["slow", "reset", "broken", "truncated", "503"])

@@ -19,6 +19,7 @@ from source_kore_llm_logs.components.error_handler import (
     MAX_TIMEOUTS,
     MAX_TRIES,
     MAX_TRIES_OF_A_CHECK,
+    MAX_TRIES_OF_A_FIRST_ANSWER_OF_ANOTHER,
     MAX_TRIES_OF_A_LARGE_PAGE,
     KoreErrorHandler,
     rows_of,
@@ -41,6 +42,11 @@ def answer(status: int, body: bytes = b"", **headers: str) -> requests.Response:
     response._content = body
     response.headers.update(headers)
     response.request = requests.Request("POST", URL).prepare()
+    return response
+
+
+def of_bot(bot: str, response: requests.Response) -> requests.Response:
+    response.request = requests.Request("POST", URL.replace("st-1", bot)).prepare()
     return response
 
 
@@ -101,6 +107,7 @@ def test_an_array_is_rows_and_so_is_one_under_hits(body: bytes) -> None:
 )
 def test_a_200_that_is_not_rows_is_a_fault_and_never_no_rows(body: bytes, said: str) -> None:
     asked, response = handler(), answer(200, body)
+    asked.interpret_response(answer(200, b"[]"))
     for _ in range(MAX_TRIES - 1):
         assert asked.interpret_response(response).response_action is ResponseAction.RETRY
     with pytest.raises(RetriesExhausted, match=said) as raised:
@@ -108,6 +115,56 @@ def test_a_200_that_is_not_rows_is_a_fault_and_never_no_rows(body: bytes, said: 
     assert raised.value.failure_type is FailureType.transient_error
     assert "Bot st-1" in raised.value.message
     assert f"Tried {MAX_TRIES} times" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"), [(b"<html>", "an HTML page"), (b"OK", "not a JSON array"), (b"{}", "not a JSON array")]
+)
+def test_where_nothing_but_that_was_ever_answered_it_ends_the_bot_and_no_smaller_page_is_asked_for(
+    body: bytes, said: str
+) -> None:
+    asked, response = handler(), answer(200, body)
+    asked.interpret_response(of_bot("st-2", answer(200, b"[]")))
+    for _ in range(MAX_TRIES_OF_A_FIRST_ANSWER_OF_ANOTHER - 1):
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    with pytest.raises(Fault, match=said) as raised:
+        asked.interpret_response(response)
+    assert not isinstance(raised.value, RetriesExhausted)
+    assert raised.value.failure_type is FailureType.transient_error
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b""), (200, b"[{"), (200, refusal("Error")), (500, b""), (503, b"")]
+)
+def test_a_fault_that_may_be_about_the_page_is_one_that_a_smaller_page_may_mend(status: int, body: bytes) -> None:
+    asked, response = handler(), answer(status, body)
+    for _ in range(MAX_TRIES - 1):
+        assert asked.interpret_response(response).response_action is ResponseAction.RETRY
+    with pytest.raises(RetriesExhausted, match=f"Tried {MAX_TRIES} times"):
+        asked.interpret_response(response)
+
+
+def test_a_bot_that_never_answered_seven_tries_is_tried_twice_with_each_further_request_until_it_has() -> None:
+    asked = handler()
+
+    def tries(bot: str) -> int:
+        response = of_bot(bot, answer(503))
+        for number in range(1, 20):
+            try:
+                asked.interpret_response(response)
+            except RetriesExhausted as fault:
+                told.append(fault.message.rpartition("Tried ")[2])
+                return number
+        raise AssertionError
+
+    told = list[str]()
+    assert [tries("st-1"), tries("st-1"), tries("st-2"), tries("st-1")] == [MAX_TRIES, 2, MAX_TRIES, 2]
+    assert told == ["7 times.", "9 times.", "7 times.", "11 times."]
+    asked.interpret_response(of_bot("st-1", answer(200, b"[]")))
+    assert [tries("st-1"), tries("st-1"), tries("st-2")] == [MAX_TRIES, MAX_TRIES, 2]
+    with pytest.raises(RequestRefused):
+        asked.interpret_response(of_bot("st-2", answer(412)))
+    assert tries("st-2") == MAX_TRIES
 
 
 @pytest.mark.parametrize(

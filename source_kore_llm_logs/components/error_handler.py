@@ -36,6 +36,12 @@ CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
 MAX_TRIES_OF_A_LARGE_PAGE = 3
 """Of more rows than the vendor's sample asks for [D]: if it fails, a smaller one is asked for."""
+MAX_TRIES_BEFORE_ANY_ANSWER = 2
+"""Of each further request about a bot that was never answered, once all tries of one have failed: smaller pages are
+asked for, and the waits of seven tries of each would add up to minutes."""
+MAX_TRIES_OF_A_FIRST_ANSWER_OF_ANOTHER = 3
+"""An HTML page, say, with status 200, before the bot was ever answered: the host is hardly Kore.ai. No smaller page is
+asked for."""
 MAX_TRIES_OF_A_CHECK = 2
 MOST_SECONDS_OF_A_CHECK = 5.0
 """Before its second try, whatever the server says: somebody waits for the answer."""
@@ -100,6 +106,9 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.backoff_strategies = [self]
         self._is_check = bool(parameters.get("is_check"))
+        # A bot is asked by one thread. How many tries failed of each that was not answered yet.
+        self._answered: set[str] = set()
+        self._failed: dict[str, int] = {}
 
     @property
     def max_retries(self) -> int:
@@ -133,6 +142,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         if status in (200, 204):
             try:
                 rows_of(response)
+                self._answered.add(bot_of(response.request))
+                self._failed.pop(bot_of(response.request), None)
                 return SUCCESS
             except TypeError:
                 pass
@@ -150,6 +161,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
             said = f": {words}" if words else ""
             message = f"the API answered with status {status}{said}."
             return self._again(response.request, message, timed_out=status == 504, retry_after=_retry_after(response))
+        self._failed.pop(bot_of(response.request), None)
         raise refused(response, bot_of(response.request), words, kind)
 
     def _not_rows(self, response: requests.Response, words: str, is_json: bool) -> ErrorResolution:
@@ -161,7 +173,10 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
                 "encrypted payloads, turn that off for this app in Kore.ai.",
                 bot_id=bot_of(response.request),
             )
-        return self._again(response.request, f"the API answered with {not_rows(response, words)}.")
+        what = f"the API answered with {not_rows(response, words)}."
+        if words or not response.content.strip() or bot_of(response.request) in self._answered:
+            return self._again(response.request, what)
+        return self._again(response.request, what, Fault, most=MAX_TRIES_OF_A_FIRST_ANSWER_OF_ANOTHER)
 
     def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
         request = getattr(fault, "request", None)
@@ -189,19 +204,23 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         self,
         request: Any,
         what: str,
-        at_last: type[RetriesExhausted] = RetriesExhausted,
+        at_last: type[Fault] = RetriesExhausted,
         timed_out: bool = False,
         retry_after: float | None = None,
+        most: int = MAX_TRIES,
     ) -> ErrorResolution:
-        """Another try; `what` is the fault in words. Raises `at_last` after the last."""
+        """Another try, of `most`; `what` is the fault in words. Raises `at_last` after the last."""
         bot = None if at_last is HostUnreachable else bot_of(request)
-        attempts = _attempts_at(request)
+        attempts, max_tries = _attempts_at(request), min(most, self._max_tries(request))
         attempts.faults += 1
         attempts.timeouts += timed_out
         if attempts.timeouts >= MAX_TIMEOUTS:
             raise PageTooLarge(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
-        if attempts.faults >= self._max_tries(request):
-            raise at_last(f"{what} Tried {attempts.faults} times.", FailureType.transient_error, bot)
+        if attempts.faults >= max_tries:
+            tried = attempts.faults + self._failed.get(bot_of(request), 0)
+            if bot_of(request) not in self._answered:
+                self._failed[bot_of(request)] = tried
+            raise at_last(f"{what} Tried {tried} times.", FailureType.transient_error, bot)
         pause = retry_after or min(60.0, 0.25 * 2.0**attempts.faults) * random.uniform(0.5, 1.5)
         attempts.pause = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
         return _retry(what, bot)
@@ -209,6 +228,8 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def _max_tries(self, request: Any) -> int:
         if self._is_check:
             return MAX_TRIES_OF_A_CHECK
+        if bot_of(request) in self._failed:
+            return MAX_TRIES_BEFORE_ANY_ANSWER
         limit = int(orjson.loads(request.body or b"{}").get("limit", 0))
         return MAX_TRIES_OF_A_LARGE_PAGE if limit > SAMPLE else MAX_TRIES
 
