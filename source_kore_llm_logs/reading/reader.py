@@ -17,7 +17,18 @@ from itertools import islice
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Page, Refused, Row, Scope
+from source_kore_llm_logs.reading.fetch import (
+    Answer,
+    CannotRead,
+    Choice,
+    Fetch,
+    Page,
+    Refused,
+    Row,
+    Scope,
+    TooLarge,
+    Unavailable,
+)
 from source_kore_llm_logs.reading.one_pass import End, OnePass
 from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, Part, Span
 
@@ -150,8 +161,7 @@ class Reader:
         be behind the rows that come."""
         if row.time is None:
             return False
-        answer = self._ask(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
-        rows = answer.rows if isinstance(answer, Page) else []
+        rows = self._rows(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
         is_doubted = in_doubt and len(rows) >= min(FEW, self.limit)
         return is_doubted or any(other.id == row.id for other in rows)
 
@@ -282,11 +292,21 @@ class Reader:
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
         limit = min(self.limit, len(known) + 1 if order else 3 * FEW)
         skip = 0 if order else max(0, min(starts, ends) - limit // 3)
-        answer = self._ask(span, scope, skip, limit, **_sorted(order))
-        return isinstance(answer, Page) and any(part.owns(row) and row.id not in known for row in answer.rows)
+        rows = self._rows(span, scope, skip, limit, **_sorted(order))
+        return any(part.owns(row) and row.id not in known for row in rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, **other: Any) -> Answer:
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
+
+    def _rows(self, span: Span, scope: Scope, skip: int, limit: int, **other: Any) -> list[Row]:
+        """The rows of an answer, of one row where so many cannot be had; none of a refusal. Raises what a fault stands
+        for: it is no answer."""
+        answer = self._ask(span, scope, skip, limit, **other)
+        if isinstance(answer, TooLarge | Unavailable):
+            answer = self._ask(span, scope, skip, 1, **other)
+        if isinstance(answer, TooLarge | Unavailable):
+            raise answer.error
+        return answer.rows if isinstance(answer, Page) else []
 
     def _can_be_halved(self, part: Part, latest: int) -> bool:
         if part.length < 2:
