@@ -307,8 +307,8 @@ def test_a_check_of_a_server_that_never_answers_says_so_in_half_a_minute(
     assert status.status is Status.FAILED
     assert f"{server.address} did not answer in time. Tried 2 times." in str(status.message)
     assert {timeout[1] for timeout in impatient} == {10}
-    # Sixteen bots side by side, each asked twice; a few more had begun.
-    assert asked <= 16 * 2 + 16
+    # Sixteen bots are asked side by side, each twice; how many more begin before the first is told, is the machine's.
+    assert asked < 2 * len(bots)
     assert 2 * 10 + max(waits) < 30
 
 
