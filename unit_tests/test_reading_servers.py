@@ -72,3 +72,14 @@ def test_a_server_that_finds_no_more_than_so_many_rows_loses_none_in_silence(
     log = tuple(row(number, NOW - 21 * HOUR + number * 20 * SECOND) for number in range(most_rows * 5 // 4))
     told = replace(scenario(log, days=1, most_rows=most_rows, descending=True), page_size=page_size)
     assert_read(told)
+
+
+def test_clocks_were_set_forward_since_the_rows_that_show_a_server_s_zone() -> None:
+    """New York reads times without a zone, an hour earlier since March 8th."""
+    now = NOW + 130 * DAY
+    log = tuple(row(number, now - 2 * MINUTE - number * 3 * MINUTE) for number in range(9_000))
+    does = Behaviour(
+        refused_forms=frozenset({"milliseconds"}), zone="America/New_York", zone_reads=frozenset({"seconds", "day"})
+    )
+    played = assert_read(Scenario(does, log, now, now - HOUR, now - MINUTE))
+    assert now - 2 * HOUR < played.reached

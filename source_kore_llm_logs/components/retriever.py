@@ -24,7 +24,6 @@ from source_kore_llm_logs.reading.fetch import (
     Page,
     Refused,
     Row,
-    TooLarge,
     Unavailable,
 )
 from source_kore_llm_logs.reading.questions import first_answer
@@ -57,7 +56,7 @@ class LogRetriever(Retriever):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._backpressure = Backpressure()
         self._is_check = bool(parameters.get("is_check"))
-        filters = {field: self.config.get(field) for field in SPELLINGS}
+        filters = {field: value for field in SPELLINGS if (value := self.config.get(field))}
         self._choice = Choice(filters, bool(self.config.get("include_developer_usage", True)))
 
     def read_records(
@@ -147,7 +146,7 @@ class _Requests:
                 if not self._was_answered or fault.failure_type is not FailureType.config_error:
                     raise
                 if tries and isinstance(fault, NotFound) and int(body["skip"]):
-                    return Refused(fault.what, fault)
+                    return Refused(fault)
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
                     raise Fault(what, FailureType.transient_error, self._bot_id) from fault
@@ -165,22 +164,22 @@ class _Requests:
             response = self._requester.send_request(stream_slice=self._slice, request_body_json=body, room=page)
         except RequestRefused as refusal:
             kind = FailureType.transient_error if self._was_answered else refusal.failure_type
-            return Refused(refusal.words, Fault(refusal.what, kind, refusal.bot_id))
+            return Refused(Fault(refusal.what, kind, refusal.bot_id))
         except PageTooLarge as fault:
-            return TooLarge(fault.message, fault)
+            return Unavailable(fault)
         except RetriesExhausted as fault:
             if isinstance(fault, HostUnreachable) and not self._was_answered:
                 raise
-            return Unavailable(fault.message, fault)
+            return Unavailable(fault)
         assert response is not None
-        size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
+        size, rows = len(response.content), rows_of(response)
         page.resize(size)
         self._was_answered = True
         if rows:
             self._row_bytes = size / len(rows)
             if len(rows) >= self._most_rows:
                 self._most_rows, self._is_more = len(rows), len(rows) >= limit
-        return Page([self._row(row) for row in rows], size, seconds)
+        return Page([self._row(row) for row in rows], size)
 
     def _expected(self, limit: int) -> int:
         """Bytes of the next page: as many rows as were given before; as are asked for, where there may be more."""

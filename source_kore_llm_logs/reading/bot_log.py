@@ -1,25 +1,21 @@
 """A bot's log, read from one end of a window to the other: stretches, parts, checkpoints.
 
-A window is read in stretches of at most 84 days; the server is asked about each before it is read. A stretch is read in
-parts. A part is read, settled and checkpointed as one, and is to have about ninety pages: its length follows from the
-rows that the one before had. No row is lost between parts: they tile the window, and a row belongs to the one that
-holds its time.
+A window is read in stretches of at most 84 days; the server is asked about each before it is read. A stretch is halved
+until a part has about ninety pages. A part is read, settled and checkpointed as one; one that cannot be settled is
+halved as well. No row is lost between parts: they tile the window, and a row belongs to the one that holds its time.
 
 How far the log is known when a part was read: to its end, where bounds are proved. Else the newest rows may be hidden
 between `dateTo` and what a server makes of it: then it is known up to the newest row that was shown, or up to what was
 asked for less the padding, whichever is later. The rest is emitted all the same, and the next sync reads it again.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
-from source_kore_llm_logs.reading.fetch import Answer, Body, CannotRead, Choice, Fetch, Page, Row
+from source_kore_llm_logs.reading.fetch import Answer, Body, Choice, Fetch, Page, Row
 from source_kore_llm_logs.reading.reader import Reader
 from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, Part
-
-FASTEST_GROWTH = 4
-"""The next part is at most so many times as long."""
 
 
 class Checkpoint(NamedTuple):
@@ -47,10 +43,7 @@ class BotLog:
         tell: Callable[[str], None] = lambda words: None,
     ):
         self.window, self._now, self._choice, self._tell = window, now, choice, tell
-        self._send, self._most = fetch, page_size or LIMITS[0]
-        self._longest = min(longest_part, LONGEST_PART)
-        self._length = self._longest
-        """Of the next part, in milliseconds."""
+        self._send, self._most, self._longest = fetch, page_size or LIMITS[0], longest_part
         self._seen: ServerProfile | None = None
         """Of the first stretch that had rows."""
         self.profile: ServerProfile | None = None
@@ -58,6 +51,8 @@ class BotLog:
         self.complete_until = window.start
         self.requests = self.received = self.parts = self.parts_read_again = 0
         """For the log: requests sent, rows received, parts read, parts that took more than one pass."""
+        self._emitted: dict[str, int | None] = {}
+        """Ids of rows, and their times, that no part which was settled holds: some have no time at all."""
         self.undated: set[str] = set()
         """Ids of rows without any date: no part holds them, so they are given when they first come."""
         self.ahead: set[str] = set()
@@ -69,27 +64,20 @@ class BotLog:
         Blocks while a request is under way. Raises CannotRead, what a refusal stands for if no wording is taken, what a
         fault stands for that trying again and smaller pages did not mend, and what `fetch` raises.
         """
-        reader: Reader | None = None
-        start = self.window.start
-        if self.window.length > LONGEST_PART:  # What the newest days show spares most questions about the others.
-            self._calibrate(Part(self.window.after - LONGEST_PART, self.window.after), self._most)
-        while start < self.window.after:
-            after = min(self.window.after, start + LONGEST_PART)
-            profile = self._calibrate(Part(start, after), min(self._most, reader.limit) if reader else self._most)
-            if reader is None:
-                reader = Reader(self._fetch, self._now, self._choice, profile)
-            reader.use(profile)
-            is_ahead = after > self._now()  # The first answer has shown that the local clock is.
-            after = self._now() - MINUTE if is_ahead else after
-            while start < after:
-                part = self._next_part(reader, start, after)
-                yield from self._read(reader, part, profile)
-                yield Checkpoint(self.complete_until)
-                if self.complete_until < part.after:
-                    return
-                start = part.after
-            if is_ahead:
+        # What the newest days show spares most questions about the others.
+        newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
+        reader = Reader(self._fetch, self._now, self._choice, self._calibrate(newest, self._most))
+        start, after = self.window.start, self.window.after
+        if after > self._now():  # The first answer has shown that the local clock is ahead.
+            after = self._now() - MINUTE
+        while start < after:
+            stretch = Part(start, min(after, start + LONGEST_PART))
+            if newest != self.window:
+                reader.use(self._calibrate(stretch, min(self._most, reader.limit)))
+            yield from self._stretch(reader, stretch)
+            if self.complete_until < stretch.after:
                 return
+            start = stretch.after
 
     def _calibrate(self, part: Part, most: int) -> ServerProfile:
         """The profile of the stretch that ends with the part; what was seen of another is kept."""
@@ -100,54 +88,37 @@ class BotLog:
         self.profile = profile
         return profile
 
-    def _next_part(self, reader: Reader, start: int, after: int) -> Part:
-        part = Part(start, min(after, start + self._length))
-        while part.length > self._shortest(reader.profile) and reader.is_too_long(part, reader.profile.scopes[0]):
-            part = Part(start, start + part.length // 3)
-        return part
+    def _stretch(self, reader: Reader, stretch: Part) -> Iterator[Row | Checkpoint | None]:
+        """It ends early where a part is known only in part."""
+        parts = [(stretch, 0)]
+        while parts:
+            part, unsettled = parts.pop()
+            latest = self._now()
+            can_be_halved = reader.can_be_halved(part, latest)
+            if can_be_halved and (part.length > self._longest or reader.is_too_long(part, latest)):
+                parts += [(half, 0) for half in reversed(part.halves())]
+                continue
+            halves = yield from reader.read(part, self._emitted, latest, unsettled)
+            if halves:
+                parts += reversed(halves)
+                continue
+            self.parts += 1
+            self.parts_read_again += reader.passes > len(reader.profile.scopes)
+            self.complete_until = max(self.complete_until, min(part.after, self._known_until(reader, part, latest)))
+            self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
+            yield Checkpoint(self.complete_until)
+            if self.complete_until < part.after:
+                return
 
     @staticmethod
-    def _shortest(profile: ServerProfile) -> int:
-        """Where the padding is longer than the part, a shorter one is hardly a shorter request."""
-        return profile.padding * 2 if profile.is_proved else profile.padding // 2
-
-    def _read(self, reader: Reader, part: Part, profile: ServerProfile) -> Iterator[Row | None]:
-        latest, emitted, most = self._now(), set(self.undated), 1
-        reader.passes = 0
-        for scope in profile.scopes:
-            most = max(most, (yield from self._noted(reader.read(part, scope, emitted, latest))))
-        missing = [row for row in profile.rows if part.owns(row) and row.id not in emitted]
-        if any(reader.is_there(row, latest) for row in missing):
-            raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
-        self.parts, self.parts_read_again = (
-            self.parts + 1,
-            self.parts_read_again + (reader.passes > len(profile.scopes)),
-        )
-        growth = min(FASTEST_GROWTH, reader.aim / most)
-        length = int((part.length + 2 * profile.padding) * growth) - 2 * profile.padding
-        self._length = min(self._longest, max(self._shortest(profile), length))
-        reader.milliseconds_a_row = part.length / most
-        known = self._known_until(reader, part, profile, latest)
-        self.complete_until = max(self.complete_until, min(part.after, known))
-
-    def _noted(self, rows: Generator[Row | None, None, int]) -> Generator[Row | None, None, int]:
-        """The same; rows without a date are remembered."""
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration as end:
-                return int(end.value)
-            if row is not None and row.time is None:
-                self.undated.add(row.id)
-            yield row
-
-    @staticmethod
-    def _known_until(reader: Reader, part: Part, profile: ServerProfile, latest: int) -> int:
-        """Before this moment no row of the part can have been hidden from a request."""
-        asked = min(reader.span(part, latest).date_to, latest)
-        if profile.is_exact or asked - profile.padding >= part.after:
+    def _known_until(reader: Reader, part: Part, latest: int) -> int:
+        """Before this moment no row of the part can have been hidden. Times without a zone may be read by a clock that
+        was set since bounds were proved."""
+        profile = reader.profile
+        asked = min(reader.span(part, latest).date_to, latest) - profile.padding
+        if (profile.is_proved and profile.wording.dates == "milliseconds") or asked >= part.after:
             return part.after
-        return max(asked - profile.padding, reader.newest_start - CALL)
+        return max(asked, reader.newest_start - CALL)
 
     def _fetch(self, body: Body) -> Answer:
         answer = self._send(body)
@@ -155,5 +126,6 @@ class BotLog:
         if isinstance(answer, Page):
             self.received += len(answer.rows)
             latest = self._now()
+            self.undated.update(row.id for row in answer.rows if row.time is None)
             self.ahead.update(row.id for row in answer.rows if row.time is not None and row.time > latest)
         return answer

@@ -1,6 +1,6 @@
 """What is asked and what is answered: one request for one page of one bot's log. Nothing else here knows of HTTP."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,66 +29,49 @@ class Row:
 
 
 class Page(NamedTuple):
-    """The rows of one answer, in their order; the bytes of its decoded body; how many seconds the server took."""
+    """The rows of one answer, in their order, and the bytes of its decoded body."""
 
     rows: list[Row]
     size: int
-    seconds: float = 0.0
 
 
 class Refused(NamedTuple):
-    """The server does not take these arguments (a 4xx), in its own words; `error` is what to raise if no others are."""
+    """The server does not take these arguments (a 4xx); `error` is what to raise if it takes no others."""
 
-    words: str
-    error: Exception
-
-
-class TooLarge(NamedTuple):
-    """The server cannot make a page of this size: 413, or it timed out at it more than once."""
-
-    words: str
     error: Exception
 
 
 class Unavailable(NamedTuple):
-    """A fault (500, a broken connection, an answer that is not rows) that trying again did not mend."""
+    """This page could not be had, and trying again did not mend it: it is too large, takes too long, or the server
+    fails; `error` is what to raise if no other page can be had."""
 
-    words: str
     error: Exception
 
 
-Answer: TypeAlias = Page | Refused | TooLarge | Unavailable
+Answer: TypeAlias = Page | Refused | Unavailable
 Body: TypeAlias = Mapping[str, Any]
 """A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`."""
 Fetch: TypeAlias = Callable[[Body], Answer]
 """One request for one bot. Blocks until it is answered. Raises what no other request could mend: a wrong secret, a
 missing scope, a host that is not there."""
-Channels: TypeAlias = tuple[str, ...] | str | None
-"""Of a request: a list; one as text, as an older page of the vendor shows it [D]; or None, which leaves the key out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rows a request asks for."""
+    """Whose rows a request asks for. `channels`: a list; one as text, as an older page of the vendor shows it [D]; or
+    None, which leaves the key out."""
 
     developer: bool
-    channels: Channels = None
+    channels: tuple[str, ...] | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the configuration chooses. `filters`: its fields `channels`, `feature_names`, `task_id`, `user_ids` and
-    `channel_user_ids`; those without a value count as not there."""
+    """What the configuration chooses. `filters`: of its fields `channels`, `feature_names`, `task_id`, `user_ids` and
+    `channel_user_ids`, those that have a value."""
 
     filters: Mapping[str, Any] = field(default_factory=dict)
     include_developer: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "filters", {name: value for name, value in self.filters.items() if value})
-
-    @property
-    def channels(self) -> Sequence[str]:
-        return self.filters.get("channels") or ()
 
 
 class CannotRead(Exception):

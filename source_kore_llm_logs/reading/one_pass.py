@@ -13,17 +13,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import Enum
 
-from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, Unavailable
 
 STALE_PAGES = 40
 """Pages in a row that bring nothing new to a pass: `skip` is held, or rows move as fast as they are read."""
 
 
 class End(Enum):
-    """How a pass ended."""
+    """How a pass, or the passes over a part, ended."""
 
     SEEN = "rows keep moving"
-    CEILING = "the API does not page so deep, or rows were deleted"
+    CEILING = "`skip` does not lead to all of them (it is ignored, or limited), or rows were deleted meanwhile"
     TOO_LONG = "it has more pages than a part is to have"
     MORE = "the API finds no more than so many rows, and there are more"
     REFUSED = "the API refuses the order"
@@ -32,14 +32,11 @@ class End(Enum):
 class OnePass:
     """One reading; iterating gives the rows of each page, those of the overlap excepted. One thread iterates it, once.
 
-    `ask(skip, limit)` sends one request of the pass. `refuses_behind(skip)` tells whether the server refuses a `skip`
-    behind the last row of a request that finds fewer. Blocks while they ask; raises what a fault stands for.
+    `ask(skip, limit)` sends one request of the pass. Blocks while it asks; raises what a fault stands for.
     """
 
-    def __init__(
-        self, ask: Callable[[int, int], Answer], limit: int, most_pages: int, refuses_behind: Callable[[int], bool]
-    ):
-        self._ask, self.limit, self._most_pages, self._refuses_behind = ask, limit, most_pages, refuses_behind
+    def __init__(self, ask: Callable[[int, int], Answer], limit: int, most_pages: int):
+        self._ask, self.limit, self._most_pages = ask, limit, most_pages
         self.end = End.SEEN
         self.is_clean = True
         self.pages = self.places = self.largest = 0
@@ -49,51 +46,40 @@ class OnePass:
         """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
         self.refusal: Refused | None = None
         """Of the first page."""
-        self._inserted = 0
-        """Rows that came in before the others while they were read."""
         self.seen: set[str] = set()
         """Ids of the rows that came."""
         self._has_gone_on_behind = False
         """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether this pass proves by itself that all rows of the span were received."""
-        return self.is_clean and self.end is End.SEEN
-
     def __iter__(self) -> Iterator[list[Row]]:
-        answer = self._page(0, 1)
+        answer, last, stale, is_behind = self._page(0, 1), "", 0, False
         if isinstance(answer, Refused):
             self.end, self.refusal = End.REFUSED, answer
             return
-        rows, last, stale, is_behind = self._rows_or_raise(answer), "", 0, False
-        while rows:
-            new = rows if is_behind or not last else self._behind(rows, last)
-            self.is_clean &= not is_behind
+        if not isinstance(answer, Page):
+            raise answer.error
+        while rows := answer.rows:
+            overlaps = bool(last) and not is_behind
+            begins_with_last = overlaps and rows[0].id == last
+            new = rows[1:] if begins_with_last else rows
+            self.is_clean &= begins_with_last or not last
             self._has_gone_on_behind |= is_behind
-            self.places += len(rows) - (bool(last) and not is_behind)
+            self.places += len(rows) - overlaps
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             stale = 0 if self._count(new, rows, last) else stale + 1
             yield new
             if stale == STALE_PAGES or self.pages >= self._most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
-            is_behind = bool(last) and not is_behind and len(rows) == 1
+            is_behind = overlaps and len(rows) == 1
             last = rows[-1].id
             del answer, rows, new  # They may be large, and the next page is asked for.
             answer, is_behind = self._next(is_behind)
-            if isinstance(answer, Refused):
-                self._refused(is_behind)
-                return
             if not isinstance(answer, Page):
-                self._rows_or_raise(answer, self._ask(0, 1))
-                self.end = End.CEILING
+                self.end = self._end_of(answer, is_behind)
                 return
-            rows = answer.rows
         if last and not is_behind:
             self.end = End.CEILING  # The last row should have come again.
-        elif self._inserted and self.is_clean:
-            yield self._came_in()
 
     def _next(self, is_behind: bool) -> tuple[Answer, bool]:
         """The page that begins with the last row, or the one behind it; and whether it is that. Behind a row that came
@@ -101,60 +87,32 @@ class OnePass:
         if is_behind:
             return self._ask(self.places, 1), True
         answer = self._page(self.places - 1, min(2, self.limit))
-        if isinstance(answer, TooLarge | Unavailable):
+        if isinstance(answer, Unavailable):
             # Two rows may be too large together: the next alone.
             single = self._ask(self.places, 1)
-            if isinstance(single, Page):
-                self.is_clean = False
-                return single, True
+            return (single, True) if isinstance(single, Page) else (answer, False)
         return answer, False
 
-    def _behind(self, rows: list[Row], last: str) -> list[Row]:
-        """The rows behind the last row, with which this page should begin. Rows of this pass before it: as many came in
-        before them all."""
-        ids = [row.id for row in rows]
-        at = ids.index(last) if last in ids else len(ids)
-        if at == len(ids) or not self.seen.issuperset(ids[:at]):
-            self.is_clean = False
-            return rows
-        self._inserted += at
-        return rows[at + 1 :]
-
-    def _came_in(self) -> list[Row]:
-        """The rows that came in meanwhile: page one has them. If it has not as many, the order changes."""
-        answer = self._page(0, 1)
-        new = [row for row in answer.rows if row.id not in self.seen] if isinstance(answer, Page) else []
-        self.is_clean = len(new) >= self._inserted
-        self.seen.update(row.id for row in new)
-        return new
-
-    def _refused(self, is_behind: bool) -> None:
-        """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling."""
-        if not is_behind or (self._has_gone_on_behind and not self._refuses_behind(self.places - 1)):
-            self.end = End.CEILING
-
-    @staticmethod
-    def _rows_or_raise(answer: Answer, first: Answer | None = None) -> list[Row]:
-        """The rows; raises what a fault stands for, unless page one still comes: then it is the depth that fails."""
-        page = first or answer
-        if isinstance(page, Page):
-            return page.rows
-        assert not isinstance(answer, Page)
-        raise answer.error
+    def _end_of(self, answer: Answer, is_behind: bool) -> End:
+        """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling. Raises what
+        a fault stands for, unless page one still comes: then it is the depth that fails."""
+        if isinstance(answer, Refused):
+            return End.SEEN if is_behind and not self._has_gone_on_behind else End.CEILING
+        if not isinstance(answer, Page) and not isinstance(self._ask(0, 1), Page):
+            raise answer.error
+        return End.CEILING
 
     def _count(self, new: list[Row], page: list[Row], last: str) -> bool:
         """Takes note of a page's rows. Whether some are new to this pass."""
         for row_id, times in Counter(row.id for row in page).items():
             if times > 1:
                 self.equal[row_id] = max(self.equal[row_id], times - 1)
-        before, is_fresh = last, False
+        before, known = last, len(self.seen)
         for row in new:
-            is_new = row.id not in self.seen
-            self.is_clean &= is_new or row.id == before
-            is_fresh |= is_new
+            self.is_clean &= row.id not in self.seen or row.id == before
             self.seen.add(row.id)
             before = row.id
-        return is_fresh
+        return len(self.seen) > known
 
     def _page(self, skip: int, least: int) -> Answer:
         """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""
@@ -165,8 +123,7 @@ class OnePass:
         small = self._ask(skip, least)
         if limit == least or not self._is_made(small, skip):
             return small
-        if isinstance(answer, Unavailable):
-            answer = self._ask(skip, limit)  # It may have been a fault of the moment.
+        answer = self._ask(skip, limit)  # It may have been a fault of the moment.
         while not self._is_made(answer, skip) and limit > least:
             limit = self.limit = max(least, limit // 2)
             self.has_shrunk |= skip == 0

@@ -1,124 +1,144 @@
-"""Small questions to one bot's server: how one is asked, and the first of them, which wording gives rows.
+"""Small questions to one bot's server, and the first of them: in which wording, and of whom, it gives rows.
 
-No answer never means no: what is refused, too large or failing is asked again, and in smaller pages.
+No answer never means no: what is refused, too large or failing is asked again in smaller pages.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from source_kore_llm_logs.reading.fetch import Answer, Choice, Fetch, Page, Refused, Row, Scope, TooLarge, Unavailable
+from source_kore_llm_logs.reading.fetch import Answer, Choice, Fetch, Page, Refused, Row, Scope
 from source_kore_llm_logs.reading.span import HOUR, LONGEST_PART, MINUTE, SECOND, UNPROVED, Span
-from source_kore_llm_logs.reading.wording import Wording, wordings
+from source_kore_llm_logs.reading.wording import FORMS, Wording, wordings
 
 SAMPLE = 50
 """Rows that the vendor's sample asks for [D]."""
+OTHER_CHANNELS = (
+    "msteams", "twitter", "spark", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber", "yammer",
+    "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions",
+    "hangoutchat", "mattermost", "rcs",
+)  # fmt: skip
+"""The documented channels besides `rtm`, which leaving `channel` out means at getAnalytics [D]."""
 
 
 class Questions:
-    """What is known of the server so far. `after`: the end of what is asked about. `most`: the largest `limit` to ask
+    """What the answers have shown so far. `after`: the end of what is asked about. `most`: the largest `limit` to ask
     for."""
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
         self.wording = Wording()
-        self._length = LONGEST_PART
-        self.span = self._stretch()
+        self.length = LONGEST_PART
         # Users' rows come whatever `isDeveloper` means, and nearly every bot has some.
-        self.scope = Scope(False, tuple(choice.channels) or None)
-        """In which the sample came."""
-        self.scopes = [self.scope]
+        self.scopes = next(self._ways_to_choose())
         """In which all channels that were chosen are asked for."""
+        self.scope = self.scopes[0]
+        """In which the sample came."""
         self.sample: list[Row] = []
         self.shown: dict[str, Row] = {}
         """All rows that came and are chosen, by their ids."""
         self.size = self.bytes = self.received = 0
         """The last `limit` that was answered; of all pages, bytes and rows."""
+        self._taken: list[tuple[Wording, list[Scope]]] = []
+        self._is_refused = False
 
-    def _stretch(self, reach: int = 0) -> Span:
-        """84 days, or less, and what the widest padding adds, up to `reach` before now."""
-        after = min(self._after, self.now())
-        return Span(after - self._length - UNPROVED, min(after + UNPROVED, self.now() - reach))
+    @property
+    def span(self) -> Span:
+        """84 days, or less, that end with what is asked about, or now; and what the widest padding adds."""
+        now = self.now()
+        after = min(self._after, now)
+        return Span(after - self.length - UNPROVED, min(after + UNPROVED, now - self.wording.reach))
 
-    def once(self, span: Span, scope: Scope, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
+    def once(self, scope: Scope, span: Span, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
         """The answer to one request, whatever it is."""
         wording = wording or self.wording
         return self._fetch(wording.body(wording.rounded(span, self.now()), self.choice, scope, 0, limit, **other))
 
-    def ask(self, scope: Scope, span: Span, limit: int, persists: bool = False, **other: Any) -> Page | Refused:
-        """A page, or a refusal that smaller pages did not mend; where it `persists`, they are asked for behind an empty
-        one, too. Raises what a fault stands for."""
-        kept: Answer | None = None
+    def ask(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE, **other: Any) -> Page | Refused:
+        """A page, or a refusal that smaller pages did not mend. Raises what a fault stands for."""
+        refusal: Refused | None = None
         for size in dict.fromkeys(min(limit, self.most, smaller) for smaller in (limit, 10, 1)):
-            answer = self.once(span, scope, size, **other)
-            if isinstance(answer, TooLarge | Unavailable):
-                answer = self.once(span, scope, size, **other)
-            if isinstance(answer, Page) or not isinstance(kept, Page | Refused):
-                kept = answer
+            answer = self.once(scope, span or self.span, size, **other)
             if isinstance(answer, Page):
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
-                if answer.rows or not persists:
-                    break
-        if persists and isinstance(answer, TooLarge | Unavailable):
-            raise answer.error  # There may be rows which no page can hold.
-        if isinstance(kept, Page | Refused):
-            return kept
-        assert kept is not None
-        raise kept.error
+                return answer
+            refusal = answer if isinstance(answer, Refused) else refusal
+        if refusal is not None:
+            return refusal
+        assert not isinstance(answer, Page)
+        raise answer.error
 
-    def rows(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE, persists: bool = False) -> list[Row]:
+    def rows(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE) -> list[Row]:
         """The rows of an answer, which count as shown; none of a refusal."""
-        answer = self.ask(scope, span or self.span, limit, persists)
+        answer = self.ask(scope, span, limit)
         rows = answer.rows if isinstance(answer, Page) else []
         self.shown.update((row.id, row) for row in rows)
         return rows
 
-    def find_wording(self, length: int, taken: Wording | None) -> bool | Refused:
-        """Whether some wording gives rows of so many milliseconds: it is known then, and the sample. Else it is one
-        that is taken; or, where none is, the last refusal. `taken`: the only one to try."""
-        self._length, refusal = length, Refused("", ValueError())
-        for scopes in self.ways_to_choose():
-            silent: list[Wording] = []
-            trials = [taken] if taken else list(wordings(self.choice))
-            for wording in trials:
-                self.wording = wording
-                answer = self._sample_of(scopes)
-                if isinstance(answer, Page) and answer.rows:
-                    return True
-                if isinstance(answer, Refused):
-                    refusal = answer
-                else:
-                    silent.append(wording)
-                if not wording.reach and (wording.dates == "day" or isinstance(answer, Refused)):
-                    # To a server that does not read the zone, today may be the future.
-                    trials.append(replace(wording, reach=36 * HOUR))
-            if silent:
-                self.wording, self.span, self.scopes, self.scope = silent[0], self._stretch(), scopes, scopes[0]
-                return False
-        return refusal
-
-    def ways_to_choose(self) -> Iterator[list[Scope]]:
-        """Chosen channels in a list, in lists of one, as text."""
-        channels = tuple(self.choice.channels)
-        yield [replace(self.scope, channels=channels or None)]
-        if channels:
-            yield [replace(self.scope, channels=(name,)) for name in channels]
-            yield [replace(self.scope, channels=name) for name in channels]
-
-    def _sample_of(self, scopes: list[Scope]) -> Page | Refused:
-        """The first page with rows that one of the scopes gives, which is then the sample; or the last answer."""
-        for scope in scopes:
-            self.span, asked = self._stretch(self.wording.reach), self.now()
-            answer = self.ask(scope, self.span, SAMPLE)
+    def find_sample(self, known: Wording | None = None) -> Refused | None:
+        """Finds a wording and a scope that give rows: the sample. Where there are none, the first wording that is taken
+        stays; where none is, the last refusal is returned. `known`: the only wording to try."""
+        self.sample, self.shown, self._taken = [], {}, []
+        refusal: Refused | None = None
+        for wording, scope, limit in self._tries(known):
+            self.wording = wording
+            asked = self.now()
+            answer = self.ask(scope, limit=limit)
             if self.now() < asked - SECOND:
                 # The answer's date has set the clock right: what was asked for lay ahead of the server's now.
-                self.span = self._stretch(self.wording.reach)
-                answer = self.ask(scope, self.span, SAMPLE)
-            if isinstance(answer, Page) and answer.rows:
-                self.scopes, self.scope, self.sample = scopes, scope, answer.rows
+                answer = self.ask(scope, limit=limit)
+            self._is_refused = isinstance(answer, Refused)
+            if isinstance(answer, Refused):
+                refusal = answer
+            elif answer.rows:
+                self.scope, self.sample = scope, answer.rows
                 self.shown = {row.id: row for row in answer.rows}
-                break
-        return answer
+                return None
+            else:
+                self._taken.append((self.wording, self.scopes))
+        if not self._taken:
+            return refusal
+        self.wording, self.scopes = self._taken[0]
+        self.scope = self.scopes[0]
+        return None
+
+    def _tries(self, known: Wording | None) -> Iterator[tuple[Wording, Scope, int]]:
+        """Wording, scope and `limit`, the likeliest first."""
+        for scopes in self._ways_to_choose():
+            self.scopes = scopes
+            tried = [self._taken[0][0]] if self._taken else [known] if known else list(wordings(self.choice))
+            for wording in tried:
+                yield from ((wording, scope, SAMPLE) for scope in scopes)
+                if not wording.reach and (wording.dates == "day" or self._is_refused):
+                    # To a server that does not read the zone, today may be the future.
+                    tried.append(replace(wording, reach=36 * HOUR))
+        if not self._taken:
+            return
+        # One thing may hide all rows: a page that is too large, `isDeveloper`, `channel`.
+        wording, self.scopes = self._taken[0]
+        users = self.scopes[0]
+        yield from ((wording, users, limit) for limit in (10, 1))
+        for dates in FORMS if self.choice.include_developer else ():
+            yield replace(wording, dates=dates), replace(users, developer=True), 10
+        if users.channels is None:
+            yield wording, replace(users, channels=OTHER_CHANNELS), 10
+            for single in chain(*singles(users)) if self._is_refused else ():
+                yield wording, single, 1
+
+    def _ways_to_choose(self) -> Iterator[list[Scope]]:
+        """Chosen channels are asked for one by one: of a list, a server may heed the first alone."""
+        channels = self.choice.filters.get("channels")
+        yield [Scope(False, (name,)) for name in channels or ()] or [Scope(False)]
+        if channels:
+            yield [Scope(False, name) for name in channels]
+
+
+def singles(scope: Scope) -> tuple[list[Scope], list[Scope]]:
+    """The scope with each of the other channels by itself: in lists of one, and as text."""
+    return [replace(scope, channels=(name,)) for name in OTHER_CHANNELS], [
+        replace(scope, channels=name) for name in OTHER_CHANNELS
+    ]
 
 
 def first_answer(fetch: Fetch, now: Callable[[], int], choice: Choice) -> None:
@@ -126,7 +146,7 @@ def first_answer(fetch: Fetch, now: Callable[[], int], choice: Choice) -> None:
     refusal, or a fault, stands for."""
     questions = Questions(fetch, now, now(), choice, 1)
     for wording in wordings(choice):
-        answer = questions.once(Span(now() - MINUTE, now()), questions.scope, 1, wording)
+        answer = questions.once(questions.scope, Span(now() - MINUTE, now()), 1, wording)
         if not isinstance(answer, Refused):
             break
     if not isinstance(answer, Page):

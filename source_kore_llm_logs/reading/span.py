@@ -20,11 +20,13 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-FIVE_MINUTES = 5 * MINUTE
+CELL = 5 * MINUTE
+"""A call that comes when little more than its cell is asked for proves how bounds are read."""
 CALL = 15 * MINUTE
 """From the earliest to the latest time of a row that a filter may look at."""
+PROVED = CELL + CALL
 UNPROVED = DAY + 14 * HOUR + CALL
-"""The padding where nothing is known of a server's bounds."""
+"""The padding where bounds are proved, and where nothing is known of them."""
 LONGEST_PART = 84 * DAY
 LONGEST_CALL = HOUR
 """Calls should not last longer than `CALL`. Where a bot shows some, requests reach back by as much, up to this."""
@@ -58,6 +60,10 @@ class Span(NamedTuple):
     date_from: int
     date_to: int
 
+    @property
+    def length(self) -> int:
+        return self.date_to - self.date_from
+
     def holds(self, row: Row) -> bool:
         """Whether both times of the row lie inside."""
         return row.start is not None and row.end is not None and self.date_from <= row.start <= row.end <= self.date_to
@@ -67,12 +73,15 @@ class Span(NamedTuple):
         times = [time for time in (row.start, row.end) if time is not None]
         return bool(times) and not self.date_from - CALL <= min(times) <= max(times) <= self.date_to + CALL
 
+    def moved(self, by: int) -> "Span":
+        return Span(self.date_from + by, self.date_to + by)
 
-def cell_around(row: Row, cell: int) -> Span | None:
-    """The span that holds the row's call, and no multiple of `cell` milliseconds strictly inside, if there is one. A
-    bound that is cut to the second and excluded does not hide the call."""
+
+def cell_around(row: Row) -> Span | None:
+    """The span that holds the row's call, and no multiple of five minutes strictly inside, if there is one. A bound
+    that is cut to the second and excluded does not hide the call."""
     if row.start is None or row.end is None or row.start > row.end:
         return None
-    begin = row.start - row.start % cell
-    fits = row.start - begin >= MARGIN and row.end - begin <= cell - MARGIN
-    return Span(begin + 1, begin + cell - 1) if fits else None
+    begin = row.start - row.start % CELL
+    fits = row.start - begin >= MARGIN and row.end - begin <= CELL - MARGIN
+    return Span(begin + 1, begin + CELL - 1) if fits else None

@@ -7,19 +7,22 @@ The sample writes plain dates and numbers as text [D]; the known client sends ti
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from source_kore_llm_logs.reading.fetch import Choice, Scope
 from source_kore_llm_logs.reading.span import DAY, Span
 
-SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "channels": ("channel",),
-    "feature_names": ("featureName",),
-    "task_id": ("taskId",),
+SPELLINGS: Mapping[str, tuple[str, str]] = {
+    "channels": ("channel", "channel"),
+    "feature_names": ("featureName", "featureName"),
+    "task_id": ("taskId", "taskId"),
     "user_ids": ("userIds", "userId"),
     "channel_user_ids": ("channelUserIds", "channelUIds"),
 }
 """Field of the configuration -> keys of the request body: the sample's spelling [D, C], then the table's [D]."""
+Form = Literal["milliseconds", "seconds", "day"]
+FORMS: tuple[Form, ...] = get_args(Form)
+"""Of dates, the likeliest first; days last, since they prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,15 @@ class Wording:
     milliseconds before now that `dateTo` stays, for servers to which today is the future.
     """
 
-    dates: Literal["milliseconds", "seconds", "day"] = "milliseconds"
+    dates: Form = "milliseconds"
     integers: bool = False
-    user_ids: str = "userIds"
-    channel_user_ids: str = "channelUserIds"
+    spelling: int = 0
     offset: int = 0
     reach: int = 0
 
     def key(self, name: str) -> str:
         """The key of the request for this field of the configuration."""
-        return str(getattr(self, name)) if name in ("user_ids", "channel_user_ids") else SPELLINGS[name][0]
+        return SPELLINGS[name][self.spelling]
 
     def date(self, moment: int) -> str:
         """Milliseconds since the epoch, as they are sent."""
@@ -75,10 +77,7 @@ class Wording:
 
 
 def wordings(choice: Choice) -> Iterator[Wording]:
-    """Every wording that may be needed, the likeliest first; days last, since they prove nothing."""
-    for channel_user_ids in SPELLINGS["channel_user_ids"][: 2 if "channel_user_ids" in choice.filters else 1]:
-        for user_ids in SPELLINGS["user_ids"][: 2 if "user_ids" in choice.filters else 1]:
-            for integers in (False, True):
-                yield Wording("milliseconds", integers, user_ids, channel_user_ids)
-                yield Wording("seconds", integers, user_ids, channel_user_ids)
-                yield Wording("day", integers, user_ids, channel_user_ids)
+    """Every wording that may be needed, the likeliest first."""
+    for spelling in (0, 1) if {"user_ids", "channel_user_ids"} & choice.filters.keys() else (0,):
+        for integers in (False, True):
+            yield from (Wording(dates, integers, spelling) for dates in FORMS)

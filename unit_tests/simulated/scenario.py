@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from integration_tests.kore_emulator.behaviour import DAY, PLAIN, Behaviour, LogRow, ShowsWhatDiffers, iso
 from integration_tests.kore_emulator.simulation import Log, arrivals
 from integration_tests.kore_emulator.simulation import answer as simulated_answer
-from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, TooLarge, Unavailable
+from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, Unavailable
 
 MOST_REQUESTS = 20_000
 
@@ -101,11 +101,11 @@ class Server:
         if given.status == 200 and not given.is_cut:
             answer = Page([shown(row) for row in given.rows], given.size)
         elif given.status in (413, 504):
-            answer = TooLarge(given.words, SimulatedError(given.words))
+            answer = Unavailable(SimulatedError(given.words))
         elif 400 <= given.status < 500:
-            answer = Refused(given.words, SimulatedError(given.words))
+            answer = Refused(SimulatedError(given.words))
         else:
-            answer = Unavailable(given.words, SimulatedError(given.words))
+            answer = Unavailable(SimulatedError(given.words))
         self.requests.append(Request(self.clock, dict(body), answer))
         return answer
 

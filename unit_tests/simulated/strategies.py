@@ -145,6 +145,7 @@ KINDS = (
     "future",
     "equal",
     "undated",
+    "days",
 )
 
 
@@ -179,6 +180,8 @@ def _rows(
         begun, ended, unshown = None, anchor, None
         if kind == "spread":
             ended = start + (after - start) * (2 * index + 1) // (2 * count) + chance.randint(0, 59_999)
+        elif kind == "days":
+            ended = anchor + 3 * DAY * index // count
         elif kind == "minute":
             ended = anchor + 60_000 * index // count
         elif kind == "burst":
