@@ -172,14 +172,15 @@ class _Requests:
                 raise
             return Unavailable(fault)
         assert response is not None
-        size, rows = len(response.content), rows_of(response)
+        size, rows = len(response.content), [self._row(row) for row in rows_of(response)]
         page.resize(size)
         self._was_answered = True
         if rows:
             self._row_bytes = size / len(rows)
             if len(rows) >= self._most_rows:
                 self._most_rows, self._is_more = len(rows), len(rows) >= limit
-        return Page([self._row(row) for row in rows], size)
+        self._report.count(rows, self._requester.clock.now())
+        return Page(rows, size)
 
     def _expected(self, limit: int) -> int:
         """Bytes of the next page: as many rows as were given before; as are asked for, where there may be more."""

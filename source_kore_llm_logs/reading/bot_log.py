@@ -10,10 +10,11 @@ asked for less the padding, whichever is later. The rest is emitted all the same
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
-from source_kore_llm_logs.reading.fetch import Answer, Body, Choice, Fetch, Page, Row
+from source_kore_llm_logs.reading.fetch import Choice, Fetch, Row
 from source_kore_llm_logs.reading.reader import Reader
 from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, Part
 
@@ -29,7 +30,7 @@ class BotLog:
 
     `fetch` sends one request. `now` gives the present in milliseconds since the epoch; it may go back when an answer
     shows that the clock is ahead. `page_size`: the most rows to ask for at once. `longest_part`: in milliseconds.
-    `tell`: where a sentence for the log goes.
+    `tell` is called with each profile that differs.
     """
 
     def __init__(
@@ -40,23 +41,17 @@ class BotLog:
         choice: Choice,
         page_size: int | None = None,
         longest_part: int = LONGEST_PART,
-        tell: Callable[[str], None] = lambda words: None,
+        tell: Callable[[ServerProfile], None] = lambda profile: None,
     ):
         self.window, self._now, self._choice, self._tell = window, now, choice, tell
-        self._send, self._most, self._longest = fetch, page_size or LIMITS[0], longest_part
+        self._fetch, self._most, self._longest = fetch, page_size or LIMITS[0], longest_part
         self._seen: ServerProfile | None = None
         """Of the first stretch that had rows."""
         self.profile: ServerProfile | None = None
         """Of the stretch that is read; None before the first question."""
         self.complete_until = window.start
-        self.requests = self.received = self.parts = self.parts_read_again = 0
-        """For the log: requests sent, rows received, parts read, parts that took more than one pass."""
-        self._emitted: dict[str, int | None] = {}
-        """Ids of rows, and their times, that no part which was settled holds: some have no time at all."""
-        self.undated: set[str] = set()
-        """Ids of rows without any date: no part holds them, so they are given when they first come."""
-        self.ahead: set[str] = set()
-        """Ids of rows that are dated ahead of now: they wait for their day."""
+        self.parts = self.parts_read_again = 0
+        """That were read, and that took more than one pass."""
 
     def read(self) -> Iterator[Row | Checkpoint | None]:
         """The window's rows, each once; None behind those of each page, and a Checkpoint after each part.
@@ -66,7 +61,7 @@ class BotLog:
         """
         # What the newest days show spares most questions about the others.
         newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
-        reader = Reader(self._fetch, self._now, self._choice, self._calibrate(newest, self._most))
+        reader = Reader(self._fetch, self._choice, self._calibrate(newest, self._most))
         start, after = self.window.start, self.window.after
         if after > self._now():  # The first answer has shown that the local clock is ahead.
             after = self._now() - MINUTE
@@ -82,8 +77,8 @@ class BotLog:
     def _calibrate(self, part: Part, most: int) -> ServerProfile:
         """The profile of the stretch that ends with the part; what was seen of another is kept."""
         profile = calibrate(self._fetch, self._now, part, self._choice, most, self._seen)
-        if self.profile is None or str(profile) != str(self.profile):
-            self._tell(str(profile))
+        if self.profile is None or replace(self.profile, rows=()) != replace(profile, rows=()):
+            self._tell(profile)
         self._seen = self._seen or (profile if profile.rows else None)
         self.profile = profile
         return profile
@@ -93,39 +88,27 @@ class BotLog:
         parts = [(stretch, 0)]
         while parts:
             part, unsettled = parts.pop()
-            latest = self._now()
-            can_be_halved = reader.can_be_halved(part, latest)
-            if can_be_halved and (part.length > self._longest or reader.is_too_long(part, latest)):
-                parts += [(half, 0) for half in reversed(part.halves())]
+            reader.latest = self._now()
+            if reader.can_be_halved(part) and (part.length > self._longest or reader.is_too_long(part)):
+                parts += reversed([(half, 0) for half in part.halves()])
                 continue
-            halves = yield from reader.read(part, self._emitted, latest, unsettled)
+            halves = yield from reader.read(part, unsettled)
             if halves:
                 parts += reversed(halves)
                 continue
             self.parts += 1
             self.parts_read_again += reader.passes > len(reader.profile.scopes)
-            self.complete_until = max(self.complete_until, min(part.after, self._known_until(reader, part, latest)))
-            self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
+            self.complete_until = max(self.complete_until, min(part.after, self._known_until(reader, part)))
             yield Checkpoint(self.complete_until)
             if self.complete_until < part.after:
                 return
 
     @staticmethod
-    def _known_until(reader: Reader, part: Part, latest: int) -> int:
+    def _known_until(reader: Reader, part: Part) -> int:
         """Before this moment no row of the part can have been hidden. Times without a zone may be read by a clock that
         was set since bounds were proved."""
         profile = reader.profile
-        asked = min(reader.span(part, latest).date_to, latest) - profile.padding
+        asked = min(reader.span(part).date_to, reader.latest) - profile.padding
         if (profile.is_proved and profile.wording.dates == "milliseconds") or asked >= part.after:
             return part.after
         return max(asked, reader.newest_start - CALL)
-
-    def _fetch(self, body: Body) -> Answer:
-        answer = self._send(body)
-        self.requests += 1
-        if isinstance(answer, Page):
-            self.received += len(answer.rows)
-            latest = self._now()
-            self.undated.update(row.id for row in answer.rows if row.time is None)
-            self.ahead.update(row.id for row in answer.rows if row.time is not None and row.time > latest)
-        return answer

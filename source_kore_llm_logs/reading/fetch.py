@@ -7,10 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as the reader sees it: what it is known by, its dates, and the record that it becomes.
-
-    `start` and `end` are milliseconds since the epoch in UTC, None where the API gave no date that can be read.
-    """
+    """A row: what it is known by, its dates in milliseconds since the epoch, UTC (None where the API gave none that can
+    be read), and the record that it becomes."""
 
     id: str
     start: int | None
@@ -24,7 +22,7 @@ class Row:
 
     @property
     def time(self) -> int | None:
-        """The row's own time, by which it belongs to one part: its end, or its start where it has no end."""
+        """By which it belongs to one part: its end, or its start where it has no end."""
         return self.start if self.end is None else self.end
 
 
@@ -52,8 +50,7 @@ Answer: TypeAlias = Page | Refused | Unavailable
 Body: TypeAlias = Mapping[str, Any]
 """A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`."""
 Fetch: TypeAlias = Callable[[Body], Answer]
-"""One request for one bot. Blocks until it is answered. Raises what no other request could mend: a wrong secret, a
-missing scope, a host that is not there."""
+"""One request for one bot. Blocks until it is answered. Raises what no other request could mend, as a wrong secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ class End(Enum):
     CEILING = "`skip` does not lead to all of them (it is ignored, or limited), or rows were deleted meanwhile"
     TOO_LONG = "it has more pages than a part is to have"
     MORE = "the API finds no more than so many rows, and there are more"
-    REFUSED = "the API refuses the order"
 
 
 class OnePass:
@@ -37,24 +36,23 @@ class OnePass:
 
     def __init__(self, ask: Callable[[int, int], Answer], limit: int, most_pages: int):
         self._ask, self.limit, self._most_pages = ask, limit, most_pages
-        self.end = End.SEEN
-        self.is_clean = True
-        self.pages = self.places = self.largest = 0
-        self.equal: Counter[str] = Counter()
-        """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
-        self.has_shrunk = False
-        """Whether the first page had to be smaller than `limit` was. Behind it, the depth may be what fails."""
-        self.refusal: Refused | None = None
-        """Of the first page."""
+        self.end: End | Refused = End.SEEN
+        """How it ended: Refused, if page one was."""
+        self.is_clean, self.pages, self.places, self.largest = True, 0, 0, 0
+        self.first_limit = limit
+        """With which page one was had. Behind it, the depth may be what fails."""
         self.seen: set[str] = set()
         """Ids of the rows that came."""
+        self.equal: Counter[str] = Counter()
+        """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
         self._has_gone_on_behind = False
         """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
 
     def __iter__(self) -> Iterator[list[Row]]:
         answer, last, stale, is_behind = self._page(0, 1), "", 0, False
+        self.first_limit = self.limit
         if isinstance(answer, Refused):
-            self.end, self.refusal = End.REFUSED, answer
+            self.end = answer
             return
         if not isinstance(answer, Page):
             raise answer.error
@@ -116,21 +114,20 @@ class OnePass:
 
     def _page(self, skip: int, least: int) -> Answer:
         """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""
+
+        def is_made(answer: Answer) -> bool:
+            """Behind page one the last row should come again, so the page should not be empty."""
+            return isinstance(answer, Page) and bool(answer.rows or not skip)
+
         limit = max(least, self.limit)
         answer = self._ask(skip, limit)
-        if self._is_made(answer, skip):
+        if is_made(answer):
             return answer
         small = self._ask(skip, least)
-        if limit == least or not self._is_made(small, skip):
+        if limit == least or not is_made(small):
             return small
         answer = self._ask(skip, limit)  # It may have been a fault of the moment.
-        while not self._is_made(answer, skip) and limit > least:
+        while not is_made(answer) and limit > least:
             limit = self.limit = max(least, limit // 2)
-            self.has_shrunk |= skip == 0
             answer = self._ask(skip, limit)
         return answer
-
-    @staticmethod
-    def _is_made(answer: Answer, skip: int) -> bool:
-        """Whether the page was made. Behind page one the last row should come again, so it should not be empty."""
-        return isinstance(answer, Page) and bool(answer.rows or not skip)

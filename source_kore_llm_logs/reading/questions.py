@@ -28,14 +28,11 @@ class Questions:
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
-        self.wording = Wording()
-        self.length = LONGEST_PART
-        # Users' rows come whatever `isDeveloper` means, and nearly every bot has some.
+        self.wording, self.length = Wording(), LONGEST_PART
         self.scopes = next(self._ways_to_choose())
         """In which all channels that were chosen are asked for."""
-        self.scope = self.scopes[0]
-        """In which the sample came."""
-        self.sample: list[Row] = []
+        self.scope, self.sample = self.scopes[0], list[Row]()
+        """The first rows that came, and in which scope."""
         self.shown: dict[str, Row] = {}
         """All rows that came and are chosen, by their ids."""
         self.size = self.bytes = self.received = 0
@@ -77,8 +74,8 @@ class Questions:
         return rows
 
     def find_sample(self, known: Wording | None = None) -> Refused | None:
-        """Finds a wording and a scope that give rows: the sample. Where there are none, the first wording that is taken
-        stays; where none is, the last refusal is returned. `known`: the only wording to try."""
+        """Finds a wording and a scope that give rows: the sample. Without any, the first wording that is taken stays;
+        where none is, the last refusal is returned. `known`: the only wording to try."""
         self.sample, self.shown, self._taken = [], {}, []
         refusal: Refused | None = None
         for wording, scope, limit in self._tries(known):
@@ -127,7 +124,8 @@ class Questions:
                 yield wording, single, 1
 
     def _ways_to_choose(self) -> Iterator[list[Scope]]:
-        """Chosen channels are asked for one by one: of a list, a server may heed the first alone."""
+        """Users' rows, which come whatever `isDeveloper` means, and nearly every bot has some. Chosen channels one by
+        one: of a list, a server may heed the first alone."""
         channels = self.choice.filters.get("channels")
         yield [Scope(False, (name,)) for name in channels or ()] or [Scope(False)]
         if channels:
@@ -136,9 +134,8 @@ class Questions:
 
 def singles(scope: Scope) -> tuple[list[Scope], list[Scope]]:
     """The scope with each of the other channels by itself: in lists of one, and as text."""
-    return [replace(scope, channels=(name,)) for name in OTHER_CHANNELS], [
-        replace(scope, channels=name) for name in OTHER_CHANNELS
-    ]
+    lists = [replace(scope, channels=(name,)) for name in OTHER_CHANNELS]
+    return lists, [replace(scope, channels=name) for name in OTHER_CHANNELS]
 
 
 def first_answer(fetch: Fetch, now: Callable[[], int], choice: Choice) -> None:

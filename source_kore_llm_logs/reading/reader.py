@@ -2,29 +2,20 @@
 
 1. A pass reads its span. -> one_pass.py. If it is clean, all rows are there.
 2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
-   of the part that is not known, and has no more places than rows are known. Nothing else is a proof. (The order among
-   equal dates may depend on `skip` and `limit`: the same requests then have the same wrong answers.)
+   of the part that is not known, and has no more places than rows are known. Nothing else is a proof: the order among
+   equal dates may depend on `skip` and `limit`, and the same requests then have the same wrong answers.
 3. Where that does not come about, or pages do not go so deep, halves of the part are read instead; where half of it is
    no shorter request, the reader raises.
 4. A server that finds no more than so many rows looks like one that has no more. So a part with more rows than any
-   before it is audited: its halves must not have more rows than are known, nor the gaps at its ends any.
+   before it is audited: in halves, in the gaps at its ends and in other orders there must be no rows but those known.
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
-from source_kore_llm_logs.reading.fetch import (
-    Answer,
-    CannotRead,
-    Choice,
-    Fetch,
-    Page,
-    Row,
-    Scope,
-    Unavailable,
-)
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Page, Refused, Row, Scope, Unavailable
 from source_kore_llm_logs.reading.one_pass import End, OnePass
 from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, Part, Span
 
@@ -32,12 +23,14 @@ PAGES = 90
 """That a part aims at: what a killed sync reads again."""
 MOST_ROWS = 9_000
 """That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
+LEAST_AIM = 800
+"""Where pages do not go deeper than some thousand rows."""
 FEW = 10
 MOST_PASSES = 12
+MOST_CEILINGS = 4
+"""Passes over a part that cannot be halved, which meet a ceiling: rows that go look the same."""
 MOST_UNSETTLED = 4
 """Parts, each half of the one before, in which rows keep moving; then the bot is given up."""
-MOST_CEILINGS = 3
-"""Passes that meet one, where a part cannot be halved: rows that go look the same."""
 MOST_PAGES_OF_THE_SHORTEST = 20_000
 SHORTER = 0.95
 """Half of a part is worth asking for if its request spans at most so much of the whole's."""
@@ -45,8 +38,6 @@ PAGE_SIZES = (1.0, 1.0, 0.7, 0.85, 0.5, 0.95, 0.6, 0.9, 0.75, 0.4, 0.8, 0.65)
 """Of one pass after the other, in pages of the first."""
 ORDERS = (None, "asc", None, "desc")
 """The same, in turn: the server's own order, or that by `Time Taken`, the only one that is documented [D]."""
-LEAST_AIM = 800
-"""Where pages do not go deeper than some thousand rows."""
 
 
 class Passes:
@@ -55,9 +46,8 @@ class Passes:
     def __init__(self) -> None:
         self.known: dict[str, Row] = {}
         """All rows that came, those of the padding included, without their records."""
-        self.page = 0
-        """The most rows in a page of the first."""
-        self._places = 0
+        self.page = self._places = 0
+        """The most rows in a page of the first pass; the places of the last."""
         self._equal: Counter[str] = Counter()
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
@@ -75,147 +65,129 @@ class Passes:
 class Reader:
     """Reads parts of one bot's log. One thread uses it."""
 
-    def __init__(self, fetch: Fetch, now: Callable[[], int], choice: Choice, profile: ServerProfile):
-        self._fetch, self._now, self._choice = fetch, now, choice
-        self.limit = LIMITS[0]
-        """Of a request. It only shrinks."""
-        self.aim = MOST_ROWS
-        """The rows that a part is to have. It only shrinks."""
-        self.longest_call = 0
-        self.newest_start = 0
-        """Of the rows that were shown, and begin before now."""
+    def __init__(self, fetch: Fetch, choice: Choice, profile: ServerProfile):
+        self._fetch, self._choice = fetch, choice
+        self.latest = 0
+        """When the part that is read was begun: nothing is asked for beyond, where that can be."""
+        self.limit, self.aim = LIMITS[0], MOST_ROWS
+        """Of a request; and the rows that a part is to have. Both only shrink."""
         self.density = 0.0
         """Rows a millisecond, of what was read last."""
+        self.longest_call = self.newest_start = 0
+        """Of the rows that were shown, and began before `latest`."""
         self.audited = 2
         """The most rows of a part that an audit has found to be all."""
         self.passes = self._page = 0
+        self._emitted: dict[str, int | None] = {}
+        """Ids of rows, and their times, that no settled part holds: some have no time at all."""
         self.use(profile)
 
     def use(self, profile: ServerProfile) -> None:
         """Reads what follows in this way."""
         self.profile = profile
-        if profile.rows:
-            self.limit = min(self.limit, profile.limit)
+        self.limit = min(self.limit, profile.limit if profile.rows else self.limit)
         self.aim = min(self.aim, PAGES * self.limit)
-        self._shown(profile.rows, 0)
-        times = [row.time for row in profile.rows if row.time is not None]
-        self.density = len(times) / (1 + max(times) - min(times)) if times else 0.0
+        self._shown(profile.rows)
+        times = sorted(row.time for row in profile.rows if row.time is not None)
+        apart = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+        self.density = 1 / (1 + apart[len(apart) // 2]) if apart else 0.0
 
-    def span(self, part: Part, latest: int) -> Span:
-        """What is asked for a part, if it is begun at the moment `latest`."""
+    def span(self, part: Part) -> Span:
+        """What is asked for a part."""
         profile, wording = self.profile, self.profile.wording
         more = min(self.longest_call, LONGEST_CALL) if self.longest_call >= CALL else 0
         span = Span(part.start - profile.padding - more, part.after + profile.padding)
         if profile.until_now:
-            date_to = max(span.date_from, min(span.date_to, latest - wording.reach))
-            return wording.rounded(span._replace(date_to=date_to), latest)
+            date_to = max(span.date_from, min(span.date_to, self.latest - wording.reach))
+            return wording.rounded(span._replace(date_to=date_to), self.latest)
         return wording.rounded(span, None)
 
-    def can_be_halved(self, part: Part, latest: int) -> bool:
+    def can_be_halved(self, part: Part) -> bool:
         """Whether half of the part is a shorter request."""
-        if part.length < 2:
-            return False
-        return max(self.span(half, latest).length for half in part.halves()) <= SHORTER * self.span(part, latest).length
+        return part.length > 1 and all(
+            self.span(half).length <= SHORTER * self.span(part).length for half in part.halves()
+        )
 
-    def is_too_long(self, part: Part, latest: int) -> bool:
+    def is_too_long(self, part: Part) -> bool:
         """Whether there is a row behind those that a part is to have. It is asked only where there may be."""
-        span, scope = self.span(part, latest), self.profile.scopes[0]
-        if part.length <= self.profile.padding or self.density * span.length < 0.8 * self.aim:
+        span, scope = self.span(part), self.profile.scopes[0]
+        if part.length <= self.profile.padding or self.density * span.length < 0.95 * self.aim:
             return False
         answer = self._ask(span, scope, self.aim, 1)
         if not isinstance(answer, Page) or not answer.rows:
             return False
         if not self._page:  # The server may give fewer rows than it is asked for.
-            answer = self._ask(span, scope, 0, self.limit)
-            self._page = max(FEW, len(answer.rows)) if isinstance(answer, Page) else self.limit
+            self._page = max(FEW, len(self._rows(span, scope, 0, self.limit)))
             self.aim = min(self.aim, PAGES * self._page)
         return True
 
-    def _is_there(self, row: Row, latest: int) -> bool:
-        """Whether the row comes in the first scope when little more than its call is asked for."""
-        if row.time is None:
-            return False
-        rows = self._rows(self.span(Part(row.time, row.time + 1), latest), self.profile.scopes[0], 0, self.limit)
-        return any(other.id == row.id for other in rows)
+    def read(self, part: Part, unsettled: int = 0) -> Generator[Row | None, None, list[tuple[Part, int]]]:
+        """The rows of the part, and those without any date, that were not given before; None behind those of each page.
+        Its value: nothing if all are there; or the halves to read instead, each with the number of parts around it, of
+        so many `unsettled`, in which rows keep moving.
 
-    def read(
-        self, part: Part, emitted: dict[str, int | None], latest: int, unsettled: int = 0
-    ) -> Generator[Row | None, None, list[tuple[Part, int]]]:
-        """The rows of the part, and those without any date, that are not among the `emitted`, which it adds to, with
-        their times; None behind those of each page. Its value: nothing if all are there, or the halves that are to be
-        read instead, each with the number of parts around it, of so many `unsettled`, in which rows keep moving.
-
-        `latest`: nothing is asked for beyond this moment, where that can be. Raises CannotRead where halves are no
-        shorter requests, and what a refusal or a fault stands for. Blocks while a request is under way.
+        Blocks while a request is under way. Raises CannotRead where halves are no shorter requests, and what a refusal
+        or a fault stands for.
         """
         self.passes = 0
         for scope in self.profile.scopes:
-            why = yield from self._read_in(scope, part, emitted, latest)
+            why = yield from self._read_in(scope, part)
             if why is not None:
-                return self._halves(part, latest, why, unsettled + (why is End.SEEN))
-        missing = [row for row in self.profile.rows if part.owns(row) and row.id not in emitted]
-        if any(self._is_there(row, latest) for row in missing):
-            raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
+                return self._halves(part, why, unsettled + (why is End.SEEN))
+        self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
         return []
 
-    def _read_in(
-        self, scope: Scope, part: Part, emitted: dict[str, int | None], latest: int
-    ) -> Generator[Row | None, None, End | None]:
-        """The same in one scope; its value is None if all rows are there, or why that cannot be told."""
-        can_be_halved = self.can_be_halved(part, latest)
-        passes, why = Passes(), End.SEEN
+    def _halves(self, part: Part, why: End, unsettled: int) -> list[tuple[Part, int]]:
+        if self.can_be_halved(part) and unsettled <= MOST_UNSETTLED:
+            return [(half, unsettled) for half in part.halves()]
+        start, after = map(self.profile.wording.date, (part.start, part.after))
+        raise CannotRead(
+            f"the rows from {start} to {after} cannot be read to the end: {why.value}. They are read again at the next "
+            "sync; if this goes on, narrow the sync by `channels` or `feature_names`",
+            is_transient=True,
+        )
+
+    def _read_in(self, scope: Scope, part: Part) -> Generator[Row | None, None, End | None]:
+        """The rows in one scope; its value is None if all are there, or why that cannot be told."""
+        passes, why, most_ceilings = Passes(), End.SEEN, 1 if self.can_be_halved(part) else MOST_CEILINGS
         for number in range(MOST_PASSES):
-            one = self._pass(self.span(part, latest), scope, number, passes.page, can_be_halved)
-            is_fresh = yield from self._rows_of(one, part, passes.known, emitted, latest)
-            if one.refusal is not None:
+            one = self._pass(part, scope, number, passes.page)
+            is_fresh = yield from self._rows_of(one, part, passes.known)
+            if isinstance(one.end, Refused):
                 if not number:
-                    raise one.refusal.error
+                    raise one.end.error
                 continue  # It is the order that is refused.
-            if one.has_shrunk:
-                self.limit = min(self.limit, one.limit)
-            why, self.density = one.end, one.places / self.span(part, latest).length
+            self.limit = self.limit if number else min(self.limit, one.first_limit)
+            why, self.density = one.end, one.places / self.span(part).length
             if passes.are_settled_by(one, is_fresh):
-                if self._are_all_known(part, scope, latest, passes.known, one.places):
+                if self._are_all_known(part, scope, passes.known, one.places):
                     return None
                 why = End.MORE
-            if why is not End.SEEN and (can_be_halved or number == MOST_CEILINGS):
+            if why is not End.SEEN and number + 1 >= most_ceilings:
                 break
         if why in (End.CEILING, End.MORE):
             self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW, one.places * 4 // 5))
         return why
 
-    def _halves(self, part: Part, latest: int, why: End, unsettled: int) -> list[tuple[Part, int]]:
-        if self.can_be_halved(part, latest) and unsettled <= MOST_UNSETTLED:
-            return [(half, unsettled) for half in part.halves()]
-        wording = self.profile.wording
-        raise CannotRead(
-            f"the rows from {wording.date(part.start)} to {wording.date(part.after)} cannot be read to the end: "
-            f"{why.value}. They are read again at the next sync; if this goes on, narrow the sync by `channels` or "
-            "`feature_names`",
-            is_transient=True,
-        )
-
-    def _rows_of(
-        self, one: OnePass, part: Part, known: dict[str, Row], emitted: dict[str, int | None], latest: int
-    ) -> Generator[Row | None, None, bool]:
+    def _rows_of(self, one: OnePass, part: Part, known: dict[str, Row]) -> Generator[Row | None, None, bool]:
         """The rows of one pass that are the part's own, or nobody's, and were not emitted. Whether some of the part
         were not known."""
         is_fresh = False
         for page in one:
-            self._shown(page, latest)
+            self._shown(page)
             for row in page:
-                if row.id not in known:
-                    is_fresh |= part.owns(row)
-                    known[row.id] = row.without_record
-                if (row.time is None or part.owns(row)) and row.id not in emitted:
-                    emitted[row.id] = row.time
+                is_fresh |= part.owns(row) and row.id not in known
+                known[row.id] = row.without_record
+                if (row.time is None or part.owns(row)) and row.id not in self._emitted:
+                    self._emitted[row.id] = row.time
                     yield row
             yield None
             del page  # It may be large, and the next is asked for.
         return is_fresh
 
-    def _pass(self, span: Span, scope: Scope, number: int, page: int, can_be_halved: bool) -> OnePass:
+    def _pass(self, part: Part, scope: Scope, number: int, page: int) -> OnePass:
         """`page`: the most rows that a page of this part has had."""
+        span = self.span(part)
 
         def ask(skip: int, limit: int) -> Answer:
             return self._ask(span, scope, skip, min(limit, max(2, self.limit)), ORDERS[number % len(ORDERS)])
@@ -223,33 +195,32 @@ class Reader:
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
         limit = min(largest, max(2, int(page * PAGE_SIZES[number]))) if number else largest
-        return OnePass(ask, limit, 2 * PAGES if can_be_halved else MOST_PAGES_OF_THE_SHORTEST)
+        return OnePass(ask, limit, 2 * PAGES if self.can_be_halved(part) else MOST_PAGES_OF_THE_SHORTEST)
 
-    def _are_all_known(self, part: Part, scope: Scope, latest: int, known: dict[str, Row], places: int) -> bool:
+    def _are_all_known(self, part: Part, scope: Scope, known: dict[str, Row], places: int) -> bool:
         """Whether an audit finds no more rows than are known. Smaller parts than those audited need none."""
-        can_be_halved = self.can_be_halved(part, latest)
         if places <= self.audited:
             return True
         times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
-        gaps = [Part(part.start, times[0]), Part(times[-1] + 1, part.after)] if times else []
-        pieces = [piece for piece in (*(part.halves() if can_be_halved else ()), *gaps) if piece.length]
-        is_more = any(self._has_unknown(piece, scope, latest, known) for piece in pieces)
-        if is_more or (not can_be_halved and self._has_unknown(part, scope, latest, known, "desc")):
+        cuts = [(times[0], times[len(times) // 2]), (times[len(times) // 2], times[-1] + 1)] if times else []
+        pieces = [piece for first, last in cuts for piece in (Part(part.start, first), Part(last, part.after))]
+        if any(self._has_unknown(piece, scope, known) for piece in pieces if piece.length):
+            return False
+        orders = () if self.can_be_halved(part) else ("asc", "desc")
+        if any(self._has_unknown(part, scope, known, order) for order in orders):
             return False
         self.audited = places
         return True
 
-    def _has_unknown(
-        self, part: Part, scope: Scope, latest: int, known: dict[str, Row], order: str | None = None
-    ) -> bool:
+    def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
         """Whether a row of the part is not known. What a server does not find comes last in its order: behind as many
-        rows as are known in the request's span. In the documented `order`, all are asked for."""
-        span = self.span(part, latest)
+        rows as are known in the request's span; or first in another order."""
+        span = self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
-        limit = min(self.limit, len(known) + 1 if order else 3 * FEW)
-        skip = 0 if order else max(0, min(starts, ends) - limit // 3)
-        return any(part.owns(row) and row.id not in known for row in self._rows(span, scope, skip, limit, order))
+        limit = min(self.limit, 3 * FEW)
+        rows = self._rows(span, scope, 0 if order else max(0, min(starts, ends) - limit // 3), limit, order)
+        return any(part.owns(row) and row.id not in known for row in rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Answer:
         other: dict[str, Any] = {"sort": {"field": "Time Taken", "order": order}} if order else {}
@@ -265,10 +236,10 @@ class Reader:
             raise answer.error
         return answer.rows if isinstance(answer, Page) else []
 
-    def _shown(self, rows: tuple[Row, ...] | list[Row], latest: int) -> None:
+    def _shown(self, rows: Sequence[Row]) -> None:
         for row in rows:
             start = row.start if row.start is not None else row.end
-            if start is not None and self.newest_start < start <= latest:
+            if start is not None and self.newest_start < start <= self.latest:
                 self.newest_start = start
             if row.start is not None and row.end is not None:
                 self.longest_call = max(self.longest_call, row.end - row.start)

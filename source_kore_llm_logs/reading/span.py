@@ -1,14 +1,11 @@
 """Parts tile a bot's window; a request reaches beyond its part, so that no row of the part can be outside of it.
 
 The vendor does not say which of a row's times the dates filter, whether a bound belongs to the span, how finely it is
-cut, or in which zone a time is read [U]. Until a server has shown that, a request reaches beyond its part by the sum of
-the worst of each, at both ends: a bound that is cut to the day and then excluded hides up to 24 hours, a time that is
-read in another zone is off by up to 14, and the filter may look at a row's start, at its end, or at a time of the log's
-own, while the row belongs to the part that holds its end. Calls last a minute or so, since the gateway then gives up
-[D], and an entry is written within a minute [C]: a quarter of an hour covers these. -> calibration.py for the proof
+cut, or in which zone it is read [U]. Until a server has shown that, requests reach beyond their part by the worst of
+each: a bound that is cut to the day and excluded hides 24 hours, another zone is off by up to 14, and the filter may
+look at a row's start, its end, or a time of the log's own. -> calibration.py for the proof
 
-No request spans more than 90 calendar days, in any zone: 84 days and the widest padding at both ends, rounded outwards
-to whole days, touch at most 90.
+No request spans more than 90 calendar days: 84 and twice the widest padding, in whole days, touch at most 90.
 """
 
 from dataclasses import dataclass
@@ -23,14 +20,13 @@ DAY = 24 * HOUR
 CELL = 5 * MINUTE
 """A call that comes when little more than its cell is asked for proves how bounds are read."""
 CALL = 15 * MINUTE
-"""From the earliest to the latest time of a row that a filter may look at."""
+"""From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
+written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to `LONGEST_CALL`."""
+LONGEST_CALL = HOUR
 PROVED = CELL + CALL
 UNPROVED = DAY + 14 * HOUR + CALL
 """The padding where bounds are proved, and where nothing is known of them."""
 LONGEST_PART = 84 * DAY
-LONGEST_CALL = HOUR
-"""Calls should not last longer than `CALL`. Where a bot shows some, requests reach back by as much, up to this."""
-MARGIN = 2 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +60,18 @@ class Span(NamedTuple):
     def length(self) -> int:
         return self.date_to - self.date_from
 
-    def holds(self, row: Row) -> bool:
-        """Whether both times of the row lie inside."""
-        return row.start is not None and row.end is not None and self.date_from <= row.start <= row.end <= self.date_to
-
-    def is_far_from(self, row: Row) -> bool:
-        """Whether no time of the row lies inside or near by."""
+    def holds(self, row: Row, margin: int = 0) -> bool:
+        """Whether both times of the row lie inside, and so far from the bounds."""
         times = [time for time in (row.start, row.end) if time is not None]
-        return bool(times) and not self.date_from - CALL <= min(times) <= max(times) <= self.date_to + CALL
+        return len(times) == 2 and self.date_from + margin <= times[0] <= times[1] <= self.date_to - margin
 
     def moved(self, by: int) -> "Span":
         return Span(self.date_from + by, self.date_to + by)
 
 
 def cell_around(row: Row) -> Span | None:
-    """The span that holds the row's call, and no multiple of five minutes strictly inside, if there is one. A bound
-    that is cut to the second and excluded does not hide the call."""
-    if row.start is None or row.end is None or row.start > row.end:
-        return None
-    begin = row.start - row.start % CELL
-    fits = row.start - begin >= MARGIN and row.end - begin <= CELL - MARGIN
-    return Span(begin + 1, begin + CELL - 1) if fits else None
+    """The span that holds the row's call and no multiple of five minutes strictly inside, if there is one. A bound that
+    is cut to the second and excluded does not hide the call."""
+    begin = (row.start or 0) // CELL * CELL
+    cell = Span(begin + 1, begin + CELL - 1)
+    return cell if cell.holds(row, 2 * SECOND) else None

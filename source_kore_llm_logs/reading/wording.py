@@ -70,11 +70,6 @@ class Wording:
         day, up = span.date_to - span.date_to % DAY, span.date_to + -span.date_to % DAY
         return Span(span.date_from - span.date_from % DAY, day if latest is not None and up > latest else up)
 
-    def __str__(self) -> str:
-        zone = f" ({self.offset / 3_600_000:+g} h from UTC)" if self.offset else ""
-        kind = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
-        return f"{kind[self.dates]}{zone}, numbers as {'integers' if self.integers else 'text'}"
-
 
 def wordings(choice: Choice) -> Iterator[Wording]:
     """Every wording that may be needed, the likeliest first."""
