@@ -5,10 +5,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
 class Fault(AirbyteTracedException):
-    """Something that a person can read in one sentence, and that needs no stack trace.
+    """A failure that needs no stack trace. `message` is the sentence; that of a bot begins with its id.
 
-    `message` is the sentence; that of a bot begins with its id. `where_others_are_answered` takes the place of `what`
-    once another bot was answered with the same credentials at the same address.
+    `where_others_are_answered` replaces `what` once another bot was answered by the same host.
     """
 
     def __init__(
@@ -21,7 +20,7 @@ class Fault(AirbyteTracedException):
         self.what, self.bot_id = what, bot_id
         self.where_others_are_answered = where_others_are_answered or what
         message = f"Bot {bot_id}: {what}" if bot_id else what
-        super().__init__(message=message, internal_message=message, failure_type=failure_type)
+        super().__init__(message, message, failure_type)
         self.message: str = message
 
     def as_airbyte_message(self, stream_descriptor: StreamDescriptor | None = None) -> AirbyteMessage:
@@ -37,7 +36,7 @@ class FaultTrace(AirbyteMessage):
 
 
 class RequestRefused(Fault):
-    """The API refused the arguments (412, or another 4xx of the kind); `words` are the vendor's."""
+    """The API refused the arguments (412, or another 4xx of the kind). `words` are the vendor's."""
 
     def __init__(self, what: str, bot_id: str, words: str):
         super().__init__(what, bot_id=bot_id)

@@ -16,7 +16,7 @@ def _manifest() -> Mapping[str, Any]:
 
 
 def manifest(**parameters: Any) -> dict[str, Any]:
-    """The manifest for one command, of which each component is given these `parameters`."""
+    """A copy of the manifest, of which each component is given these `parameters`."""
     own = copy.deepcopy(dict(_manifest()))
     for stream in own["streams"]:
         stream["$parameters"] = parameters

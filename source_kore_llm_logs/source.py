@@ -1,4 +1,4 @@
-"""The source: `manifest.yaml`, plus a `check` that asks every bot and a summary at the end of a sync."""
+"""The source: `manifest.yaml`, a `check` that asks every bot, and a `read` that tells all its faults at the end."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -12,31 +12,54 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
+    ConnectorSpecification,
     Status,
+    SyncMode,
 )
+from airbyte_cdk.sources import Source
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
+from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.state_migration import state_to_resume
+from source_kore_llm_logs.components.state_migration import warn_of_retention
 from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
-from source_kore_llm_logs.manifest import manifest
+from source_kore_llm_logs.manifest import manifest, specification
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime.checkpoints import Checkpoints
+from source_kore_llm_logs.runtime import documents
+from source_kore_llm_logs.runtime.checkpoints import Checkpoints, StreamOfBots
 from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
-from source_kore_llm_logs.runtime.stream import StreamOfBots
 
 CHECKED_AT_ONCE = 16
 
 
-class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
+class SourceOfBots(ConcurrentDeclarativeSource):
+    """The manifest for one command with an exact config. Its stream is built once. Raises Fault for a state that no
+    sync has written."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        state: list[AirbyteStateMessage] | None = None,
+        is_check: bool = False,
+    ):
+        catalog = catalog or ConfiguredAirbyteCatalog(streams=[])
+        super().__init__(catalog, config, state or [], source_config=manifest(is_check=is_check))
+        (stream,) = super().streams(config)
+        self.stream = StreamOfBots(stream)
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        return [self.stream]
+
+
+class SourceKoreLlmLogs(Source):
     """Kore.ai's LLM usage logs as an Airbyte source.
 
-    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command. Built for
-    a check, it gives up at the second fault of a request, and waits for no rate limit.
-    Raises AirbyteTracedException (config error) if the config cannot be used.
+    Each command takes its own config, catalog and state: what the constructor is given, as the CDK's tools do, is not
+    looked at. Raises Fault (config error) for what cannot be used.
     """
 
     def __init__(
@@ -44,28 +67,38 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog | None = None,
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
-        is_check: bool = False,
     ):
-        super().__init__(
-            catalog or ConfiguredAirbyteCatalog(streams=[]),
-            config or {},
-            state_to_resume(state, catalog) or [],
-            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
+        super().__init__()
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
+        spec = manifest()["spec"]
+        return ConnectorSpecification(
+            connectionSpecification=dict(specification()), documentationUrl=spec["documentation_url"]
         )
-        self._bare = config is None
-        self._being_read: list[AbstractStream] = []
+
+    def read_config(self, config_path: str) -> dict[str, Any]:  # type: ignore[override]
+        """Keeps the secret out of the log, and does not know yet whether the config can be used."""
+        config = documents.read_config(config_path)
+        secret = str(config.get("client_secret", ""))
+        update_secrets([text for text in (secret, secret.strip()) if text.strip()])
+        return config
+
+    def read_catalog(self, catalog_path: str) -> ConfiguredAirbyteCatalog:  # type: ignore[override]
+        return documents.read_catalog(catalog_path)
+
+    def read_state(self, state_path: str) -> list[AirbyteStateMessage]:  # type: ignore[override]
+        return documents.read_state(state_path)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The config of a command, exact, before the CDK holds it to the specification: its own words name no field.
+        """The exact config, which the CDK then holds to the specification: its own words name no field. Writes no
+        file: a killed process would leave the secret in it."""
+        return self._exact(config)
 
-        Raises Fault. (A source that is built with its config has refused it, or made it exact, by then.)
-        """
-        return super().configure(self._exact(config) if self._bare else config, temp_dir)
-
-    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """The manifest's stream, whose state is made by `checkpoints`. Of a read, the one with which it began: what is
-        told of a state while a stream is built is told once."""
-        return self._being_read or [StreamOfBots(stream) for stream in super().streams(config)]
+    @staticmethod
+    def _exact(config: Mapping[str, Any]) -> dict[str, Any]:
+        exact = dict(config)
+        ExactConfiguration().transform(exact)
+        return exact
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot one small question, in parallel; lists all that fail and why.
@@ -74,14 +107,10 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         none that is still being asked is waited for: it takes half a minute at most to say so.
         """
         exact = self._exact(config)
-        last_minute = {
-            **exact,
-            "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
-            "end_date": None,
-        }
-        (stream,) = SourceKoreLlmLogs(config=last_minute, is_check=True).streams(last_minute)
+        last_minute = moment(exact["sync_end"]) - timedelta(minutes=1)
+        source = SourceOfBots({**exact, "start_date": iso_ms(last_minute), "end_date": None}, is_check=True)
         pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
-        checks = [pool.submit(_check, log) for log in stream.generate_partitions()]
+        checks = [pool.submit(_ask, bot) for bot in source.stream.generate_partitions()]
         faults = list[Fault]()
         try:
             for check in checks:
@@ -100,17 +129,10 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
             return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
-    @staticmethod
-    def _exact(config: Mapping[str, Any]) -> dict[str, Any]:
-        exact = dict(config)
-        ExactConfiguration().transform(exact)
-        return exact
-
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        """The catalog. A full refresh cannot be resumed -> state_migration.py."""
-        if self._bare:
-            return SourceKoreLlmLogs(config=config).discover(logger, config)
-        catalog = super().discover(logger, config)
+        """The catalog. A full refresh cannot be resumed: a second attempt at it is a new generation, which replaces
+        what the first one wrote."""
+        catalog = SourceOfBots(self._exact(config)).discover(logger, config)
         for stream in catalog.streams:
             stream.is_resumable = False
         return catalog
@@ -122,32 +144,29 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        if self._bare:
-            yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
-            return
-        self._refuse_unknown_streams(catalog)
-        (stream,) = self._being_read = self.streams(config)
-        try:
-            checkpoints = Checkpoints(stream.name, stream.cursor.state)
-            messages = checkpoints.merged(super().read(logger, config, catalog, state))
-            yield from faults_at_the_end(messages, self._exact(config)["bot_ids"])
-        finally:
-            self._being_read = []
+        exact = self._exact(config)
+        is_full = any(stream.sync_mode is SyncMode.full_refresh for stream in catalog.streams)
+        source = SourceOfBots(exact, catalog, None if is_full else state)
+        self._refuse_unknown_streams(catalog, source.stream.name)
+        warn_of_retention(exact, source.stream.state_before)
+        checkpoints = Checkpoints(source.stream.name, source.stream.state_before)
+        messages = checkpoints.merged(source.read(logger, exact, catalog))
+        yield from faults_at_the_end(messages, exact["bot_ids"])
 
-    def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
+    @staticmethod
+    def _refuse_unknown_streams(catalog: ConfiguredAirbyteCatalog, known: str) -> None:
         """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
-        known = [stream["name"] for stream in self.resolved_manifest["streams"]]
         chosen = [stream.stream.name for stream in catalog.streams]
-        unknown = [name for name in chosen if name not in known]
+        unknown = [name for name in chosen if name != known]
         if unknown or not chosen:
             what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
             raise Fault(
-                f"The catalog names {what}. The connector has `{', '.join(known)}`: refresh the schema of the "
-                "connection and choose that."
+                f"The catalog names {what}. The connector has `{known}`: refresh the schema of the connection and "
+                "choose that."
             )
 
 
-def _check(log: Partition) -> None:
+def _ask(bot: Partition) -> None:
     """Raises what keeps a bot from being read."""
-    for _ in log.read():
+    for _ in bot.read():
         pass

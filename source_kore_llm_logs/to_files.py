@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from source_kore_llm_logs.runtime import signals
-from source_kore_llm_logs.runtime.output import Stdout, tell
+from source_kore_llm_logs.runtime.output import Stdout, to_stderr
 
 STREAM = "llm_usage_logs"
 CATALOG = {
@@ -97,10 +97,10 @@ def main() -> None:
     try:
         folder = Folder(given.folder)
     except BlockingIOError:
-        tell(f"Another sync into {given.folder} is still running.")
+        to_stderr(f"Another sync into {given.folder} is still running.")
         signals.end(0)
     except OSError as error:
-        tell(f"The folder {given.folder} cannot be written: {error.strerror}.")
+        to_stderr(f"The folder {given.folder} cannot be written: {error.strerror}.")
         signals.end(1)
     folder.replace()
     reading, writing = os.pipe()

@@ -36,9 +36,10 @@ from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, H
 from source_kore_llm_logs.runtime.bot_report import BotReport
 from source_kore_llm_logs.runtime.checkpoints import Reached
 
-FIRST_EXPECTED = 1024 * 1024
-"""Bytes of a bot's first page."""
+FIRST_ROW_BYTES = 20 * 1024
+"""Expected of each row of a bot's first page."""
 MOST_EXPECTED = 4 * 1024 * 1024
+"""Bytes of a page: the reader asks for pages of about so many."""
 PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
 """Seconds. A bot that was answered before is asked again before a refusal is believed."""
 
@@ -72,37 +73,37 @@ class LogRetriever(Retriever):
         assert stream_slice is not None
         bot_id = stream_slice.partition["bot_id"]
         report = BotReport(bot_id)
-        requests = _Requests(self.requester, self._backpressure, stream_slice, self.config, report)
+        pages = _Pages(self.requester, self._backpressure, stream_slice, self.config, report)
         try:
             if self._is_check:
-                first_answer(requests.fetch, self.requester.clock.now, self._choice)
+                first_answer(pages.fetch, self.requester.clock.now, self._choice)
             else:
-                yield from self._messages(requests, stream_slice, report)
+                yield from self._messages(pages, stream_slice, report)
         except CannotRead as words:
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
             raise Fault(f"{words}.", kind, bot_id) from words
         finally:
-            requests.free()
+            pages.free()
 
     def _messages(
-        self, requests: "_Requests", stream_slice: StreamSlice, report: BotReport
+        self, pages: "_Pages", stream_slice: StreamSlice, report: BotReport
     ) -> Iterator[Mapping[str, Any] | AirbyteMessage]:
         start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         log = BotLog(
-            requests.fetch,
+            pages.fetch,
             self.requester.clock.now,
             Part(start, end + 1),
             self._choice,
             self.config.get("page_size"),
             (self.config.get("window_days") or 90) * DAY,
-            report.tell_profile,
+            report.log_profile,
         )
         has_failed = True
         try:
             for item in log.read():
                 if item is None:
-                    yield from requests.given()
-                    report.tell_progress(log)
+                    yield from pages.end_of_page()
+                    report.log_progress(log)
                 elif isinstance(item, Checkpoint):
                     yield Reached(stream_slice.partition["bot_id"], item.complete_until)
                 else:
@@ -110,11 +111,11 @@ class LogRetriever(Retriever):
                     yield item.record
             has_failed = False
         finally:
-            report.tell_end(log, has_failed, [named(field) for field in self._choice.filters])
+            report.log_end(log, has_failed, [named(field) for field in self._choice.filters])
 
 
-class _Requests:
-    """The requests of one bot, and the pages that they brought. One thread uses it."""
+class _Pages:
+    """The pages of one bot, one after the other, each of which holds room until it is printed. One thread uses it."""
 
     def __init__(
         self,
@@ -128,9 +129,10 @@ class _Requests:
         self._bot_id: str = stream_slice.partition["bot_id"]
         self._redact = config.get("payload_content") == "redacted"
         self._page: HeldPage | None = None
+        """The last one, unless its end was sent on."""
+        self._row_bytes = float(FIRST_ROW_BYTES)
+        """Of a row of the last page that had some."""
         self._was_answered = False
-        self._most_rows, self._is_more, self._row_bytes = 0, False, 0.0
-        """Of one page: the most rows so far, and whether as many were asked for. Of a row of the last: bytes."""
 
     def fetch(self, body: Body) -> Answer:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
@@ -159,10 +161,9 @@ class _Requests:
     def _answer(self, body: Body) -> Answer:
         """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
         self.free()
-        limit = int(body["limit"])
-        page = self._page = HeldPage(self._backpressure, self._expected(limit))
+        page = self._page = HeldPage(self._backpressure, min(MOST_EXPECTED, int(int(body["limit"]) * self._row_bytes)))
         try:
-            response = self._requester.send_request(stream_slice=self._slice, request_body_json=body, room=page)
+            response = self._requester.page(self._slice, body, page)
         except RequestRefused as refusal:
             kind = FailureType.transient_error if self._was_answered else refusal.failure_type
             return Refused(refusal.words, Fault(refusal.what, kind, refusal.bot_id))
@@ -172,33 +173,23 @@ class _Requests:
             if isinstance(fault, HostUnreachable) and not self._was_answered:
                 raise
             return Unavailable(fault.message, fault)
-        assert response is not None
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
         page.resize(size)
         self._was_answered = True
         if rows:
             self._row_bytes = size / len(rows)
-            if len(rows) >= self._most_rows:
-                self._most_rows, self._is_more = len(rows), len(rows) >= limit
         return Page([self._row(row) for row in rows], size, seconds)
 
-    def _expected(self, limit: int) -> int:
-        """Bytes of the next page: as many rows as were given before; as are asked for, where there may be more."""
-        if not self._was_answered:
-            return FIRST_EXPECTED
-        rows = limit if self._is_more else min(limit, self._most_rows)
-        return min(MOST_EXPECTED, int(rows * self._row_bytes))
-
-    def given(self) -> Iterator[EndOfPage]:
-        """The mark behind the records of the page that was received last."""
+    def end_of_page(self) -> Iterator[EndOfPage]:
+        """The mark behind the records of the last page."""
         if self._page is not None:
             yield EndOfPage(self._page)
             self._page = None
 
     def free(self) -> None:
-        """What was received last is of no use any more, unless it was given."""
+        """Frees the last page, unless its end was sent on."""
         if self._page is not None:
-            self._page.free()
+            self._page.resize(0)
             self._page = None
 
     def _row(self, row: Any) -> Row:

@@ -1,21 +1,59 @@
 """What went wrong in a read is told once, at its end: one message, in which bots with the same fault share a sentence.
 
 Several programs that read the stream drop everything that follows an ERROR trace; so one bot's must not come before
-the records of the others. The log has each fault at the moment when it happens, so that a killed read has told it too.
+the records of the others. The log has each fault at the moment when it happens.
 """
 
+import re
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 
 from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType, TraceType
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.errors import Fault, FaultTrace
-from source_kore_llm_logs.runtime.unforeseen import unforeseen, unforeseen_in_trace
 
-GENERAL_REMARKS = ("An unexpected error occurred in stream", "Something went wrong in the connector")
-"""How the CDK's message begins where it knows no more than an exception."""
 FINAL = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
 GRAVEST_FIRST = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+REMARK = "An unexpected error occurred in stream"
+"""How the CDK's message on an exception in one of its threads begins; it ends with the exception's kind."""
+LONGEST_TEXT = 200
+FRAMES = 8
+QUOTED = re.compile(r"'.*'|\".*\"|\[.*\]|\{.*\}", re.DOTALL)
+"""Of an exception's text: it may be a row's or a secret."""
+
+
+def unforeseen(error: BaseException) -> Fault:
+    """A system error in a sentence, for an exception that is none of ours."""
+    return _unforeseen(_described(error))
+
+
+def log_line(error: BaseException) -> str:
+    """What a maintainer needs of an exception: its kind, its text without what is quoted, its innermost frames."""
+    frames = traceback.extract_tb(error.__traceback__)[: -FRAMES - 1 : -1]
+    places = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"Unforeseen: {_described(error)} in {places}"
+
+
+def _unforeseen(what: str) -> Fault:
+    return Fault(
+        f"The connector failed in a way that was not foreseen: {what}. "
+        "Please send the line of the log that begins with 'Unforeseen' to the maintainers.",
+        FailureType.system_error,
+    )
+
+
+def _fault(error: AirbyteErrorTraceMessage) -> Fault:
+    if error.message.startswith(REMARK):
+        return _unforeseen(error.message.rpartition(": ")[2])
+    return Fault(error.message, error.failure_type or FailureType.system_error)
+
+
+def _described(error: BaseException) -> str:
+    text = " ".join(QUOTED.sub("…", filter_secrets(str(error))).split())[:LONGEST_TEXT].rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def grouped(faults: Iterable[Fault], bots: Iterable[str]) -> str:
@@ -27,22 +65,20 @@ def grouped(faults: Iterable[Fault], bots: Iterable[str]) -> str:
     for fault in faults:
         what = fault.where_others_are_answered if are_others_answered else fault.what
         sentence = what.replace(fault.bot_id, "this bot") if fault.bot_id else what
-        groups.setdefault(sentence, {}).setdefault(
-            fault.bot_id, f"Bot {fault.bot_id}: {what}" if fault.bot_id else what
-        )
+        groups.setdefault(sentence, {})[fault.bot_id] = f"Bot {fault.bot_id}: {what}" if fault.bot_id else what
     return " ".join(
-        next(iter(bots.values()))
-        if len(bots) == 1
-        else f"{len(bots)} bots: {sentence.rstrip('.')}. These are the bots {', '.join(map(str, bots))}."
-        for sentence, bots in groups.items()
+        next(iter(of_bots.values()))
+        if len(of_bots) == 1
+        else f"{len(of_bots)} bots: {sentence.rstrip('.')}. These are the bots {', '.join(map(str, of_bots))}."
+        for sentence, of_bots in groups.items()
     )
 
 
 def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -> Iterator[AirbyteMessage]:
     """The messages of a read of `bots` without its ERROR traces; the stream's final status is the last of them.
 
-    Raises one Fault with all that went wrong, after the last message, if anything did. (The CDK sends the last STATE
-    behind the final status, after which the protocol expects nothing more of the stream.)
+    Raises one Fault with all that went wrong, after the last message. Of its kinds a config error weighs most: only a
+    person can mend it.
     """
     faults: list[Fault] = []
     final: list[AirbyteMessage] = []
@@ -67,16 +103,5 @@ def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -
         cause = error
     yield from final
     if faults:
-        raise together(faults, bots) from cause
-
-
-def together(faults: list[Fault], bots: Iterable[str]) -> Fault:
-    """One of them all. A config error weighs most: only a person can mend it."""
-    kinds = {fault.failure_type for fault in faults}
-    return Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds))
-
-
-def _fault(error: AirbyteErrorTraceMessage) -> Fault:
-    if error.message.startswith(GENERAL_REMARKS):
-        return unforeseen_in_trace(error.message.rpartition(": ")[2], error.internal_message)
-    return Fault(error.message, error.failure_type or FailureType.system_error)
+        kinds = {fault.failure_type for fault in faults}
+        raise Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds)) from cause
