@@ -4,10 +4,8 @@ import logging
 import os
 import signal
 import stat
-import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout, suppress
 from typing import NoReturn
 
 import orjson
@@ -24,8 +22,6 @@ from source_kore_llm_logs.source import SourceKoreLlmLogs
 
 logger = init_logger("airbyte")
 
-WRONG_COMMAND_LINE = 2
-"""The status that the parser ends with, too."""
 SECONDS_BETWEEN_COUNTS = 10.0
 
 
@@ -53,11 +49,7 @@ def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) ->
 
 def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
     """The exit status. Raises SystemExit for a wrong command line."""
-    parsed = AirbyteEntrypoint.parse_args(arguments)
-    if not parsed.command:
-        with redirect_stdout(sys.stderr), suppress(SystemExit):
-            AirbyteEntrypoint.parse_args(["--help"])
-        return WRONG_COMMAND_LINE
+    parsed = AirbyteEntrypoint.parse_args(arguments or ["nothing"])
     status = 0
     try:
         lines = AirbyteEntrypoint(SourceKoreLlmLogs()).run(parsed)
@@ -66,14 +58,12 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
             if parsed.command == "check" and (sentence := _failure_in(line)) is not None:
                 status = 1
                 to_stderr(sentence)
-        return status
     except Exception as error:
-        fault = error if isinstance(error, AirbyteTracedException) and error.message is not None else unforeseen(error)
-        if fault is not error:
-            logger.error("", exc_info=error)
+        fault = error if isinstance(error, AirbyteTracedException) else unforeseen(error)
         stdout.write_line(orjson.dumps(AirbyteMessageSerializer.dump(_message(fault, parsed.command))).decode())
         to_stderr(filter_secrets(str(fault)))
-        return 1
+        status = 1
+    return status
 
 
 def _counted(lines: Iterable[str]) -> Iterator[str]:

@@ -16,28 +16,23 @@ from airbyte_cdk.models import (
     Status,
     SyncMode,
 )
-from airbyte_cdk.sources import Source
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
-from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.components.state_migration import warn_of_retention
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
-from source_kore_llm_logs.manifest import manifest, specification
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import manifest
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime import documents
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints, StreamOfBots
+from source_kore_llm_logs.runtime.documents import SourceOfDocuments
 from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
 
 CHECKED_AT_ONCE = 16
 
 
 class SourceOfBots(ConcurrentDeclarativeSource):
-    """The manifest for one command with an exact config. Its stream is built once. Raises Fault for a state that no
-    sync has written."""
+    """The manifest for one command. Its stream is built once. Raises Fault for a state that no sync has written."""
 
     def __init__(
         self,
@@ -55,39 +50,19 @@ class SourceOfBots(ConcurrentDeclarativeSource):
         return [self.stream]
 
 
-class SourceKoreLlmLogs(Source):
+class SourceKoreLlmLogs(SourceOfDocuments):
     """Kore.ai's LLM usage logs as an Airbyte source.
 
-    Each command takes its own config, catalog and state: what the constructor is given, as the CDK's tools do, is not
-    looked at. Raises Fault (config error) for what cannot be used.
+    Each command takes its own config, catalog and state; the constructor takes them as the CDK's tools give them, and
+    leaves them. Raises Fault (config error) for what cannot be used.
     """
 
-    def __init__(
-        self,
-        catalog: ConfiguredAirbyteCatalog | None = None,
-        config: Mapping[str, Any] | None = None,
-        state: list[AirbyteStateMessage] | None = None,
-    ):
+    def __init__(self, catalog: object = None, config: object = None, state: object = None):
         super().__init__()
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         spec = manifest()["spec"]
-        return ConnectorSpecification(
-            connectionSpecification=dict(specification()), documentationUrl=spec["documentation_url"]
-        )
-
-    def read_config(self, config_path: str) -> dict[str, Any]:  # type: ignore[override]
-        """Keeps the secret out of the log, and does not know yet whether the config can be used."""
-        config = documents.read_config(config_path)
-        secret = str(config.get("client_secret", ""))
-        update_secrets([text for text in (secret, secret.strip()) if text.strip()])
-        return config
-
-    def read_catalog(self, catalog_path: str) -> ConfiguredAirbyteCatalog:  # type: ignore[override]
-        return documents.read_catalog(catalog_path)
-
-    def read_state(self, state_path: str) -> list[AirbyteStateMessage]:  # type: ignore[override]
-        return documents.read_state(state_path)
+        return ConnectorSpecification(spec["connection_specification"], documentationUrl=spec["documentation_url"])
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         """The exact config, which the CDK then holds to the specification: its own words name no field. Writes no
@@ -103,28 +78,24 @@ class SourceKoreLlmLogs(Source):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Asks every bot one small question, in parallel; lists all that fail and why.
 
-        A host that cannot be reached is told of once. Where no bot was answered in time, no further bot is tried, and
-        none that is still being asked is waited for: it takes half a minute at most to say so.
+        Ends at the first that cannot be reached or does not answer in time, after half a minute at most: no further
+        bot is tried, and none that is still being asked is waited for.
         """
         exact = self._exact(config)
         last_minute = moment(exact["sync_end"]) - timedelta(minutes=1)
         source = SourceOfBots({**exact, "start_date": iso_ms(last_minute), "end_date": None}, is_check=True)
         pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
-        checks = [pool.submit(_ask, bot) for bot in source.stream.generate_partitions()]
+        # A check of a bot gives nothing, or raises.
+        checks = [pool.submit(list, bot.read()) for bot in source.stream.generate_partitions()]
         faults = list[Fault]()
-        try:
-            for check in checks:
-                try:
-                    check.result()
-                except HostUnreachable as fault:
-                    faults = [fault]
+        for check in checks:
+            try:
+                check.result()
+            except Fault as fault:
+                faults.append(fault)
+                if fault.about in ("host", "page_size"):
                     break
-                except AirbyteTracedException as fault:
-                    faults.append(fault if isinstance(fault, Fault) else Fault(str(fault)))
-                    if len(faults) == CHECKED_AT_ONCE and all(isinstance(one, PageTooLarge) for one in faults):
-                        break
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
         if faults:
             return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -145,28 +116,20 @@ class SourceKoreLlmLogs(Source):
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
         exact = self._exact(config)
+        # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
         is_full = any(stream.sync_mode is SyncMode.full_refresh for stream in catalog.streams)
         source = SourceOfBots(exact, catalog, None if is_full else state)
-        self._refuse_unknown_streams(catalog, source.stream.name)
-        warn_of_retention(exact, source.stream.state_before)
-        checkpoints = Checkpoints(source.stream.name, source.stream.state_before)
-        messages = checkpoints.merged(source.read(logger, exact, catalog))
+        stream = source.stream
+        _refuse_unknown_streams(catalog, stream.name)
+        warn_of_retention(exact, stream.state_before)
+        messages = Checkpoints(stream.name, stream.state_before).merged(source.read(logger, exact, catalog))
         yield from faults_at_the_end(messages, exact["bot_ids"])
 
-    @staticmethod
-    def _refuse_unknown_streams(catalog: ConfiguredAirbyteCatalog, known: str) -> None:
-        """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
-        chosen = [stream.stream.name for stream in catalog.streams]
-        unknown = [name for name in chosen if name != known]
-        if unknown or not chosen:
-            what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
-            raise Fault(
-                f"The catalog names {what}. The connector has `{known}`: refresh the schema of the connection and "
-                "choose that."
-            )
 
-
-def _ask(bot: Partition) -> None:
-    """Raises what keeps a bot from being read."""
-    for _ in bot.read():
-        pass
+def _refuse_unknown_streams(catalog: ConfiguredAirbyteCatalog, known: str) -> None:
+    """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
+    chosen = [stream.stream.name for stream in catalog.streams]
+    unknown = [name for name in chosen if name != known]
+    if unknown or not chosen:
+        what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
+        raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{known}`.")

@@ -1,8 +1,5 @@
-"""What a sync calls *now*: the earlier of the local clock and the server's.
-
-What is asked for and what is taken for complete rests on it. With the local clock ahead, a sync would believe to have
-read what the server had not written yet.
-"""
+"""What a sync calls *now*: the earlier of the local clock and the server's. With the local clock ahead, a sync would
+believe to have read what the server had not written yet."""
 
 import logging
 import time
@@ -13,8 +10,7 @@ from threading import Lock
 logger = logging.getLogger("airbyte")
 
 CLOCKS_AGREE = 60.0
-ABSURD = 7 * 24 * 3600.0
-"""Seconds. So far behind is no clock that a server checks tokens by, but a `Date` that nobody sets: 1970, say."""
+ABSURD = 7 * 24 * 3600.0  # Seconds. So far behind is no clock that a server checks tokens by, but 1970, say.
 
 
 def seconds_until(date: str | None, moment: float | None = None) -> float | None:
@@ -31,18 +27,16 @@ class ServerClock:
     """The present, corrected by the `Date` of answers. Thread-safe."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
-        self._lock = Lock()
+        self._ahead, self._lock = 0.0, Lock()
 
     def now(self) -> int:
         """In milliseconds since the epoch. It goes back when an answer shows that the local clock is ahead."""
         return int((time.time() - self._ahead) * 1000)
 
     def correct(self, date: str | None, sent: float) -> None:
-        """Takes note of the `Date` of an answer to a request that was sent at this moment of the local clock (seconds).
-        `Date` has whole seconds. No date, and an absurd one, change nothing. Warns once, from a minute on."""
-        behind = seconds_until(date, sent)
-        ahead = 0.0 if behind is None else -behind - 1
+        """Takes note of the `Date` (whole seconds) of an answer to a request that was sent at this moment of the local
+        clock. No date, and an absurd one, change nothing. Warns once, from a minute on."""
+        ahead = -(seconds_until(date, sent) or 0.0) - 1
         with self._lock:
             if self._ahead < ahead < ABSURD:
                 if ahead >= CLOCKS_AGREE > self._ahead:

@@ -4,19 +4,15 @@ import os
 import re
 from urllib.parse import urlsplit
 
-import requests
+from requests.exceptions import InvalidSchema, InvalidURL, ReadTimeout, SSLError
 from requests.utils import get_environ_proxies, select_proxy
+from urllib3.exceptions import ProtocolError
 
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
 
-BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
-PROXY = "http://proxy.example.com:3128"  # ignore-https-check: so a proxy is named, through which https goes
-ADDRESS_MISTAKES = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-)
+PROXY = "proxy.example.com:3128"
 
 
 def proxy_for(url: str) -> str | None:
@@ -32,52 +28,49 @@ def proxy_for(url: str) -> str | None:
 
 def password_wanted(url: str) -> str:
     """The sentence for status 407."""
-    example = PROXY.replace("://", "://user:password@")
     return (
         f"The proxy {proxy_for(url) or 'on the way'} asks for a user name and a password (407). Write them into the "
-        f"variable, as in {example}."
+        f"variable, as in user:password@{PROXY}."
     )
 
 
-def mistake(fault: Exception, url: str) -> str | None:
-    """The sentence for a fault of the connection that no further try would mend; None if it is of another kind."""
-    text, proxy = str(fault), proxy_for(url)
-    if isinstance(fault, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
-        return f"No secure connection to {urlsplit(url).netloc}: its certificate is not trusted here. {check_tls()}"
+def connection_fault(error: Exception, url: str) -> Fault:
+    """The fault of a connection that failed; its `about` is None where no further try would mend it."""
+    host, proxy, text = urlsplit(url).netloc, proxy_for(url), str(error)
+    if isinstance(error, SSLError):
+        is_distrusted, against = "CERTIFICATE_VERIFY_FAILED" in text, f" against {_bundle()}" if _bundle() else ""
+        what = f"No secure connection to {host}{': its certificate is not trusted here' if is_distrusted else ''}."
+        what += f" Check {named('host')} and the server's certificate{against}."
+        return Fault(what, about=None if is_distrusted else "host")
+    if isinstance(error, ReadTimeout):
+        return Fault(f"{host} did not answer in time.", about="fault")
+    if isinstance(next(iter(error.args), None), ProtocolError):
+        return Fault(f"{host} broke off the connection before it answered.", about="fault")
     if proxy is None:
-        return None
+        what = f"The connector cannot reach {host}. Check {named('host')}, and that this machine may connect to it."
+        return Fault(what, about="host")
     if "Missing dependencies for SOCKS" in text:
-        return (
+        return Fault(
             f"The proxy {proxy} is a SOCKS proxy, for which the Python package PySocks is missing where the connector "
             "runs. Name an HTTP proxy, or install PySocks there."
         )
-    if isinstance(fault, ADDRESS_MISTAKES):
-        return f"The proxy {proxy} cannot be used: its address must look like {PROXY}."
-    return password_wanted(url) if "Tunnel connection failed: 407" in text else None
-
-
-def unreachable(fault: Exception, url: str) -> str:
-    """The sentence for a host to which no connection can be made."""
-    host, proxy, tunnel = urlsplit(url).netloc, proxy_for(url), TUNNEL.search(str(fault))
-    if proxy is None:
-        return f"The connector cannot reach {host}. Check {named('host')}, and that this machine may connect to it."
-    answer = f", which answers {tunnel[1].strip()}" if tunnel else ""
-    return f"The connector cannot reach {host} through the proxy {proxy}{answer}. Check the proxy and {named('host')}."
-
-
-def check_tls() -> str:
-    """What to check where no secure connection can be made."""
-    bundle = _bundle()
-    return f"Check {named('host')} and the server's certificate" + (f" against {bundle}." if bundle else ".")
+    if isinstance(error, InvalidURL | InvalidSchema):
+        return Fault(f"The proxy {proxy} cannot be used: its address must look like {PROXY}.")
+    tunnel = TUNNEL.search(text)
+    if tunnel and tunnel[1].startswith("407"):
+        return Fault(password_wanted(url))
+    what = f"The connector cannot reach {host} through the proxy {proxy}"
+    what += f", which answers {tunnel[1].strip()}." if tunnel else "."
+    return Fault(f"{what} Check the proxy and {named('host')}.", about="host")
 
 
 def no_certificates(error: OSError) -> str:
     """The sentence for an OSError that `requests` lets through: it does so for certificates that are not there."""
-    bundle = _bundle()
-    if bundle is None:
+    if _bundle() is None:
         return f"The connection cannot be opened: {error.strerror or type(error).__name__}."
-    return f"The environment variable {bundle} names no file of certificates that can be read. Correct or remove it."
+    return f"The environment variable {_bundle()} names no file of certificates that can be read. Correct or remove it."
 
 
 def _bundle() -> str | None:
-    return next((f"{name}={os.environ[name]}" for name in BUNDLES if os.environ.get(name)), None)
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return next((f"{name}={os.environ[name]}" for name in names if os.environ.get(name)), None)

@@ -20,15 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 # The length of the secret is the vendor's choice, and not the operator's to mend.
-warnings.filterwarnings("ignore", message="The HMAC key is", module=r"jwt|source_kore_llm_logs")
+warnings.filterwarnings("ignore", message="The (HMAC|RSA) key is", module=r"jwt|source_kore_llm_logs")
 
 AUDIENCE = "https://idproxy.kore.ai/authorize"
 VALID_SECONDS_BEFORE, VALID_SECONDS_AFTER = 120, 480
 """A token is dated back and ends after so many seconds. `exp` may be at most an hour away [D], it is not said from
 what: ten minutes are right under each reading, with a clock that runs two minutes ahead or eight behind, too."""
-SHORTEST_RSA_KEY = 2048
-"""Bits. RFC 7518 asks for no less."""
-PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.S)
+PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.S)
 
 
 @dataclass
@@ -47,12 +45,8 @@ class KoreJwtAuthenticator(DeclarativeAuthenticator):
         self._algorithm = str(self.config.get("jwt_algorithm") or "HS256")
         self._key = signing_key(str(self.config["client_secret"]), self._algorithm)
         client = str(self.config["client_id"])
-        self._claims = {
-            "appId": client,
-            "sub": str(self.config.get("jwt_subject") or client),
-            "iss": client,
-            "aud": str(self.config.get("jwt_audience") or AUDIENCE),
-        }
+        subject, audience = self.config.get("jwt_subject") or client, self.config.get("jwt_audience") or AUDIENCE
+        self._claims = {"appId": client, "sub": str(subject), "iss": client, "aud": str(audience)}
 
     @property
     def auth_header(self) -> str:
@@ -72,11 +66,9 @@ def signing_key(secret: str, algorithm: str) -> bytes | RSAPrivateKey:
     Raises ValueError if the secret does not fit the algorithm. Its text follows the name of the field, and holds
     nothing of the secret.
     """
-    key: bytes | RSAPrivateKey = secret.encode()
-    if algorithm.startswith("RS"):
-        key = _private_key(secret)
-    elif "-----BEGIN " in secret:
+    if not algorithm.startswith("RS") and "-----BEGIN " in secret:
         raise ValueError(f"holds a PEM key, which {algorithm} does not use: choose RS256 or RS512, or enter the secret")
+    key = _private_key(secret) if algorithm.startswith("RS") else secret.encode()
     try:
         jwt.encode({}, key, algorithm=algorithm)
     except jwt.PyJWTError:
@@ -87,24 +79,18 @@ def signing_key(secret: str, algorithm: str) -> bytes | RSAPrivateKey:
 def _private_key(secret: str) -> RSAPrivateKey:
     """A form's field of one line swallows the line breaks of a PEM file, a template turns them into `\\n`: the key is
     put together again from what lies between its first and its last line."""
-    blocks = dict(PEM.findall(secret.replace("\\r", "").replace("\\n", "\n")))
-    label = next((name for name in blocks if name.endswith("PRIVATE KEY")), None)
-    if label is None:
-        raise ValueError(
-            "must hold the whole RSA private key, from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY-----"
-        )
-    if "ENCRYPTED" in label or "ENCRYPTED" in blocks[label]:
+    found = PEM.search(secret.replace("\\r", "").replace("\\n", "\n"))
+    if found is None:
+        whole = "from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY-----"
+        raise ValueError(f"must hold the whole RSA private key, {whole}")
+    if "ENCRYPTED" in found[0]:
         raise ValueError("holds a private key that is encrypted: enter it without a passphrase")
-    body = re.sub(r"[^A-Za-z0-9+/=]", "", blocks[label])
-    pem = "\n".join([f"-----BEGIN {label}-----", *textwrap.wrap(body, 64), f"-----END {label}-----", ""])
+    body = textwrap.wrap(re.sub(r"[^A-Za-z0-9+/=]", "", found[2]), 64)
+    pem = "\n".join([f"-----BEGIN {found[1]}-----", *body, f"-----END {found[1]}-----", ""])
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError(
-            "holds a private key that cannot be read: copy the whole of it again, as PKCS#8 or PKCS#1"
-        ) from None
+        raise ValueError("holds a private key that cannot be read: copy all of it again, as PKCS#8 or PKCS#1") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("holds a private key that is not an RSA key, which RS256 and RS512 need")
-    if key.key_size < SHORTEST_RSA_KEY:
-        raise ValueError(f"holds an RSA key of {key.key_size} bits, which is too short: {SHORTEST_RSA_KEY} are needed")
     return key

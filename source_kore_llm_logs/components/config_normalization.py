@@ -4,7 +4,6 @@ What a field may hold is said once, by the `spec` in `manifest.yaml`. A value th
 with the name of its field, which says what to enter and does not repeat the value.
 """
 
-import ipaddress
 import json
 import logging
 import re
@@ -30,10 +29,8 @@ logger = logging.getLogger("airbyte")
 
 SETTLING_DELAY = timedelta(seconds=60)
 """A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
-PRIVATE = "__"
-"""How the options begin by which the CDK and its tools inject code and manifests; a user's config has none."""
-DERIVED = ("base_url", "sync_end")
-"""What is added here for the manifest."""
+PRIVATE = "__"  # So begin the options by which the CDK and its tools inject code and manifests.
+DERIVED = ("base_url", "sync_end")  # What is added here for the manifest.
 DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")
 """Groups of the form: who misspells one of their fields would get other data, and not a slower sync."""
 
@@ -55,21 +52,13 @@ def moment_of(text: str) -> datetime:
     Raises ValueError if it is neither, or not in the calendar.
     """
     if not text or not re.fullmatch(specification()["properties"]["start_date"]["pattern"], text):
-        raise ValueError("is not a date")
+        raise ValueError("no date")
     try:
         parsed = pendulum.parse(text, tz="UTC", exact=False)
         utc = datetime.fromisoformat(str(parsed)).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        raise ValueError("is not a date of the calendar") from None
+    except OverflowError:
+        raise ValueError("beyond the first or the last year") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-
-
-def instant(field: str, value: str) -> datetime:
-    """The field's moment. Raises Fault if it holds none."""
-    try:
-        return moment_of(value)
-    except ValueError as error:
-        refuse(field, str(error))
 
 
 def base_url(host: str) -> str:
@@ -84,16 +73,9 @@ def base_url(host: str) -> str:
         name = ""
     if not name.strip(".-"):
         refuse("host", "must be the address of your Kore.ai platform, for example platform.kore.ai")
-    if parts.scheme == "http" and not _is_loopback(name):
+    if parts.scheme == "http" and name not in ("localhost", "127.0.0.1", "::1"):
         refuse("host", "must use https; plain http would show the logs to the network")
     return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}{port}"
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _coerced(kind: str, value: Any) -> Any:
@@ -114,16 +96,14 @@ def _coerced(kind: str, value: Any) -> Any:
 
 def _expected(schema: Mapping[str, Any]) -> str:
     """What a field may hold, in words."""
-    match schema["type"]:
-        case "integer":
-            return f"a whole number from {schema['minimum']} to {schema['maximum']}"
-        case "boolean":
-            return "true or false"
-        case "array":
-            return f"a list of texts in quotes, for example {json.dumps(schema['examples'][0])}"
+    if schema["type"] == "integer":
+        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    if schema["type"] == "array":
+        return f"a list of texts in quotes, for example {json.dumps(schema['examples'][0])}"
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
-    return f"text in quotes ({schema['pattern_descriptor']})" if "pattern_descriptor" in schema else "text in quotes"
+    text = "true or false" if schema["type"] == "boolean" else "text in quotes"
+    return text + (f" ({schema['pattern_descriptor']})" if "pattern_descriptor" in schema else "")
 
 
 def _warn_of_unknown(name: str, value: Any, schema: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -148,10 +128,10 @@ def _warn_of_unknown(name: str, value: Any, schema: Mapping[str, Any], config: M
 
 
 class ExactConfiguration(ConfigTransformation):
-    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest.
+    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest. What is exact
+    already stays as it is.
 
-    A field that is null or empty is left out, so that its default counts, and so is every private option. Of a field
-    that there is not, a line of the log tells.
+    A field that is null or empty is left out, so that its default counts, and so are private and unknown ones.
     """
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
@@ -163,13 +143,12 @@ class ExactConfiguration(ConfigTransformation):
                 _warn_of_unknown(name, value, schema, config)
         for field, own in schema["properties"].items():
             value = _coerced(own["type"], config.pop(field, None))
-            if value is None:
-                if field in schema["required"]:
-                    refuse(field, f"must be given: {_expected(own)}")
-            elif Draft201909Validator(own).is_valid(value):
-                config[field] = value
-            else:
+            if value is not None and not Draft201909Validator(own).is_valid(value):
                 refuse(field, f"must be {_expected(own)}")
+            if value is not None:
+                config[field] = value
+            elif field in schema["required"]:
+                refuse(field, f"must be given: {_expected(own)}")
         config["host"] = config["base_url"] = base_url(config["host"])
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
         try:
@@ -180,12 +159,18 @@ class ExactConfiguration(ConfigTransformation):
 
     @staticmethod
     def _set_period(config: MutableMapping[str, Any]) -> None:
-        start, end = instant("start_date", config["start_date"]), now() - SETTLING_DELAY
+        moments = {}
+        for field in ("start_date", "end_date"):
+            try:
+                moments[field] = (
+                    moment_of(config[field]) if field in config else datetime.max.replace(tzinfo=timezone.utc)
+                )
+            except ValueError:
+                refuse(field, "is not a date of the calendar")
+        start, end = moments["start_date"], now() - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
-        if "end_date" in config:
-            closed = instant("end_date", config["end_date"])
-            if closed <= start:
-                refuse("start_date", f"must be before {named('end_date')}")
-            end = min(end, closed - timedelta(milliseconds=1))
-        config["start_date"], config["sync_end"] = iso_ms(start), iso_ms(end)
+        if moments["end_date"] <= start:
+            refuse("start_date", f"must be before {named('end_date')}")
+        config["start_date"] = iso_ms(start)
+        config["sync_end"] = iso_ms(min(end, moments["end_date"] - timedelta(milliseconds=1)))

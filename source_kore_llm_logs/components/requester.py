@@ -37,29 +37,28 @@ from source_kore_llm_logs.runtime.backpressure import HeldPage
 logger = logging.getLogger("airbyte")
 
 PER_MINUTE, PER_HOUR = 60, 1800
-MARGIN = timedelta(milliseconds=400)
-"""The server counts arrivals, we count departures: windows a little longer than its own absorb the jitter."""
-TIMEOUTS_OF_A_CHECK = (5, 10)
-"""Seconds to connect, and to answer: somebody waits."""
+MARGIN = timedelta(milliseconds=400)  # The server counts arrivals, we departures: longer windows absorb the jitter.
+TIMEOUTS_OF_A_CHECK = (5, 10)  # Seconds to connect, and to answer: somebody waits.
 LOG_WAITS_FROM = timedelta(seconds=5)
-CONNECTIONS = 100
-"""Kept open to a host: as many as there can be workers."""
+CONNECTIONS = 100  # Kept open to a host: as many as there can be workers.
 
 
 class BotBudget(HttpAPIBudget):
     """Rolling limits for each bot on its own, known by the bot id in the path. Every try counts. Thread-safe."""
 
     def __init__(self, config: Config):
-        per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
-        per_hour = int(config.get("requests_per_hour") or PER_HOUR)
-        rates = [Rate(per_hour, timedelta(hours=1) + MARGIN)]
-        if per_minute < per_hour:
-            rates.insert(0, Rate(per_minute, timedelta(minutes=1) + MARGIN))
-        policies = [
-            MovingWindowCallRatePolicy(rates, [HttpRequestRegexMatcher(url_path_pattern=f"/bot/{re.escape(bot)}/")])
-            for bot in config["bot_ids"]
+        per_minute, per_hour = config.get("requests_per_minute"), config.get("requests_per_hour")
+        rates = [
+            Rate(int(per_minute or PER_MINUTE), timedelta(minutes=1) + MARGIN),
+            Rate(int(per_hour or PER_HOUR), timedelta(hours=1) + MARGIN),
         ]
+        matchers = {
+            bot: HttpRequestRegexMatcher(url_path_pattern=f"/bot/{re.escape(bot)}/") for bot in config["bot_ids"]
+        }
+        # The limiter wants limits that grow; of a minute that allows more than the hour, the hour alone counts.
+        rates = rates if rates[0].limit < rates[1].limit else rates[1:]
         # A refusal is waited out as the server says (error_handler.py); the CDK would count calls that were not made.
+        policies = [MovingWindowCallRatePolicy(rates, [matchers[bot]]) for bot in matchers]
         super().__init__(policies=policies, status_codes_for_ratelimit_hit=[])
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -67,14 +66,12 @@ class BotBudget(HttpAPIBudget):
         try:
             super().acquire_call(request, block=False)
         except CallRateLimitHit as hit:
-            if not block:
-                raise
             if hit.time_to_wait >= LOG_WAITS_FROM:
                 limit, _, interval = hit.rate.removeprefix("limit=").partition("/")  # "limit=1800/1.0h"
                 window, seconds = "an hour" if interval.endswith("h") else "a minute", hit.time_to_wait.total_seconds()
                 words = "Bot %s: %s requests %s are used up, waiting %.0f s for the next."
                 logger.info(words, bot_of(request), f"{int(limit):,}", window, seconds)
-            super().acquire_call(request, block=True, timeout=timeout)
+            super().acquire_call(request, block=block, timeout=timeout)
 
 
 class BotSession(requests.Session):
@@ -85,12 +82,12 @@ class BotSession(requests.Session):
     Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
     """
 
-    def __init__(self, budget: BotBudget | None, authenticator: AuthBase, clock: ServerClock):
+    def __init__(self, budget: BotBudget | None, authenticator: AuthBase):
         super().__init__()
-        self._budget, self._clock = budget, clock
+        self._budget = budget
         self.auth = self._sign = authenticator
-        self.sent: Counter[str] = Counter()
-        """Bot -> requests, every try counted. A bot's are sent by one thread."""
+        self.clock = ServerClock()
+        self.sent: Counter[str] = Counter()  # Of each bot, every try counted.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for prefix in list(self.adapters):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -117,7 +114,7 @@ class BotSession(requests.Session):
         finally:
             if room and status != 200:
                 room.resize(0)
-        self._clock.correct(response.headers.get("Date"), sent)
+        self.clock.correct(response.headers.get("Date"), sent)
         return response
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -125,39 +122,26 @@ class BotSession(requests.Session):
 
 
 class BotRequester(HttpRequester):
-    """The CDK's requester with a session of our own, and the clock that follows the answers' dates. Thread-safe."""
+    """The CDK's requester with a session of our own. Thread-safe."""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
-        self.clock = ServerClock()
-        is_check = bool(parameters.get("is_check"))
+        is_check, timeouts = parameters.get("is_check"), (self.connect_timeout_in_seconds, self.read_timeout_in_seconds)
         # A check asks each bot once, and once more after a fault: it waits for no limit.
-        budget = None if is_check else BotBudget(self.config)
-        self._session = BotSession(budget, self.get_authenticator(), self.clock)
-        timeouts = (self.connect_timeout_in_seconds, self.read_timeout_in_seconds)
+        self.session = BotSession(None if is_check else BotBudget(self.config), self.get_authenticator())
         self._client = HttpClient(
             name=self.name,
             logger=self.logger,
             error_handler=self.error_handler,
-            session=self._session,
+            session=self.session,
             backoff_strategy=getattr(self.error_handler, "backoff_strategies", None),
             message_repository=self.message_repository,
             request_timeout=TIMEOUTS_OF_A_CHECK if is_check else timeouts,
         )
 
-    def sent(self, bot_id: str) -> int:
-        """How many requests about this bot were sent, every try counted."""
-        return self._session.sent[bot_id]
-
-    def page(self, stream_slice: StreamSlice, body: Mapping[str, Any], room: HeldPage) -> requests.Response:
-        """The answer to this body from the bot of the slice. It holds `room`.
-
-        Blocks until the answer has come, over waits and retries, and while there is no room. Raises Fault.
-        """
-        _, response = self._client.send_request(
-            http_method=self.get_method().value,
-            url=self.get_url(stream_slice=stream_slice),
-            json=body,
-            request_kwargs={"stream": True, "room": room},
-        )
-        return response
+    def page(self, bot: StreamSlice, body: Mapping[str, Any], room: HeldPage) -> requests.Response:
+        """The answer to this body, which holds `room`. Blocks until it has come, over waits and retries, and while
+        there is no room. Raises Fault."""
+        kwargs = {"stream": True, "room": room}
+        url = self.get_url(stream_slice=bot)
+        return self._client.send_request(self.get_method().value, url, json=body, request_kwargs=kwargs)[1]

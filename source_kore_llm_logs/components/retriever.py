@@ -13,7 +13,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.components.requester import BotRequester
-from source_kore_llm_logs.errors import Fault, HostUnreachable, NotFound, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
 from source_kore_llm_logs.reading.fetch import (
@@ -36,12 +36,8 @@ from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, H
 from source_kore_llm_logs.runtime.bot_report import BotReport
 from source_kore_llm_logs.runtime.checkpoints import Reached
 
-FIRST_ROW_BYTES = 20 * 1024
-"""Expected of each row of a bot's first page."""
-MOST_EXPECTED = 4 * 1024 * 1024
-"""Bytes of a page: the reader asks for pages of about so many."""
-PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
-"""Seconds. A bot that was answered before is asked again before a refusal is believed."""
+MOST_EXPECTED = 4 * 1024 * 1024  # Bytes of a page: the reader asks for pages of about so many.
+PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)  # Seconds before a bot that was answered before is asked again.
 
 
 @dataclass
@@ -71,17 +67,17 @@ class LogRetriever(Retriever):
         the bot.
         """
         assert stream_slice is not None
-        bot_id = stream_slice.partition["bot_id"]
-        report = BotReport(bot_id)
-        pages = _Pages(self.requester, self._backpressure, stream_slice, self.config, report)
+        report = BotReport(stream_slice.partition["bot_id"])
+        redact = self.config.get("payload_content") == "redacted"
+        pages = _Pages(self.requester, self._backpressure, stream_slice, redact, report)
         try:
             if self._is_check:
-                first_answer(pages.fetch, self.requester.clock.now, self._choice)
+                first_answer(pages.fetch, self.requester.session.clock.now, self._choice)
             else:
                 yield from self._messages(pages, stream_slice, report)
         except CannotRead as words:
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
-            raise Fault(f"{words}.", kind, bot_id) from words
+            raise Fault(f"{words}.", kind, report.bot_id) from words
         finally:
             pages.free()
 
@@ -91,7 +87,7 @@ class LogRetriever(Retriever):
         start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         log = BotLog(
             pages.fetch,
-            self.requester.clock.now,
+            self.requester.session.clock.now,
             Part(start, end + 1),
             self._choice,
             self.config.get("page_size"),
@@ -105,7 +101,7 @@ class LogRetriever(Retriever):
                     yield from pages.end_of_page()
                     report.log_progress(log)
                 elif isinstance(item, Checkpoint):
-                    yield Reached(stream_slice.partition["bot_id"], item.complete_until)
+                    yield Reached(report.bot_id, item.complete_until)
                 else:
                     report.records += 1
                     yield item.record
@@ -114,25 +110,18 @@ class LogRetriever(Retriever):
             report.log_end(log, has_failed, [named(field) for field in self._choice.filters])
 
 
+@dataclass
 class _Pages:
     """The pages of one bot, one after the other, each of which holds room until it is printed. One thread uses it."""
 
-    def __init__(
-        self,
-        requester: BotRequester,
-        backpressure: Backpressure,
-        stream_slice: StreamSlice,
-        config: Config,
-        report: BotReport,
-    ):
-        self._requester, self._backpressure, self._slice, self._report = requester, backpressure, stream_slice, report
-        self._bot_id: str = stream_slice.partition["bot_id"]
-        self._redact = config.get("payload_content") == "redacted"
-        self._page: HeldPage | None = None
-        """The last one, unless its end was sent on."""
-        self._row_bytes = float(FIRST_ROW_BYTES)
-        """Of a row of the last page that had some."""
-        self._was_answered = False
+    requester: BotRequester
+    backpressure: Backpressure
+    bot: StreamSlice
+    redact: bool
+    report: BotReport
+    was_answered: bool = False
+    last: HeldPage | None = None  # Unless its end was sent on.
+    row_bytes: float = 20 * 1024.0  # Of the last page that had rows; before the first, a guess.
 
     def fetch(self, body: Body) -> Answer:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
@@ -146,53 +135,53 @@ class _Pages:
             try:
                 return self._answer(body)
             except Fault as fault:
-                if not self._was_answered or fault.failure_type is not FailureType.config_error:
+                if not self.was_answered or fault.failure_type is not FailureType.config_error:
                     raise
-                if tries and isinstance(fault, NotFound) and int(body["skip"]):
+                if tries and fault.about == "not_found" and int(body["skip"]):
                     return Refused(fault.what, fault)
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
-                    raise Fault(what, FailureType.transient_error, self._bot_id) from fault
+                    raise Fault(what, FailureType.transient_error, self.report.bot_id) from fault
             finally:
-                self._report.requests = self._requester.sent(self._bot_id)
+                self.report.requests = self.requester.session.sent[self.report.bot_id]
             time.sleep(PAUSES_AFTER_A_REFUSAL[tries])
             tries += 1
 
     def _answer(self, body: Body) -> Answer:
         """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
         self.free()
-        page = self._page = HeldPage(self._backpressure, min(MOST_EXPECTED, int(int(body["limit"]) * self._row_bytes)))
+        page = self.last = HeldPage(self.backpressure, min(MOST_EXPECTED, int(int(body["limit"]) * self.row_bytes)))
         try:
-            response = self._requester.page(self._slice, body, page)
-        except RequestRefused as refusal:
-            kind = FailureType.transient_error if self._was_answered else refusal.failure_type
-            return Refused(refusal.words, Fault(refusal.what, kind, refusal.bot_id))
-        except PageTooLarge as fault:
-            return TooLarge(fault.message, fault)
-        except RetriesExhausted as fault:
-            if isinstance(fault, HostUnreachable) and not self._was_answered:
-                raise
-            return Unavailable(fault.message, fault)
+            response = self.requester.page(self.bot, body, page)
+        except Fault as fault:
+            if fault.about == "arguments":
+                kind = FailureType.transient_error if self.was_answered else fault.failure_type
+                return Refused(fault.words, Fault(fault.what, kind, fault.bot_id))
+            if fault.about == "page_size":
+                return TooLarge(fault.message, fault)
+            if fault.about == "fault" or (fault.about == "host" and self.was_answered):
+                return Unavailable(fault.message, fault)
+            raise
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
         page.resize(size)
-        self._was_answered = True
+        self.was_answered = True
         if rows:
-            self._row_bytes = size / len(rows)
+            self.row_bytes = size / len(rows)
         return Page([self._row(row) for row in rows], size, seconds)
 
     def end_of_page(self) -> Iterator[EndOfPage]:
         """The mark behind the records of the last page."""
-        if self._page is not None:
-            yield EndOfPage(self._page)
-            self._page = None
+        if self.last is not None:
+            yield EndOfPage(self.last)
+            self.last = None
 
     def free(self) -> None:
         """Frees the last page, unless its end was sent on."""
-        if self._page is not None:
-            self._page.resize(0)
-            self._page = None
+        if self.last is not None:
+            self.last.resize(0)
+            self.last = None
 
     def _row(self, row: Any) -> Row:
-        record = to_record(self._bot_id, row, self._redact, self._report.repairs)
+        record = to_record(self.report.bot_id, row, self.redact, self.report.repairs)
         start, end = record["start_date"], record["end_date"]
         return Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)

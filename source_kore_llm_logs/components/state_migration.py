@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, NoReturn
+from typing import Any
 
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.types import Config
@@ -21,14 +21,8 @@ from source_kore_llm_logs.records.timestamps import iso_ms, now
 
 logger = logging.getLogger("airbyte")
 
-RETENTION_DAYS = 365
-"""How long Kore.ai keeps the logs of LLM calls [D]; that they are what this API shows is [I]."""
+RETENTION_DAYS = 365  # Of Kore.ai's logs of LLM calls [D]; that they are what this API shows is [I].
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-def refuse(what: str) -> NoReturn:
-    """Raises the Fault of a state that no sync has written."""
-    raise Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
 
 
 @dataclass
@@ -55,7 +49,8 @@ class StateOfEachBot(StateMigration):
             except ValueError:
                 if bot not in self.config["bot_ids"]:
                     continue
-                refuse(f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z")
+                what = f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z"
+                raise _no_state(what) from None
             if cursor > present:
                 ahead += [bot] * (bot in self.config["bot_ids"])
                 cursor = present - SETTLING_DELAY
@@ -71,19 +66,21 @@ class StateOfEachBot(StateMigration):
 
     def _cursors(self, stream_state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Each bot and its cursor as it was written."""
-        states = stream_state.get("states") or []
-        if not isinstance(states, list):
-            refuse("has no list under `states`")
-        for state in states:
-            try:
-                bot, cursor = state["partition"]["bot_id"], state["cursor"]
-            except (KeyError, TypeError):
-                bot = cursor = None
-            if not isinstance(bot, str) or not isinstance(cursor, dict):
-                refuse("has an entry without a `bot_id` or a `cursor`")
-            yield bot, cursor.get("end_date")
-        if not states and "end_date" in stream_state:
+        try:
+            for one in stream_state.get("states") or ():
+                bot, end = one["partition"]["bot_id"], one["cursor"].get("end_date")
+                if not isinstance(bot, str):
+                    raise TypeError
+                yield bot, end
+        except (TypeError, KeyError, AttributeError):
+            raise _no_state("has an entry in `states` that is not of a bot") from None
+        if not stream_state.get("states") and "end_date" in stream_state:
             yield from ((bot, stream_state["end_date"]) for bot in self.config["bot_ids"])
+
+
+def _no_state(what: str) -> Fault:
+    """For a state that no sync has written."""
+    return Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
 
 
 def warn_of_retention(config: Config, state: Mapping[str, Any]) -> None:
@@ -95,7 +92,5 @@ def warn_of_retention(config: Config, state: Mapping[str, Any]) -> None:
         logger.warning(
             "Calls since %s are asked for. Kore.ai's documentation says that it keeps the logs of LLM calls for %d "
             "days: what is older may be gone. %s need not be earlier than that.",
-            earliest[:10],
-            RETENTION_DAYS,
-            named("start_date"),
-        )
+            earliest[:10], RETENTION_DAYS, named("start_date"),
+        )  # fmt: skip

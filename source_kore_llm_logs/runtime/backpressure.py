@@ -9,30 +9,23 @@ from threading import Condition
 
 from airbyte_cdk.models import AirbyteMessage, Type
 
-MOST_BYTES_HELD = 32 * 1024 * 1024
-"""As JSON; in Python's objects a page takes a few times as much."""
+MOST_BYTES_HELD = 32 * 1024 * 1024  # As JSON; in Python's objects a page takes a few times as much.
 
 
 class Backpressure:
-    """The budget of a sync. Thread-safe.
+    """The budget of a sync; `held` bytes of it are used. Thread-safe.
 
     There is no deadlock: what is held is freed by the main thread, which waits for the reader of stdout alone.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES_HELD) -> None:
-        self.held = 0
-        self._most_bytes = most_bytes
-        self._changed = Condition()
+        self.held, self._most_bytes, self._changed = 0, most_bytes, Condition()
 
-    def wait_for(self, size: int) -> None:
-        """So many bytes more are held. Blocks until they fit, or nothing else is held."""
+    def add(self, size: int, when_it_fits: bool = False) -> None:
+        """So many bytes more are held, or fewer; `when_it_fits`, it blocks until they fit, or nothing else is held."""
         with self._changed:
-            self._changed.wait_for(lambda: not self.held or self.held + size <= self._most_bytes)
-            self.held += size
-
-    def add(self, size: int) -> None:
-        """So many bytes more are held, or fewer. Never blocks."""
-        with self._changed:
+            if when_it_fits:
+                self._changed.wait_for(lambda: not self.held or self.held + size <= self._most_bytes)
             self.held += size
             self._changed.notify_all()
 
@@ -46,7 +39,7 @@ class HeldPage:
     def take(self) -> None:
         """Blocks until there is room for the page, which gives up what it holds before."""
         self.resize(0)
-        self._backpressure.wait_for(self._expected)
+        self._backpressure.add(self._expected, when_it_fits=True)
         self._size = self._expected
 
     def resize(self, size: int) -> None:

@@ -20,14 +20,14 @@ class BotReport:
     """
 
     def __init__(self, bot_id: str) -> None:
-        self._bot_id = bot_id
+        self.bot_id = bot_id
         self.repairs: Counter[str] = Counter()
         self.records = self.requests = 0
         self._began = self._last_line = time.monotonic()
 
     def log_profile(self, words: str) -> None:
         """How the bot's server was seen to answer."""
-        logger.info("Bot %s: the server answers with %s.", self._bot_id, words)
+        logger.info("Bot %s: the server answers with %s.", self.bot_id, words)
 
     def log_progress(self, log: BotLog) -> None:
         """A line a minute: how far the bot is, and when it ends if it goes on like that."""
@@ -40,14 +40,14 @@ class BotReport:
         left = f", about {_count(max(1, minutes), 'minute')} to go" if share else ""
         logger.info(
             "Bot %s: read to %s (%.0f %% of the period), %s, %s%s.",
-            self._bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
+            self.bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
             _count(self.requests, "request"), left,
         )  # fmt: skip
 
     def log_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
         """What the bot gave, how far it is complete, and what somebody may want to look into. `filters`: those
         chosen."""
-        bot, start, after = self._bot_id, iso_of(log.window.start), iso_of(log.window.after)
+        bot, start, after = self.bot_id, iso_of(log.window.start), iso_of(log.window.after)
         state = "complete"
         if has_failed:
             state = f"complete to {iso_of(log.complete_until)}, not read from there to {after}"

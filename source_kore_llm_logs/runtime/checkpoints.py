@@ -8,15 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airbyte_cdk.models import (
-    AirbyteMessage,
-    AirbyteStateBlob,
-    AirbyteStateMessage,
-    AirbyteStateType,
-    AirbyteStreamState,
-    StreamDescriptor,
-    Type,
-)
+from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, Type
 from airbyte_cdk.sources.message import NoopMessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, FinalStateCursor
@@ -26,8 +18,7 @@ from source_kore_llm_logs.records.timestamps import iso_of
 from source_kore_llm_logs.runtime.backpressure import EndOfPage
 
 LONGEST_PAUSE = 5.0
-BOTS_A_SECOND = 100
-"""A STATE message lists every bot: with many of them it comes every few seconds at most."""
+BOTS_A_SECOND = 100  # A STATE message lists every bot: of many it comes every few seconds at most.
 
 
 class StreamOfBots(DefaultStream):
@@ -100,11 +91,9 @@ class Checkpoints:
 
     def _state(self) -> AirbyteMessage:
         self._is_due, self._printed_at = False, self._clock()
-        states = [
-            {"partition": {"bot_id": bot_id}, "cursor": {"end_date": cursor}}
-            for bot_id, cursor in self._cursors.items()
-        ]
-        stream = AirbyteStreamState(
-            StreamDescriptor(name=self._stream_name), AirbyteStateBlob(use_global_cursor=False, states=states)
-        )
-        return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=stream))
+        states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": end}} for bot, end in self._cursors.items()]
+        stream = {
+            "stream_descriptor": {"name": self._stream_name},
+            "stream_state": {"use_global_cursor": False, "states": states},
+        }
+        return AirbyteMessageSerializer.load({"type": "STATE", "state": {"type": "STREAM", "stream": stream}})

@@ -10,6 +10,8 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConfiguredAirbyteCatalogSerializer,
 )
+from airbyte_cdk.sources import Source
+from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 
 from source_kore_llm_logs.errors import Fault
 
@@ -33,46 +35,43 @@ def read_json(name: str, path: str) -> Any:
         raise Fault(f"{file} cannot be read: {(error.strerror or type(error).__name__).lower()}.") from None
     except json.JSONDecodeError as error:
         raise Fault(f"{file} is not JSON: line {error.lineno}, column {error.colno}.") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # Bad UTF-8, half of a surrogate pair, thousands of digits or brackets.
+    except (ValueError, RecursionError) as error:  # Bad UTF-8, half of a surrogate pair, too many digits or brackets.
         raise Fault(f"{file} is not JSON that can be read ({type(error).__name__}).") from None
 
 
-def read_config(path: str) -> dict[str, Any]:
-    """Raises Fault (config error)."""
-    document = read_json("config", path)
-    if not isinstance(document, dict) or not document:
-        raise Fault("The file given by --config must hold a JSON object with the fields of the configuration.")
-    return document
+class SourceOfDocuments(Source):
+    """How a source reads what the command line names. Raises Fault (config error)."""
 
+    def read_config(self, config_path: str) -> dict[str, Any]:  # type: ignore[override]
+        document = read_json("config", config_path)
+        if not isinstance(document, dict) or not document:
+            raise Fault("The file given by --config must hold a JSON object with the fields of the configuration.")
+        secret = str(document.get("client_secret", "")).strip()
+        update_secrets([secret] if secret else [])  # The log leaves it out from here on.
+        return document
 
-def read_catalog(path: str) -> ConfiguredAirbyteCatalog:
-    """Raises Fault (config error)."""
-    document = read_json("catalog", path)
-    try:
-        return ConfiguredAirbyteCatalogSerializer.load(document)
-    except Exception:  # The serializer raises many kinds.
-        raise Fault(
-            "The file given by --catalog is not a configured catalog: it must hold `streams`, each with a `stream` as "
-            "discover prints it, its `sync_mode` and its `destination_sync_mode`."
-        ) from None
+    def read_catalog(self, catalog_path: str) -> ConfiguredAirbyteCatalog:  # type: ignore[override]
+        document = read_json("catalog", catalog_path)
+        try:
+            return ConfiguredAirbyteCatalogSerializer.load(document)
+        except Exception:  # The serializer raises many kinds.
+            raise Fault(
+                "The file given by --catalog is not a configured catalog: it must hold `streams`, each with a `stream` "
+                "as discover prints it, its `sync_mode` and its `destination_sync_mode`."
+            ) from None
 
-
-def read_state(path: str | None) -> list[AirbyteStateMessage]:
-    """Raises Fault (config error)."""
-    document = read_json("state", path) if path else None
-    try:
-        states = [AirbyteStateMessageSerializer.load(state) for state in document or []]
-        if isinstance(document or [], list) and all(state.stream or state.global_ or state.data for state in states):
-            for state in states:
-                if state.global_:
-                    state.global_.shared_state = None  # The CDK takes none.
-            return states
-    except Exception:  # The serializer raises many kinds.
-        pass
-    raise Fault(
-        "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of the "
-        "last STATE message."
-    )
+    def read_state(self, state_path: str | None) -> list[AirbyteStateMessage]:  # type: ignore[override]
+        document = (read_json("state", state_path) if state_path else None) or []
+        try:
+            states = [AirbyteStateMessageSerializer.load(state) for state in document]
+            if not isinstance(document, list) or not all(one.stream or one.global_ or one.data for one in states):
+                raise ValueError
+        except Exception:  # The serializer raises many kinds.
+            raise Fault(
+                "The file given by --state is not a list of state messages: it must hold [ and ] around the `state` of "
+                "the last STATE message."
+            ) from None
+        for state in states:
+            if state.global_:
+                state.global_.shared_state = None  # The CDK takes none.
+        return states

@@ -4,61 +4,49 @@ Several programs that read the stream drop everything that follows an ERROR trac
 the records of the others. The log has each fault at the moment when it happens.
 """
 
+import logging
 import re
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
-from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType, TraceType
+from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.errors import Fault, FaultTrace
 
+logger = logging.getLogger("airbyte")
+
 FINAL = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
 GRAVEST_FIRST = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
-REMARK = "An unexpected error occurred in stream"
-"""How the CDK's message on an exception in one of its threads begins; it ends with the exception's kind."""
-LONGEST_TEXT = 200
-FRAMES = 8
-QUOTED = re.compile(r"'.*'|\".*\"|\[.*\]|\{.*\}", re.DOTALL)
-"""Of an exception's text: it may be a row's or a secret."""
+REMARK = "An unexpected error occurred in stream"  # So begins the CDK's message of an exception, whose kind ends it.
+QUOTED = re.compile(r"'.*'|\".*\"|\[.*\]|\{.*\}", re.DOTALL)  # Of an exception's text: it may be a row's or a secret.
+LONGEST_TEXT, FRAMES = 200, 8
 
 
-def unforeseen(error: BaseException) -> Fault:
-    """A system error in a sentence, for an exception that is none of ours."""
-    return _unforeseen(_described(error))
+def unforeseen(error: Exception) -> Fault:
+    """A system error in a sentence, for an exception that is none of ours. The log has the line to send."""
+    logger.error("", exc_info=error)
+    return _unforeseen(type(error).__name__)
+
+
+def _unforeseen(kind: str) -> Fault:
+    what = f"The connector failed in a way that was not foreseen ({kind}). "
+    what += "Please send the line of the log that begins with 'Unforeseen' to the maintainers."
+    return Fault(what, FailureType.system_error)
 
 
 def log_line(error: BaseException) -> str:
     """What a maintainer needs of an exception: its kind, its text without what is quoted, its innermost frames."""
+    text = " ".join(QUOTED.sub("…", filter_secrets(str(error))).split())[:LONGEST_TEXT]
     frames = traceback.extract_tb(error.__traceback__)[: -FRAMES - 1 : -1]
     places = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    return f"Unforeseen: {_described(error)} in {places}"
+    return f"Unforeseen: {type(error).__name__}: {text} in {places}"
 
 
-def _unforeseen(what: str) -> Fault:
-    return Fault(
-        f"The connector failed in a way that was not foreseen: {what}. "
-        "Please send the line of the log that begins with 'Unforeseen' to the maintainers.",
-        FailureType.system_error,
-    )
-
-
-def _fault(error: AirbyteErrorTraceMessage) -> Fault:
-    if error.message.startswith(REMARK):
-        return _unforeseen(error.message.rpartition(": ")[2])
-    return Fault(error.message, error.failure_type or FailureType.system_error)
-
-
-def _described(error: BaseException) -> str:
-    text = " ".join(QUOTED.sub("…", filter_secrets(str(error))).split())[:LONGEST_TEXT].rstrip(".")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def grouped(faults: Iterable[Fault], bots: Iterable[str]) -> str:
+def grouped(faults: list[Fault], bots: Iterable[str]) -> str:
     """One text of the faults of `bots`, each told once; bots with the same fault share its sentence."""
-    faults = list(faults)
     failed = {fault.bot_id for fault in faults}
     are_others_answered = None not in failed and not failed.issuperset(bots)
     groups: dict[str, dict[str | None, str]] = {}
@@ -80,16 +68,12 @@ def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -
     Raises one Fault with all that went wrong, after the last message. Of its kinds a config error weighs most: only a
     person can mend it.
     """
-    faults: list[Fault] = []
-    final: list[AirbyteMessage] = []
-    cause: Exception | None = None
+    faults, final = list[Fault](), list[AirbyteMessage]()
     try:
         for message in messages:
             trace = message.trace
-            if isinstance(message, FaultTrace):
-                faults.append(message.fault)
-            elif trace and trace.type is TraceType.ERROR and trace.error:
-                faults.append(_fault(trace.error))
+            if trace and trace.error:
+                faults.append(message.fault if isinstance(message, FaultTrace) else _fault(trace.error))
             elif trace and trace.stream_status and trace.stream_status.status in FINAL:
                 final.append(message)
             else:
@@ -100,8 +84,13 @@ def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -
             faults.append(error if isinstance(error, Fault) else Fault(str(error), error.failure_type))
     except Exception as error:
         faults.append(unforeseen(error))
-        cause = error
     yield from final
     if faults:
         kinds = {fault.failure_type for fault in faults}
-        raise Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds)) from cause
+        raise Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds))
+
+
+def _fault(error: AirbyteErrorTraceMessage) -> Fault:
+    if error.message.startswith(REMARK):
+        return _unforeseen(error.message.rpartition(": ")[2])
+    return Fault(error.message, error.failure_type or FailureType.system_error)

@@ -10,24 +10,19 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_kore_llm_logs.runtime.fault_report import log_line
 from source_kore_llm_logs.runtime.output import Stdout, to_stderr
 
-HIDDEN_EXTRAS = ("headers", "body")
-"""What the CDK adds to its debug lines about requests and answers: tokens and payloads."""
+HIDDEN_EXTRAS = ("headers", "body")  # Of the CDK's debug lines about requests and answers: tokens and payloads.
 LEFT_OUT = ("During the sync, the following streams did not sync successfully", "MemoryMonitor instantiated")
-"""How lines of the CDK begin that repeat every exception, text and all, or tell its own thresholds."""
+"""How lines of the CDK begin that repeat every exception with its text, or say thresholds of its own."""
 
 
 class SentenceFilter(logging.Filter):
-    """Rewrites a record of the log before it is formatted. Thread-safe."""
+    """Rewrites a record of the log before it is formatted; False leaves it out. Thread-safe."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for a line that is left out."""
-        for name in HIDDEN_EXTRAS:
-            if name in record.__dict__:
-                record.__dict__[name] = "not shown"
+        vars(record).update({name: "not shown" for name in HIDDEN_EXTRAS if name in vars(record)})
         error, retried = record.exc_info[1] if record.exc_info else None, sys.exc_info()[1]
         if error is not None:
-            is_known = isinstance(error, AirbyteTracedException) and error.message is not None
-            record.msg, record.args = str(error) if is_known else log_line(error), ()
+            record.msg, record.args = str(error) if isinstance(error, AirbyteTracedException) else log_line(error), ()
             record.exc_info = record.exc_text = None
         elif isinstance(retried, UserDefinedBackoffException) and "Retrying in" in record.getMessage():
             record.msg, record.args = f"{retried} Trying again in {float(retried.backoff) + 1:.0f} s.", ()
@@ -42,8 +37,8 @@ class PlainLines(logging.Handler):
 
 
 def install(stdout: Stdout, level_on_stderr: int | None) -> None:
-    """Puts the filter on the handlers of the connector's log, which write to `stdout` from here on. Lines from the
-    level `level_on_stderr` on are written to stderr, too."""
+    """Puts the filter on the handlers of the connector's log, which write to `stdout` from here on; and from the level
+    `level_on_stderr` on, to stderr, too."""
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # It warns of headers that it then reads all the same.
     log = logging.getLogger()
     if level_on_stderr is not None:

@@ -15,8 +15,7 @@ from source_kore_llm_logs.runtime import signals
 
 RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
-MOST_BYTES_ON_STDERR = 8000
-"""Of a line: a parent process that does not read this pipe would block us at 64 KB."""
+MOST_BYTES_ON_STDERR = 8000  # Of a line: a parent process that does not read this pipe would block us at 64 KB.
 
 
 def to_stderr(text: str) -> None:

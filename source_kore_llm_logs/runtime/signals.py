@@ -8,11 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from threading import Thread, Timer
+from threading import Thread
 from typing import NoReturn
 
-GRACE_SECONDS = 2.0
-"""For the last log line: more than a reader of stdout needs, and less than anybody waits before SIGKILL."""
+GRACE_SECONDS = 2.0  # More than a reader of stdout needs, and less than anybody waits before SIGKILL.
 
 _received: signal.Signals | None = None
 _before_end: Callable[[signal.Signals], object] | None = None
@@ -52,11 +51,8 @@ def end(status: int) -> NoReturn:
 def _wait(numbers: Iterable[int]) -> None:
     global _received
     _received = signal.Signals(signal.sigwait(numbers))
-    timer = Timer(GRACE_SECONDS, end, [1])
-    timer.daemon = True
-    timer.start()
-    try:
-        if _before_end is not None:
-            _before_end(_received)
-    finally:
-        end(1)
+    if _before_end is not None:
+        action = Thread(target=_before_end, args=(_received,), daemon=True)
+        action.start()
+        action.join(GRACE_SECONDS)
+    end(1)
