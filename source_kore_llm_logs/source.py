@@ -22,7 +22,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.components.state_migration import warn_of_retention
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.manifest import manifest
+from source_kore_llm_logs.manifest import MANIFEST, SPECIFICATION, manifest
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints, StreamOfBots
 from source_kore_llm_logs.runtime.documents import SourceOfDocuments
@@ -51,18 +51,16 @@ class SourceOfBots(ConcurrentDeclarativeSource):
 
 
 class SourceKoreLlmLogs(SourceOfDocuments):
-    """Kore.ai's LLM usage logs as an Airbyte source.
+    """Kore.ai's LLM usage logs as an Airbyte source. Raises Fault (config error) for input that cannot be used.
 
-    Each command takes its own config, catalog and state; the constructor takes them as the CDK's tools give them, and
-    leaves them. Raises Fault (config error) for what cannot be used.
+    Each command takes its own config, catalog and state; those that the CDK's tools give to the constructor are left.
     """
 
     def __init__(self, catalog: object = None, config: object = None, state: object = None):
         super().__init__()
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
-        spec = manifest()["spec"]
-        return ConnectorSpecification(spec["connection_specification"], documentationUrl=spec["documentation_url"])
+        return ConnectorSpecification(dict(SPECIFICATION), documentationUrl=MANIFEST["spec"]["documentation_url"])
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         """The exact config, which the CDK then holds to the specification: its own words name no field. Writes no

@@ -1,22 +1,24 @@
-"""What a refusal of Kore.ai, or of something before it, says: the vendor's words, and the sentences that need more than
-the table of refusals in `manifest.yaml`. Nothing that may be a payload is ever taken for words.
+"""What an answer that is not rows, or a connection that failed, says of itself: the vendor's words, and what else the
+tables in `manifest.yaml` name. Nothing that may be a payload is ever taken for words.
 """
 
 import gzip
+import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
+from requests.utils import get_environ_proxies, select_proxy
 
 from source_kore_llm_logs.api.clock import CLOCKS_AGREE, seconds_until
-from source_kore_llm_logs.manifest import named, specification
+from source_kore_llm_logs.manifest import SPECIFICATION, named
 
 Rule = Mapping[str, Any]
-"""A row of the table."""
+"""A row of a table."""
 GZIP = b"\x1f\x8b\x08"
 BLANK = b"\xef\xbb\xbf \t\r\n"
 LONGEST_TEXT = 300  # Bytes. No sentence of the vendor's is longer: a longer body of plain text is something else.
@@ -24,6 +26,9 @@ LONGEST_WORDS = 500
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Databases refuse some of them, terminals turn on colours.
 TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")  # Nothing else of a `Location` is repeated.
+TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
+PASSING = {408, 425, *range(500, 600)} - {501, 505}
+"""501 and 505 are a server that takes no POST, or speaks another HTTP: not the API."""
 
 
 def body_of(response: requests.Response) -> bytes:
@@ -37,31 +42,25 @@ def body_of(response: requests.Response) -> bytes:
     return content
 
 
-def begins_with(response: requests.Response, *starts: bytes) -> bool:
-    """Whether one of these is the first byte that is no blank."""
-    return body_of(response).lstrip(BLANK)[:1] in starts
-
-
 def words_of(response: requests.Response, rules: Sequence[Rule]) -> str:
     """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text; ""
     where there are none. Tokens are left out.
 
     Under status 200, where a body may be encrypted or hold what users wrote, only an envelope's words count, a
-    sentence under `message`, and a text that one of the rules knows.
+    sentence under `message`, and a sentence that one of the rules knows.
     """
     content, is_200 = body_of(response), response.status_code == 200
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
-        body = "" if begins_with(response, b"<", b"[", b"{") else content.decode(errors="replace")
+        body = "" if content.lstrip(BLANK)[:1] in b"<[{" else content.decode(errors="replace")
     envelope = (body.get("errors") or body.get("error")) if isinstance(body, dict) else None
     words = "; ".join(_texts(envelope)) or next(_texts(body), "")
     is_text, is_sentence = isinstance(body, str), " " in words.strip()
-    is_known = any("words" in rule and re.search(rule["words"], words, re.I) for rule in rules)
-    if (is_text and len(content) > LONGEST_TEXT) or (
-        is_200 and not envelope and not (is_sentence and (is_known or not is_text))
-    ):
-        words = ""
+    is_known = any(len(rule.get("words", "")) > 1 and re.search(rule["words"], words, re.I) for rule in rules)
+    is_hidden = is_200 and not envelope and not (is_sentence and (is_known or not is_text))
+    if is_hidden or (is_text and len(content) > LONGEST_TEXT):
+        return ""
     return TOKEN.sub("(a token)", " ".join(CONTROL.sub(" ", words).split()))[:LONGEST_WORDS]
 
 
@@ -72,32 +71,86 @@ def _texts(errors: object) -> Iterator[str]:
         yield from [text for text in found if isinstance(text, str)][:1]
 
 
-def rule_for(response: requests.Response, words: str, rules: Sequence[Rule]) -> Rule:
-    """The first that the answer meets; the last meets all."""
+def conditions(response: requests.Response, is_json: bool) -> Iterator[str]:
+    """Those of a rule's `if` that an answer meets."""
+    content = body_of(response).strip(BLANK + b"\"'")
+    starts, is_object = content[:1], content.startswith(b"{")
+    if response.status_code in PASSING:
+        yield "passing"
+    if not content:
+        yield "empty"
+    if starts == b"<":
+        yield "html"
+    if not is_json and starts and starts in b"[{\x1f":
+        yield "cut_off"
+    # An object that is no error; or one long text without blanks.
+    is_error = content.rstrip(b" }\t\r\n") == b"{" or re.match(rb'\{\s*"errors?"\s*:', content)
+    is_cipher = len(content) >= 40 and starts not in b"<[" and not any(byte <= 32 for byte in content)
+    if (is_object and not is_error) or (is_cipher and not is_object):
+        yield "encrypted"
+    if target_of(response) not in ("", urlsplit(str(response.request.url)).netloc):
+        yield "sent_elsewhere"
+
+
+def target_of(response: requests.Response) -> str:
+    """The host, and perhaps port, to which an answer sends the request; "" if to none."""
+    location = response.headers.get("Location", "").strip()
+    try:
+        target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
+    except ValueError:
+        return ""
+    return target if location and HOST.fullmatch(target) else ""
+
+
+def rule_for(rules: Iterable[Rule], words: str, met: Iterable[str], status: int = 0, error: object = None) -> Rule:
+    """The first rule that an answer or an error meets; the last meets all."""
+    met, classes = set(met), {kind.__name__ for kind in type(error).__mro__}
     return next(
         rule
         for rule in rules
-        if response.status_code in rule.get("statuses", [response.status_code])
+        if status in rule.get("statuses", [status])
+        and rule.get("if") in (None, *met)
+        and classes.intersection(rule.get("errors", classes))
         and re.search(rule.get("words", ""), words, re.I)
-        and (not rule.get("is_html") or begins_with(response, b"<"))
     )
 
 
-def sentence(template: str, response: requests.Response, words: str) -> str:
+def proxy_for(url: str) -> str | None:
+    """The proxy that a request to this URL takes: its address without a password, and the variable that names it."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return None
+    names = {f"{urlsplit(url).scheme}_proxy", "all_proxy"}
+    variables = [name for name, value in os.environ.items() if name.lower() in names and value.strip() == proxy]
+    address = proxy.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0]
+    return f"{address} (environment variable {variables[0]})" if variables else f"{address} (settings of this system)"
+
+
+def bundle() -> str:
+    """The file of certificates that the environment names, as `variable=path`; "" if none."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return next((f"{name}={os.environ[name]}" for name in names if os.environ.get(name)), "")
+
+
+def sentence(template: str, url: str, words: str, response: requests.Response | None = None) -> str:
     """A rule's message for a person."""
-    status = response.status_code
-    values = {field: named(field) for field in specification()["properties"]}
-    return template.format_map(
-        {
-            **values,
-            "status": status,
-            "words": words or "no reason given",
-            "colon_words": f": {words}" if words else "",
-            "said": f"The API said: {words or 'nothing'} ({status}).",
-            "clock": _about_the_clock(response, True),
-            "wrong_clock": _about_the_clock(response, False),
-        }
-    )
+    tunnel = TUNNEL.search(words)
+    values: dict[str, object] = {
+        **{field: named(field) for field in SPECIFICATION["properties"]},
+        "server": urlsplit(url).netloc,
+        "proxy": proxy_for(url) or "on the way",
+        "tunnel": f", which answers {tunnel[1].strip()}" if tunnel else "",
+        "bundle": bundle(),
+        "against_bundle": f" against {bundle()}" if bundle() else "",
+        "words": words or "no reason given",
+        "colon_words": f": {words}" if words else "",
+    }
+    if response is not None:
+        values["status"] = response.status_code
+        values["said"] = f"The API said: {words or 'nothing'} ({response.status_code})."
+        values["target"] = target_of(response)
+        values["clock"], values["wrong_clock"] = (_about_the_clock(response, it_is) for it_is in (True, False))
+    return template.format_map(values)
 
 
 def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:
@@ -116,49 +169,3 @@ def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:
         f" The clock of this machine and that of Kore.ai differ by only {abs(behind):.0f} s; compare both with the "
         "right time, and see whether the app limits how long a token may live."
     )
-
-
-def redirected(response: requests.Response) -> str:
-    """The sentence for an answer that sends the request elsewhere. It is not followed: the token would go along."""
-    host, location = urlsplit(str(response.request.url)).netloc, response.headers.get("Location", "").strip()
-    try:
-        target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
-    except ValueError:
-        target = ""
-    status = f"(status {response.status_code})"
-    if not location or target == host or not HOST.fullmatch(target):
-        return (
-            f"{host} sends the request on {status}, as a page for people does that asks to sign in. Check "
-            f"{named('host')}: it must be the address of the platform itself."
-        )
-    return (
-        f"{host} sends the request on to {target} {status}, which the connector does not follow. "
-        f"If {target} is your Kore.ai platform, enter it as {named('host')}."
-    )
-
-
-def not_rows(response: requests.Response, words: str) -> str:
-    """What came with status 200 in the place of rows, after "the API answered with"."""
-    if words:
-        return f"an error instead of rows: {words}"
-    if not body_of(response).strip(BLANK):
-        return "an empty body instead of rows"
-    if begins_with(response, b"<"):
-        return (
-            f"an HTML page instead of rows. Check {named('host')}: it must be the address of the platform itself, and "
-            "no firewall or proxy may answer in its place"
-        )
-    if looks_encrypted(response):
-        return (
-            "a JSON object or a cipher text instead of an array of rows. If the app enforces encrypted payloads, turn "
-            "that off for this app in Kore.ai"
-        )
-    return f"something that is not a JSON array of rows. Check {named('host')}"
-
-
-def looks_encrypted(response: requests.Response) -> bool:
-    """Whether a body that is not rows holds something, and no error: an object, or one long text without blanks."""
-    content = body_of(response).strip(BLANK + b"\"'")
-    if content.startswith(b"{"):
-        return content.rstrip(b" }\t\r\n") != b"{" and not re.match(rb'\{\s*"errors?"\s*:', content)
-    return len(content) >= 40 and not content.startswith((b"<", b"[")) and not any(byte <= 32 for byte in content)

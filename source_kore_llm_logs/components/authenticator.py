@@ -31,11 +31,10 @@ PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----"
 
 @dataclass
 class KoreJwtAuthenticator(DeclarativeAuthenticator):
-    """Signs `{appId, sub, iss, aud, iat, exp, jti}` into the header `auth`. Thread-safe.
+    """Signs the header `auth`. Thread-safe. Raises ValueError as `signing_key` does.
 
     `appId` and `sub` are required [D]; the other claims are what a real client of this endpoint sends [C]. Secret and
-    ids are read from the config as they are: interpolation would turn a secret of digits into a number. Raises
-    ValueError as `signing_key` does.
+    ids are read from the config as they are: interpolation would turn a secret of digits into a number.
     """
 
     config: Config

@@ -22,7 +22,7 @@ from jsonschema import Draft201909Validator
 
 from source_kore_llm_logs.components.authenticator import signing_key
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.manifest import named, specification
+from source_kore_llm_logs.manifest import SPECIFICATION, named
 from source_kore_llm_logs.records.timestamps import iso_ms, now
 
 logger = logging.getLogger("airbyte")
@@ -51,7 +51,7 @@ def moment_of(text: str) -> datetime:
 
     Raises ValueError if it is neither, or not in the calendar.
     """
-    if not text or not re.fullmatch(specification()["properties"]["start_date"]["pattern"], text):
+    if not text or not re.fullmatch(SPECIFICATION["properties"]["start_date"]["pattern"], text):
         raise ValueError("no date")
     try:
         parsed = pendulum.parse(text, tz="UTC", exact=False)
@@ -106,22 +106,19 @@ def _expected(schema: Mapping[str, Any]) -> str:
     return text + (f" ({schema['pattern_descriptor']})" if "pattern_descriptor" in schema else "")
 
 
-def _warn_of_unknown(name: str, value: Any, schema: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
     """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own or its
-    title's, or by a value that only it takes.
-
-    Raises Fault if that one decides what is copied, or must be given and is not.
-    """
-    fields = schema["properties"]
+    title's, or by a value that only it takes. Raises Fault if that one decides what is copied, or is missing."""
+    fields, shown = SPECIFICATION["properties"], trimmed(name)
     spellings = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
-    near = [spellings[found] for found in get_close_matches(trimmed(name).lower(), spellings, n=1, cutoff=0.75)]
+    near = [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
     near += [field for field, own in fields.items() if isinstance(value, str) and value in own.get("enum", ())]
-    what = f"`{trimmed(name)[:60].encode(errors='replace').decode()}` is no field of the configuration"
+    what = f"`{shown[:60].encode(errors='replace').decode()}` is no field of the configuration"
     if not near:
         logger.warning("%s, and has no effect.", what)
         return
     what += f": did you mean {named(near[0])}?"
-    is_missing = near[0] in schema["required"] and near[0] not in config
+    is_missing = near[0] in SPECIFICATION["required"] and near[0] not in config
     if is_missing or fields[near[0]]["group"] in DECIDES_WHAT_IS_COPIED:
         raise Fault(what)
     logger.warning("%s It has no effect.", what)
@@ -136,18 +133,17 @@ class ExactConfiguration(ConfigTransformation):
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
         """Raises Fault on the first field that cannot be used."""
-        schema = specification()
-        for name in [name for name in config if name not in schema["properties"] and name not in DERIVED]:
+        for name in [name for name in config if name not in SPECIFICATION["properties"] and name not in DERIVED]:
             value = config.pop(name)
             if not name.startswith(PRIVATE):
-                _warn_of_unknown(name, value, schema, config)
-        for field, own in schema["properties"].items():
+                _warn_of_unknown(name, value, config)
+        for field, own in SPECIFICATION["properties"].items():
             value = _coerced(own["type"], config.pop(field, None))
             if value is not None and not Draft201909Validator(own).is_valid(value):
                 refuse(field, f"must be {_expected(own)}")
             if value is not None:
                 config[field] = value
-            elif field in schema["required"]:
+            elif field in SPECIFICATION["required"]:
                 refuse(field, f"must be given: {_expected(own)}")
         config["host"] = config["base_url"] = base_url(config["host"])
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
@@ -159,18 +155,19 @@ class ExactConfiguration(ConfigTransformation):
 
     @staticmethod
     def _set_period(config: MutableMapping[str, Any]) -> None:
-        moments = {}
-        for field in ("start_date", "end_date"):
-            try:
-                moments[field] = (
-                    moment_of(config[field]) if field in config else datetime.max.replace(tzinfo=timezone.utc)
-                )
-            except ValueError:
-                refuse(field, "is not a date of the calendar")
-        start, end = moments["start_date"], now() - SETTLING_DELAY
+        start, end = _moment(config, "start_date"), now() - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
-        if moments["end_date"] <= start:
-            refuse("start_date", f"must be before {named('end_date')}")
-        config["start_date"] = iso_ms(start)
-        config["sync_end"] = iso_ms(min(end, moments["end_date"] - timedelta(milliseconds=1)))
+        if "end_date" in config:
+            closed = _moment(config, "end_date")
+            if closed <= start:
+                refuse("start_date", f"must be before {named('end_date')}")
+            end = min(end, closed - timedelta(milliseconds=1))
+        config["start_date"], config["sync_end"] = iso_ms(start), iso_ms(end)
+
+
+def _moment(config: Mapping[str, Any], field: str) -> datetime:
+    try:
+        return moment_of(config[field])
+    except ValueError:
+        refuse(field, "is not a date of the calendar")

@@ -22,24 +22,21 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 )
 from airbyte_cdk.sources.types import Config
 
-from source_kore_llm_logs.api import network, refusals
+from source_kore_llm_logs.api import refusals
 from source_kore_llm_logs.api.clock import seconds_until
+from source_kore_llm_logs.api.refusals import Rule
 from source_kore_llm_logs.errors import About, Fault
 from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.reading.questions import SAMPLE
 from source_kore_llm_logs.records.decoding import rows_in
 
-CUT_OFF = "the answer was cut off in the middle."
 MAX_TRIES = 7
 MAX_TRIES_OF_A_LARGE_PAGE = 3  # Of more rows than the vendor's sample asks for [D]: a smaller one is asked for then.
-MAX_TRIES_OF_ANOTHER_HOST = 3  # A first answer of HTML, say, with status 200: the host is hardly Kore.ai.
 MAX_TRIES_OF_A_CHECK = 2
 MOST_SECONDS_OF_A_CHECK = 5.0  # Before its second try, whatever the server says: somebody waits for the answer.
 MAX_TIMEOUTS = 2
 MOST_SECONDS_OF_WAITS = 4 * 3600  # For one request. An hourly limit can take an hour to free.
 RATE_WAIT_SECONDS = {"minute": 60.0, "hour": 300.0}
-PASSING = {408, 425, *range(500, 600)} - {501, 505}
-"""501 and 505 are a server that takes no POST, or speaks another HTTP: not the API."""
 
 
 def rows_of(response: requests.Response) -> list[Any]:
@@ -66,14 +63,15 @@ def attempts_at(request: Any) -> dict[str, float]:
 
 @dataclass
 class KoreErrorHandler(ErrorHandler, BackoffStrategy):
-    """Decides on each answer. `refusals`: the table in `manifest.yaml`. Thread-safe.
+    """Decides on each answer, by the tables in `manifest.yaml`. Thread-safe.
 
     Raises Fault where no further try of this request would help.
     """
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
-    refusals: list[Mapping[str, Any]]
+    refusals: list[Rule]
+    connection_faults: list[Rule]
     backoff_strategies: list[BackoffStrategy] = field(default_factory=list)
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
@@ -96,17 +94,17 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
-            return self._interpret_fault(response)
+            return self._interpret_fault(response, getattr(response, "request", None))
         try:
             response.content  # noqa: B018 (reads the answer)
         except requests.exceptions.ConnectionError:  # What `requests` makes of a time-out in the middle.
-            return self._interpret_fault(requests.exceptions.ReadTimeout(request=response.request))
-        except requests.RequestException:
-            return self._again(response.request, CUT_OFF)
-        return self._interpret(response)
+            return self._interpret_fault(requests.exceptions.ReadTimeout(), response.request)
+        except requests.RequestException as fault:
+            return self._interpret_fault(fault, response.request)
+        return self._interpret(response, response.request)
 
-    def _interpret(self, response: requests.Response) -> ErrorResolution:
-        status, request, is_json = response.status_code, response.request, True
+    def _interpret(self, response: requests.Response, request: requests.PreparedRequest) -> ErrorResolution:
+        status, is_json = response.status_code, True
         if status in (200, 204):
             try:
                 rows_of(response)
@@ -117,89 +115,63 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
             except (ValueError, RecursionError):
                 is_json = False
         words = refusals.words_of(response, self.refusals)
-        rule = refusals.rule_for(response, words, self.refusals)
-        if rule.get("action") == "RATE_LIMITED":
-            return self._wait(response, words)
-        if rule.get("action") == "RETRY":
-            return self._again(request, refusals.sentence(rule["message"], response, words))
-        if status == 200 and "words" not in rule:
-            return self._not_rows(response, words, is_json)
-        if status in PASSING:
-            what = f"the API answered with status {status}" + (f": {words}." if words else ".")
-            return self._again(request, what, is_timeout=status == 504, pause=_retry_after(response))
-        raise self._refused(response, words, rule)
+        rule = refusals.rule_for(self.refusals, words, refusals.conditions(response, is_json), status)
+        return self._decide(request, rule, words, response)
 
-    def _refused(self, response: requests.Response, words: str, rule: Mapping[str, Any]) -> Fault:
-        if 300 <= response.status_code < 400:
-            return Fault(refusals.redirected(response))
-        if response.status_code == 407:
-            return Fault(network.password_wanted(str(response.request.url)))
-        what, others = (refusals.sentence(rule.get(key, ""), response, words) for key in ("message", "others"))
-        about, bot = rule.get("about"), bot_of(response.request)
-        kind = FailureType.transient_error if about == "page_size" else FailureType.config_error
-        return Fault(what, kind, bot, others, about, words)
-
-    def _not_rows(self, response: requests.Response, words: str, is_json: bool) -> ErrorResolution:
-        bot, what = bot_of(response.request), f"the API answered with {refusals.not_rows(response, words)}."
-        if not is_json and refusals.begins_with(response, b"[", b"{", refusals.GZIP[:1]):
-            return self._again(response.request, CUT_OFF)
-        if not words and refusals.looks_encrypted(response):
-            raise Fault(what, bot_id=bot)
-        if words or not response.content.strip() or bot in self._answered:
-            return self._again(response.request, what)
-        return self._again(response.request, what, None, most=MAX_TRIES_OF_ANOTHER_HOST)
-
-    def _interpret_fault(self, fault: Exception | None) -> ErrorResolution:
-        request = getattr(fault, "request", None)
-        if fault is None or request is None:
+    def _interpret_fault(self, fault: Exception | None, request: requests.PreparedRequest | None) -> ErrorResolution:
+        if request is None:
             raise Fault(f"No request can be made to this address ({type(fault).__name__}). Check {named('host')}.")
-        broken = network.connection_fault(fault, str(request.url))
-        if broken.about is None:
-            raise broken
-        is_timeout = isinstance(fault, requests.exceptions.ReadTimeout)
-        return self._again(request, broken.what, broken.about, is_timeout=is_timeout)
+        met = ["proxied"] if refusals.proxy_for(str(request.url)) else []
+        rule = refusals.rule_for(self.connection_faults, str(fault), met, error=fault)
+        return self._decide(request, rule, str(fault))
 
-    def _again(
-        self,
-        request: requests.PreparedRequest,
-        what: str,
-        about: About | None = "fault",
-        is_timeout: bool = False,
-        pause: float | None = None,
-        most: int = MAX_TRIES,
+    def _decide(
+        self, request: requests.PreparedRequest, rule: Rule, words: str, response: requests.Response | None = None
     ) -> ErrorResolution:
-        """Another try, of `most`; `what` is the fault in words. Raises Fault after the last."""
-        bot, attempts = None if about == "host" else bot_of(request), attempts_at(request)
+        url, about = str(request.url), rule.get("about")
+        what, others = (refusals.sentence(rule.get(key, ""), url, words, response) for key in ("message", "others"))
+        pause = _retry_after(response) if response is not None else None
+        if rule.get("action") == "RATE_LIMITED":
+            return self._wait(request, words, pause, what)
+        if rule.get("action") == "RETRY":
+            return self._again(request, rule, pause, what)
+        kind = FailureType.transient_error if about == "page_size" else FailureType.config_error
+        raise Fault(what, kind, None if rule.get("of_host") else bot_of(request), others, about, words)
+
+    def _again(self, request: requests.PreparedRequest, rule: Rule, pause: float | None, what: str) -> ErrorResolution:
+        """Another try. Raises Fault after the last; after two time-outs it is about the page's size."""
+        about: About | None = rule.get("about", "fault")
+        attempts, most = attempts_at(request), MAX_TRIES
+        bot = None if rule.get("of_host") else bot_of(request)
         attempts["faults"] += 1
-        attempts["timeouts"] += is_timeout
+        attempts["timeouts"] += about == "page_size"
+        if "tries" in rule and bot not in self._answered:
+            most, about = rule["tries"], None  # The host is hardly Kore.ai: no smaller page is asked for.
         if self._is_check:
             most = MAX_TRIES_OF_A_CHECK
         elif int(orjson.loads(request.body or b"{}").get("limit", 0)) > SAMPLE:
             most = MAX_TRIES_OF_A_LARGE_PAGE
         is_too_large = attempts["timeouts"] >= MAX_TIMEOUTS
         if is_too_large or attempts["faults"] >= most:
+            about = "page_size" if is_too_large else "fault" if about == "page_size" else about
             what = f"{what} Tried {attempts['faults']} times."
-            about = "page_size" if is_too_large else about
             raise Fault(what, FailureType.transient_error, bot, about=about)
         pause = pause or min(60.0, 0.25 * 2.0 ** attempts["faults"]) * random.uniform(0.5, 1.5)
         attempts["pause"] = min(pause, MOST_SECONDS_OF_A_CHECK) if self._is_check else pause
         what = f"Bot {bot}: {what}" if bot else what
         return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, what)
 
-    def _wait(self, response: requests.Response, words: str) -> ErrorResolution:
+    def _wait(
+        self, request: requests.PreparedRequest, words: str, pause: float | None, at_last: str
+    ) -> ErrorResolution:
         """Until the limit is free again, which frees little by little: short waits first cost nothing."""
-        bot, attempts = bot_of(response.request), attempts_at(response.request)
+        bot, attempts = bot_of(request), attempts_at(request)
         attempts["waits"] += 1
         most = RATE_WAIT_SECONDS["hour" if "hour" in words.lower() else "minute"]
-        wait = min(most, 4.0 * 2.0 ** attempts["waits"]) * random.uniform(0.8, 1.0)
-        attempts["pause"] = _retry_after(response) or wait
+        attempts["pause"] = pause or min(most, 4.0 * 2.0 ** attempts["waits"]) * random.uniform(0.8, 1.0)
         attempts["waited"] += attempts["pause"]
         if attempts["waited"] > MOST_SECONDS_OF_WAITS or self._is_check:
-            what = (
-                f"the API's rate limit is used up by other requests. Wait a minute, and lower "
-                f"{named('requests_per_minute')} if other programs use the same bot."
-            )
-            raise Fault(what, FailureType.transient_error, bot)  # No other request of the bot would be answered.
+            raise Fault(at_last, FailureType.transient_error, bot)  # No other request of the bot would be answered.
         what = f"Bot {bot}: rate limit reached ({words or 'status 429'}), waiting."
         return ErrorResolution(ResponseAction.RATE_LIMITED, FailureType.transient_error, what)
 

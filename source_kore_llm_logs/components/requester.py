@@ -29,9 +29,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.clock import ServerClock
-from source_kore_llm_logs.api.network import no_certificates
 from source_kore_llm_logs.components.error_handler import bot_of
-from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.runtime.backpressure import HeldPage
 
 logger = logging.getLogger("airbyte")
@@ -79,7 +77,7 @@ class BotSession(requests.Session):
 
     No redirect is followed: `requests` would send the token along, because its header is not `Authorization`. No cookie
     is kept: a balancer's would tie all bots to one server, a session's would stand beside the token.
-    Raises what `requests` raises, always with the request, and Fault for certificates that are not there.
+    Raises what `requests` raises, always with the request.
     """
 
     def __init__(self, budget: BotBudget | None, authenticator: AuthBase):
@@ -109,8 +107,8 @@ class BotSession(requests.Session):
             raise
         except LocationValueError:  # Of the address of a proxy; of the request's own, `requests` makes the same.
             raise requests.exceptions.InvalidURL(request=request) from None
-        except OSError as error:
-            raise Fault(no_certificates(error)) from None
+        except OSError:  # `requests` lets it through for certificates that are not there.
+            raise requests.exceptions.SSLError("no file of certificates", request=request) from None
         finally:
             if room and status != 200:
                 room.resize(0)

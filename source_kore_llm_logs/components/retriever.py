@@ -61,20 +61,20 @@ class LogRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
         """The records of a bot's window; behind those of a page and of a part, a mark (`EndOfPage`, `Reached`). Of a
-        check, nothing: it asks whether the bot answers.
-
-        Blocks while requests are under way, and while the sync holds as many bytes as it may. Raises Fault, which names
-        the bot.
-        """
+        check, nothing. Blocks while requests are under way, and while the sync holds as many bytes as it may. Raises
+        Fault, which names the bot."""
         assert stream_slice is not None
-        report = BotReport(stream_slice.partition["bot_id"])
+        report, now = BotReport(stream_slice.partition["bot_id"]), self.requester.session.clock.now
         redact = self.config.get("payload_content") == "redacted"
         pages = _Pages(self.requester, self._backpressure, stream_slice, redact, report)
+        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
+        longest, most = (self.config.get("window_days") or 90) * DAY, self.config.get("page_size")
+        log = BotLog(pages.fetch, now, Part(start, end + 1), self._choice, most, longest, report.log_profile)
         try:
             if self._is_check:
-                first_answer(pages.fetch, self.requester.session.clock.now, self._choice)
+                first_answer(pages.fetch, now, self._choice)
             else:
-                yield from self._messages(pages, stream_slice, report)
+                yield from self._messages(log, pages, report)
         except CannotRead as words:
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
             raise Fault(f"{words}.", kind, report.bot_id) from words
@@ -82,18 +82,8 @@ class LogRetriever(Retriever):
             pages.free()
 
     def _messages(
-        self, pages: "_Pages", stream_slice: StreamSlice, report: BotReport
+        self, log: BotLog, pages: "_Pages", report: BotReport
     ) -> Iterator[Mapping[str, Any] | AirbyteMessage]:
-        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
-        log = BotLog(
-            pages.fetch,
-            self.requester.session.clock.now,
-            Part(start, end + 1),
-            self._choice,
-            self.config.get("page_size"),
-            (self.config.get("window_days") or 90) * DAY,
-            report.log_profile,
-        )
         has_failed = True
         try:
             for item in log.read():

@@ -27,13 +27,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass
 class StateOfEachBot(StateMigration):
-    """Keeps only what each bot has reached itself.
-
-    - `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}], …}`: other keys are dropped;
-    - `{"end_date": …}`: the cursor of every configured bot.
-
-    Raises Fault for what is no state.
-    """
+    """Keeps only what each bot has reached itself: the `states` that `Checkpoints` writes; or an `end_date`, as the
+    cursor of every configured bot. Raises Fault for what is no state."""
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]

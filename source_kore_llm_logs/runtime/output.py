@@ -1,7 +1,7 @@
 """Standard output: protocol messages in whole lines and few writes, from any thread. And lines on standard error.
 
-The messages of the command, the log, and what anything else prints go through one buffer, in the order of the calls.
-It takes the place of the CDK's PRINT_BUFFER, which ends in a stack trace when nobody reads.
+All that is printed goes through one buffer, in the order of the calls. It takes the place of the CDK's PRINT_BUFFER,
+which ends in a stack trace when nobody reads.
 """
 
 import os
