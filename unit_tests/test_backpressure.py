@@ -36,7 +36,7 @@ def test_a_page_counts_with_its_own_size_until_it_is_freed() -> None:
     assert backpressure.held == 10
     page.resize(600)
     assert backpressure.held == 600
-    page.free()
+    page.resize(0)
     assert backpressure.held == 0
 
 
@@ -51,7 +51,7 @@ def test_a_page_that_is_asked_for_again_holds_no_more_than_once_and_nothing_whil
     again = started(page.take)
     assert waits_for(again, freed)
     assert backpressure.held == 900
-    other.free()
+    other.resize(0)
     again.join(10)
     assert backpressure.held == 600
 
@@ -62,7 +62,7 @@ def test_no_request_is_sent_while_the_budget_is_used_up(freed: WatchedCondition)
     waiting = started(lambda: taken(backpressure, 1))
     assert waits_for(waiting, freed)
     assert backpressure.held == 1000
-    first.free()
+    first.resize(0)
     waiting.join(10)
     assert backpressure.held == 401
 
@@ -82,7 +82,7 @@ def test_a_page_above_the_budget_is_read_when_nothing_else_is_held(freed: Watche
     small = taken(backpressure, 1)
     large = started(lambda: taken(backpressure, 50_000))
     assert waits_for(large, freed)
-    small.free()
+    small.resize(0)
     large.join(10)
     assert backpressure.held == 50_000
 
@@ -107,7 +107,7 @@ def test_a_hundred_workers_behind_one_stalled_reader_all_come_to_an_end(size: in
             pass
         finally:
             if page is not None:
-                page.free()
+                page.resize(0)
             printed.put(None)
 
     workers = [started(lambda number=number: work(number)) for number in range(100)]  # type: ignore[misc]
@@ -117,6 +117,6 @@ def test_a_hundred_workers_behind_one_stalled_reader_all_come_to_an_end(size: in
         if mark is None:
             running -= 1
         else:
-            mark.page.free()
+            mark.page.resize(0)
     assert backpressure.held == 0
     assert most[0] <= max(1000, size) + 100 * 2  # Each may turn out two bytes larger than there was room for.

@@ -8,7 +8,6 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateBlob,
-    AirbyteStateMessage,
     AirbyteStreamStatus,
     AirbyteStreamStatusTraceMessage,
     AirbyteTraceMessage,
@@ -25,7 +24,6 @@ NOON = 1_715_774_400_000
 """2024-05-15T12:00:00Z."""
 BEFORE = {"states": [{"partition": {"bot_id": "st-a"}, "cursor": {"end_date": "2024-05-15T11:59:59.999Z"}}]}
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
-CDKS_OWN = AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage())
 COMPLETE = AirbyteMessage(
     type=Type.TRACE,
     trace=AirbyteTraceMessage(
@@ -63,7 +61,7 @@ def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> l
                 yield message
 
     merged = Checkpoints("llm_usage_logs", before or {}, clock).merged(timed())
-    return [cursors(message) if message.type is Type.STATE and message.state.stream else message for message in merged]
+    return [cursors(message) if message.type is Type.STATE else message for message in merged]
 
 
 def cursors(message: AirbyteMessage) -> dict[str, str]:
@@ -119,14 +117,18 @@ def test_of_few_bots_each_is_told_at_once() -> None:
 
 def test_one_that_waits_for_its_time_is_printed_when_that_has_come_and_not_only_behind_the_next_part() -> None:
     many = [Reached(f"st-{n}", NOON) for n in range(900)]
-    first, record, rest, *_ = printed([*many, RECORD, Pause(6), RECORD])
-    assert (len(first), record, len(rest)) == (1, RECORD, 900)
+    first, *records, rest, record = printed([*many, RECORD, Pause(6), RECORD, RECORD])
+    assert (len(first), records, len(rest), record) == (1, [RECORD, RECORD], 900, RECORD)
 
 
-def test_the_last_comes_before_the_final_status() -> None:
-    _, last, status = printed([*(Reached(f"st-{n}", NOON) for n in range(900)), COMPLETE])
+def test_the_last_comes_at_the_end() -> None:
+    *_, last = printed([*(Reached(f"st-{n}", NOON) for n in range(900)), COMPLETE])
     assert len(last) == 900
-    assert status is COMPLETE
+
+
+@pytest.mark.parametrize(("before", "cursor"), [({}, {}), (BEFORE, {"st-a": "2024-05-15T11:59:59.999Z"})])
+def test_where_nothing_was_read_the_state_is_told_as_it_was(before: Any, cursor: dict[str, str]) -> None:
+    assert printed([RECORD, COMPLETE], before) == [RECORD, COMPLETE, cursor]
 
 
 def test_the_last_comes_before_a_failure() -> None:
@@ -141,17 +143,9 @@ def test_the_last_comes_before_a_failure() -> None:
         next(merged)
 
 
-def test_the_cdks_own_state_passes_only_before_there_is_one_of_ours() -> None:
-    assert printed([CDKS_OWN, Reached("st-a", NOON), CDKS_OWN, RECORD, CDKS_OWN]) == [
-        CDKS_OWN,
-        {"st-a": "2024-05-15T11:59:59.999Z"},
-        RECORD,
-    ]
-
-
 def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
     backpressure = Backpressure()
     page = HeldPage(backpressure, 100)
     page.take()
-    assert printed([RECORD, EndOfPage(page), RECORD]) == [RECORD, RECORD]
+    assert printed([RECORD, EndOfPage(page), RECORD])[:2] == [RECORD, RECORD]
     assert backpressure.held == 0

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from source_kore_llm_logs.runtime.clock import ServerClock
+from source_kore_llm_logs.api.clock import ServerClock
 
 LOCAL = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -25,7 +25,7 @@ def behind(clock: ServerClock) -> float:
 def heard(*dates: str | None) -> ServerClock:
     clock = ServerClock()
     for date in dates:
-        clock.heard(date, LOCAL.timestamp())
+        clock.correct(date, LOCAL.timestamp())
     return clock
 
 

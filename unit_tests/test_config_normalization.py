@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.manifest import named, specification
+from source_kore_llm_logs.manifest import SPECIFICATION, named
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",
@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
     "client_secret": "1e5",
     "start_date": "2024-01-01",
 }
-PROPERTIES: dict[str, dict[str, Any]] = specification()["properties"]
+PROPERTIES: dict[str, dict[str, Any]] = SPECIFICATION["properties"]
 OPTIONAL = [field for field in PROPERTIES if field not in GOOD]
 TEXTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "string"]
 LISTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "array"]
@@ -57,11 +57,11 @@ def test_a_host_is_accepted_as_people_paste_it(host: str, url: str, unseen: str)
 @pytest.mark.parametrize(
     "host",
     ["http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://a@platform.kore.ai/x", "a b", "ftp://x.y",
-     "https://x.y:99999", "https://x.y:port", "-x.y", "https://", "https://[::1", "x..y", "a" * 64 + ".kore.ai"],
+     "https://x.y:99999", "https://x.y:port", "https://", "https://[::1", "...", "'platform.kore.ai'"],
 )  # fmt: skip
 def test_nothing_else_than_a_host_gets_through(host: str) -> None:
     with pytest.raises(Fault, match=r"^Host \(`host`\) must"):
-        base_url(host)
+        exact(host=host)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_nothing_else_than_a_host_gets_through(host: str) -> None:
         ("start_date", "01/02/2024"), ("start_date", "2024-02-30"), ("start_date", "2999-01-01"), ("end_date", "soon"),
         ("start_date", "2024-13-01"), ("end_date", "9999-12-31T23:59:59-05:00"),
         ("start_date", "2024-01-01T00:00+24:00"),
-        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"), ("client_secret", "\ud800"),
+        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"),
         ("window_days", 0), ("window_days", 91), ("lookback_minutes", -1), ("requests_per_minute", 0),
         ("num_workers", True), ("num_workers", 2.5), ("num_workers", "many"), ("num_workers", float("nan")),
         ("num_workers", [5]), ("include_developer_usage", "perhaps"), ("include_developer_usage", 1),
@@ -96,7 +96,7 @@ def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, valu
 
 @pytest.mark.parametrize("value", [[], [""], [None], ["\u200b", " "]])
 def test_no_bot_at_all_is_refused(value: Any) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given, for example \["):
+    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given: a list .* for example \["):
         exact(bot_ids=value)
 
 
@@ -111,22 +111,16 @@ def test_null_and_empty_mean_the_default_of_every_optional_field(field: str, val
 @pytest.mark.parametrize("field", TEXTS)
 @pytest.mark.parametrize("value", [12345, 1.5])
 def test_a_number_where_text_belongs_must_be_put_in_quotes(field: str, value: Any) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be text in quotes, not a number\.$"):
+    wanted = "one of " if "enum" in PROPERTIES[field] else r"text in quotes\.$"
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be {wanted}"):
         exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", LISTS)
-def test_a_number_in_a_list_of_texts_must_be_put_in_quotes(field: str) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes"):
-        exact(**{field: ["st-1", 5]})
-
-
-@pytest.mark.parametrize("field", LISTS)
-def test_a_text_where_a_list_belongs_is_told_with_an_example(field: str) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list, for example \["):
-        exact(**{field: "a,b"})
-    with pytest.raises(Fault, match=re.escape('must be a list, for example ["st-1", "st-2"]')):
-        exact(bot_ids="st-1, st-2")
+@pytest.mark.parametrize("value", ["a,b", ["st-1", 5], {"a": 1}])
+def test_what_is_no_list_of_texts_is_told_with_an_example(field: str, value: Any) -> None:
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes, for example \["):
+        exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", NUMBERS)
@@ -147,7 +141,7 @@ def test_what_cannot_be_seen_at_the_ends_is_taken_off_and_nothing_within(unseen:
     config = exact(
         client_id=unseen.format("cs-1"), client_secret=unseen.format(within), task_id=unseen.format(within),
         bot_ids=[unseen.format("st-1"), "st-2", "st-1"], channels=["", unseen.format("rtm"), " "],
-        start_date=unseen.format("2024-01-01"), jwt_algorithm=unseen.format("hs512"),
+        start_date=unseen.format("2024-01-01"), jwt_algorithm=unseen.format("HS512"),
     )  # fmt: skip
     assert (config["client_id"], config["client_secret"], config["task_id"]) == ("cs-1", within, within)
     assert (config["bot_ids"], config["channels"]) == (["st-1", "st-2"], ["rtm"])
@@ -227,21 +221,11 @@ def test_any_other_unknown_field_is_told_once_and_left_out(
     assert name not in config
 
 
-@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
 @pytest.mark.parametrize(
-    "field", ["host", "client_id", "client_secret", "bot_ids", "channels", "start_date", "task_id"]
+    "entry", ["st-1, st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot", "'st-1'", '"st-1"', "“st-1”"]
 )
-def test_quotes_that_were_pasted_with_a_value_are_told(field: str, quotes: str) -> None:
-    value = quotes[0] + str(GOOD.get(field, "x")) + quotes[1]
-    with pytest.raises(Fault, match=rf"\(`{field}`\) must be given without the quotes around it\.$"):
-        exact(**{field: [value] if field in LISTS else value})
-
-
-@pytest.mark.parametrize("entry", ["st-1, st-2", "st-1,st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot"])
-def test_several_bots_or_a_name_in_one_entry_are_told(entry: str) -> None:
-    with pytest.raises(
-        Fault, match=r"^Bot IDs \(`bot_ids`\) must have one bot id, and no name, in each entry, for example \["
-    ):
+def test_several_bots_a_name_or_quotes_in_one_entry_are_refused(entry: str) -> None:
+    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be a list of texts in quotes, for example \["):
         exact(bot_ids=[entry])
 
 

@@ -1,5 +1,6 @@
-"""Faults are told once, at the end, and bots with the same one share a sentence."""
+"""Faults are told once, at the end; bots with the same one share a sentence; no exception quotes a row or a secret."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -16,10 +17,12 @@ from airbyte_cdk.models import (
     TraceType,
     Type,
 )
+from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
+from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped, log_line
+from source_kore_llm_logs.runtime.log_filter import SentenceFilter
 
 LINE = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message="a line"))
 
@@ -117,8 +120,56 @@ def test_nothing_of_the_stream_follows_its_final_status() -> None:
 
 
 def test_the_general_remark_of_the_cdk_says_what_it_was() -> None:
-    message = trace(
-        "An unexpected error occurred in stream s: TypeError", FailureType.system_error, "'int' object is not iterable"
-    )
-    with pytest.raises(Fault, match=r"not foreseen: TypeError: 'int' object is not iterable\. Please send"):
+    message = trace("An unexpected error occurred in stream s: TypeError", FailureType.system_error, "a secret")
+    with pytest.raises(Fault, match=r"not foreseen \(TypeError\)\. Please send"):
         list(faults_at_the_end([message], BOTS))
+
+
+SAID = "what a user wrote"
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TypeError("'NoneType' object is not iterable"), "TypeError: … object is not iterable"),
+        (KeyError(SAID), "KeyError: …"),
+        (ValueError(f"invalid literal: '{SAID}' and \"{SAID}\""), "ValueError: invalid literal: … and …"),
+        (ValueError(f"Unable to parse string [{SAID}]"), "ValueError: Unable to parse string …"),
+        (MemoryError("x" * 5000), "MemoryError: " + "x" * 200),
+        (ValueError("the secret is s3cret-s3cret"), "ValueError: the secret is ****"),
+    ],
+)
+def test_kind_text_and_place_are_logged_but_nothing_that_is_quoted(error: Exception, told: str) -> None:
+    update_secrets(["s3cret-s3cret"])
+    try:
+        line = log_line(raised(error))
+        assert line.startswith(f"Unforeseen: {told} in test_fault_report.py:")
+        assert line.endswith(" raised")
+    finally:
+        update_secrets([])
+
+
+def logged(error: Exception) -> str:
+    record = logging.LogRecord("airbyte", logging.ERROR, "", 0, "Exception while syncing", (), (None, error, None))  # type: ignore[arg-type]
+    assert SentenceFilter().filter(record)
+    assert record.exc_info is None
+    return record.getMessage()
+
+
+def test_the_log_has_a_sentence_for_what_is_known_and_the_line_to_send_for_the_rest() -> None:
+    assert logged(Fault("Bot a: 100% wrong.")) == "Bot a: 100% wrong."
+    assert logged(AirbyteTracedException(message="Out of memory.", internal_message="x")) == "Out of memory."
+    assert logged(raised(KeyError(SAID))).startswith("Unforeseen: KeyError: … in test_fault_report.py:")
+
+
+def test_the_line_that_repeats_every_exception_is_left_out() -> None:
+    text = f"During the sync, the following streams did not sync successfully: s: KeyError('{SAID}')"
+    record = logging.LogRecord("airbyte", logging.INFO, "", 0, text, (), None)
+    assert not SentenceFilter().filter(record)

@@ -20,10 +20,8 @@ from source_kore_llm_logs.components.error_handler import (
     MAX_TRIES_OF_A_CHECK,
     MOST_SECONDS_OF_A_CHECK,
 )
-from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession, budget_of
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession
 from source_kore_llm_logs.runtime.backpressure import Backpressure, HeldPage
-from source_kore_llm_logs.runtime.clock import ServerClock
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -67,7 +65,7 @@ def most_in_any(window: float, moments: list[float]) -> int:
 def test_two_hours_use_the_whole_limit_and_never_more(
     clock: FakeClock, config: dict[str, Any], per_minute: int, per_hour: int, latency: float
 ) -> None:
-    budget = budget_of({"bot_ids": ["st-1"], **config})
+    budget = BotBudget({"bot_ids": ["st-1"], **config})
     began, moments = clock.now, list[float]()
     while clock.now - began < 2 * HOUR:
         budget.acquire_call(request_of("st-1"))
@@ -81,7 +79,7 @@ def test_two_hours_use_the_whole_limit_and_never_more(
 
 def test_bots_have_each_a_budget_of_their_own(clock: FakeClock) -> None:
     bots = [f"st-{n}" for n in range(5)] + ["st-1.x"]
-    budget = budget_of({"bot_ids": bots})
+    budget = BotBudget({"bot_ids": bots})
     began = clock.now
     for _ in range(60):
         for bot in bots:
@@ -93,7 +91,7 @@ def test_bots_have_each_a_budget_of_their_own(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("count", [1, 60, 61, 1800, 1801, 5000])
 def test_the_time_that_the_sizing_table_gives_is_the_time_that_the_budget_takes(clock: FakeClock, count: int) -> None:
-    budget, began = budget_of({"bot_ids": ["st-1"]}), clock.now
+    budget, began = BotBudget({"bot_ids": ["st-1"]}), clock.now
     for _ in range(count):
         budget.acquire_call(request_of("st-1"))
     assert clock.now - began == pytest.approx(least_seconds(count), rel=0.01, abs=1)
@@ -127,7 +125,7 @@ class SignedAt(AuthBase):
 
 
 def session_of(clock: FakeClock, adapter: HTTPAdapter, **config: Any) -> BotSession:
-    session = BotSession(budget_of({"bot_ids": ["st-1"], **config}), SignedAt(clock), ServerClock())
+    session = BotSession(BotBudget({"bot_ids": ["st-1"], **config}), SignedAt(clock))
     session.mount("https://", adapter)
     return session
 
@@ -176,12 +174,12 @@ def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(clock: FakeClo
             held.append(backpressure.held)
 
     for status, after in ((200, 1000), (204, 0), (429, 0), (503, 0), (0, 0)):
-        session = BotSession(SeenBudget(policies=[]), SignedAt(clock), ServerClock())
+        session = BotSession(SeenBudget({"bot_ids": []}), SignedAt(clock))
         session.mount("https://", Seen(clock, status))
         with suppress(requests.ConnectionError):
             session.send(request_of("st-1"), room=room)
         assert backpressure.held == after
-        room.free()
+        room.resize(0)
     assert held == [0] * 5
 
 
@@ -206,11 +204,10 @@ def test_the_date_of_every_answer_is_heard(clock: FakeClock, monkeypatch: pytest
             return response
 
     monkeypatch.setattr(time, "time", clock.time)
-    heard = ServerClock()
-    session = BotSession(budget_of({"bot_ids": ["st-1"]}), SignedAt(clock), heard)
+    session = BotSession(BotBudget({"bot_ids": ["st-1"]}), SignedAt(clock))
     session.mount("https://", Dated(clock, status))
     session.send(request_of("st-1"))
-    assert clock.now - heard.now() / 1000 == pytest.approx(3 * HOUR, abs=2)
+    assert clock.now - session.clock.now() / 1000 == pytest.approx(3 * HOUR, abs=2)
 
 
 def test_a_check_waits_for_half_a_minute_at_most() -> None:
@@ -219,11 +216,6 @@ def test_a_check_waits_for_half_a_minute_at_most() -> None:
     assert MAX_TIMEOUTS * TIMEOUTS_OF_A_CHECK[1] + MOST_SECONDS_OF_A_CHECK <= 25
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_that_are_not_there_are_told_with_the_variable_that_names_them(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.setenv(variable, "/no/such/file.pem")
-    with pytest.raises(Fault, match=f"{variable}=/no/such/file.pem names no file"):
+def test_certificates_that_are_not_there_are_a_fault_of_the_connection(clock: FakeClock) -> None:
+    with pytest.raises(requests.exceptions.SSLError, match="no file of certificates"):
         session_of(clock, HTTPAdapter()).send(request_of("st-1"), verify="/no/such/file.pem")

@@ -11,9 +11,10 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer, Status
 from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
 
-from integration_tests.command import CATALOG
+from integration_tests.command import CATALOG, configured
 from source_kore_llm_logs import SourceKoreLlmLogs, source
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
+from source_kore_llm_logs.components import retriever
+from source_kore_llm_logs.errors import Fault
 
 LOGGER = logging.getLogger("airbyte")
 CONFIG: dict[str, Any] = {
@@ -61,13 +62,13 @@ def asked_by_a_check(monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int) -
     """How many bots were asked, each of which fails so, and what the check says. The last are never answered."""
     asked, ended, waited_for = list[int](), threading.Event(), list[int]()
 
-    def check(log: object) -> None:
+    def fetch(*arguments: object) -> None:
         asked.append(1)
         if len(asked) > 2 * source.CHECKED_AT_ONCE and not ended.wait(5):
             waited_for.append(1)
         raise fault
 
-    monkeypatch.setattr(source, "_check", check)
+    monkeypatch.setattr(retriever, "first_answer", fetch)
     config = {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]}
     status = SourceKoreLlmLogs().check(LOGGER, config)
     ended.set()
@@ -76,7 +77,9 @@ def asked_by_a_check(monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int) -
     return len(asked), str(status.message)
 
 
-@pytest.mark.parametrize("fault", [PageTooLarge("no answer in time.", bot_id="st-1"), HostUnreachable("no host.")])
+@pytest.mark.parametrize(
+    "fault", [Fault("no answer in time.", bot_id="st-1", about="page_size"), Fault("no host.", about="host")]
+)
 def test_a_check_does_not_wait_for_every_bot_of_a_server_that_answers_none(
     monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
@@ -89,18 +92,18 @@ def test_a_check_asks_every_bot_where_each_is_refused(monkeypatch: pytest.Monkey
     assert asked_by_a_check(monkeypatch, Fault("refused.", bot_id="st-1"), 30)[0] == 30
 
 
-def test_what_is_told_of_a_state_is_told_once_in_a_read_and_not_in_a_check(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+STATES = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
+STATE = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": STATES}}
+
+
+@pytest.mark.parametrize("sync_mode", ["incremental", "full_refresh"])
+def test_what_is_told_of_a_state_is_told_once_and_a_full_refresh_has_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sync_mode: str
 ) -> None:
-    states = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
-    stream = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": states}}
-    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": stream})]
-    catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
-    config = SourceKoreLlmLogs._exact({**CONFIG, "start_date": "2020-01-01"})
-    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(self.streams(config)[1:]))
+    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": STATE})]
+    catalog = ConfiguredAirbyteCatalogSerializer.load(configured(CATALOG["streams"][0]["stream"], sync_mode))
+    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(()))
     with caplog.at_level(logging.WARNING):
-        list(SourceKoreLlmLogs(catalog, config, state).read(LOGGER, config, catalog, state))
-        list(SourceKoreLlmLogs(catalog, config).read(LOGGER, config, catalog))
-        SourceKoreLlmLogs(config=config).streams(config)
-    assert ["ends in the future" in line for line in caplog.messages] == [True, False]
-    assert "keeps the logs of LLM calls for 365 days" in caplog.messages[1]
+        list(SourceKoreLlmLogs().read(LOGGER, {**CONFIG, "start_date": "2020-01-01"}, catalog, state))
+    (line,) = caplog.messages
+    assert ("ends in the future" if sync_mode == "incremental" else "keeps the logs of LLM calls for 365 days") in line

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
-from source_kore_llm_logs.components.config_normalization import BOT_ID, ExactConfiguration, instant
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration, moment_of
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
 
@@ -50,16 +50,16 @@ def is_in_the_calendar(day: str) -> bool:
 def test_a_date_that_the_form_takes_is_refused_only_where_the_calendar_has_no_such_day(name: str, text: str) -> None:
     assert accepted(name, text)
     if is_in_the_calendar(text[:10]):
-        assert instant(name, text).tzinfo is timezone.utc
+        assert moment_of(text).tzinfo is timezone.utc
     else:
         with pytest.raises(Fault, match=rf"`{name}`\)? is not a date of the calendar"):
-            instant(name, text)
+            taken(**{name: text})
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-0001"])
 def test_a_moment_before_the_first_year_or_after_the_last_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(Fault, match="is not a date of the calendar"):
-        instant("end_date", text)
+        taken(end_date=text)
 
 
 @given(st.datetimes(min_value=datetime(1000, 1, 1)))
@@ -67,7 +67,7 @@ def test_a_moment_before_the_first_year_or_after_the_last_is_refused_in_a_senten
 def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(name: str, moment: datetime) -> None:
     written = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert accepted(name, written)
-    assert instant(name, written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
+    assert moment_of(written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
 
 
 @pytest.mark.parametrize("name", DATES)
@@ -80,11 +80,7 @@ def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(name: str, mom
 def test_a_date_that_the_connector_refuses_is_refused_by_the_form(name: str, text: str) -> None:
     assert not accepted(name, text)
     with pytest.raises(Fault, match=f"`{name}`"):
-        instant(name, text)
-
-
-def test_the_form_and_the_connector_hold_bots_to_the_same_pattern() -> None:
-    assert PROPERTIES["bot_ids"]["items"]["pattern"] == rf"^\s*{BOT_ID.pattern}\s*$"
+        taken(**{name: text})
 
 
 @pytest.mark.parametrize(
@@ -108,9 +104,7 @@ def test_an_address_with_half_a_scheme_another_one_a_blank_or_quotes_is_refused_
     host: str,
 ) -> None:
     assert not accepted("host", host)
-    with pytest.raises(
-        Fault, match=r"^Host \(`host`\) must (begin with https://|not contain a blank|be given without)"
-    ):
+    with pytest.raises(Fault, match=r"^Host \(`host`\) must be host.name or https://host.name\.$"):
         taken(host=host)
 
 
@@ -121,7 +115,7 @@ def test_quotes_round_a_value_are_refused_by_form_and_connector_and_within_it_by
 ) -> None:
     quoted, within = f" {quotes[0]}cs-1{quotes[1]}\n", f"cs{quotes}-1{quotes[1]}"
     assert not accepted(name, quoted)
-    with pytest.raises(Fault, match="without the quotes around it"):
+    with pytest.raises(Fault, match="must be without quotes around it"):
         taken(**{name: quoted})
     assert accepted(name, within)
     assert taken(**{name: within})[name] == within

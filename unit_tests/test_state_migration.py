@@ -6,9 +6,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
-from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
+from source_kore_llm_logs.components.state_migration import StateOfEachBot, warn_of_retention
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
 
@@ -23,8 +22,8 @@ def of(bot: str, cursor: Any) -> dict[str, Any]:
 OWN = of("st-1", "2024-01-01T00:00:00.000Z")
 
 
-def migrated(state: dict[str, Any], is_sync: bool = False, **config: Any) -> dict[str, Any]:
-    migration = StateOfEachBot(config={**CONFIG, **config}, parameters={"is_sync": is_sync})
+def migrated(state: dict[str, Any]) -> dict[str, Any]:
+    migration = StateOfEachBot(config=CONFIG, parameters={})
     return dict(migration.migrate(state)) if migration.should_migrate(state) else state
 
 
@@ -95,7 +94,6 @@ def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any)
         {"states": [{**OWN, "cursor": "2024"}]},
         {"states": [OWN, {"partition": OWN["partition"]}]},
         {"end_date": {"a": 1}},
-        {"use_global_cursor": True, "state": "x"},
     ],
 )
 def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(broken: dict[str, Any]) -> None:
@@ -115,36 +113,7 @@ def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_a
         [] if cursor_days_ago is None else [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago))) for bot in bots]
     )
     start = iso_ms(NOW - timedelta(days=start_days_ago))
-    for is_sync in (False, True):
-        migrated({"states": reached}, is_sync, bot_ids=bots, start_date=start)
+    warn_of_retention({"bot_ids": bots, "start_date": start}, {"states": reached})
     told = [record.getMessage() for record in caplog.records if "365 days" in record.getMessage()]
     assert len(told) == is_told
     assert all(record.levelno == logging.WARNING for record in caplog.records)
-
-
-def test_only_a_stream_that_is_read_in_full_loses_its_state() -> None:
-    from airbyte_cdk.models import AirbyteStateMessageSerializer
-
-    state = AirbyteStateMessageSerializer.load(
-        {
-            "type": "STREAM",
-            "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": [OWN]}},
-        }
-    )
-    for mode, kept in (("full_refresh", None), ("incremental", [state])):
-        catalog = ConfiguredAirbyteCatalogSerializer.load(
-            {
-                "streams": [
-                    {
-                        "stream": {
-                            "name": "llm_usage_logs", "json_schema": {},
-                            "supported_sync_modes": ["full_refresh", "incremental"],
-                        },
-                        "sync_mode": mode,
-                        "destination_sync_mode": "append",
-                    }
-                ]
-            }
-        )  # fmt: skip
-        assert state_to_resume([state], catalog) == kept
-    assert state_to_resume([state], None) == [state]

@@ -94,16 +94,17 @@ def _coerced(kind: str, value: Any) -> Any:
     return None if value in ("", []) else value
 
 
-def _expected(schema: Mapping[str, Any]) -> str:
-    """What a field may hold, in words."""
+def _expected(schema: Mapping[str, Any], value: Any) -> str:
+    """What a field may hold in the place of this value, in words."""
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     if schema["type"] == "array":
         return f"a list of texts in quotes, for example {json.dumps(schema['examples'][0])}"
+    if schema["type"] == "boolean":
+        return "true or false"
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
-    text = "true or false" if schema["type"] == "boolean" else "text in quotes"
-    return text + (f" ({schema['pattern_descriptor']})" if "pattern_descriptor" in schema else "")
+    return str(schema["pattern_descriptor"]) if isinstance(value, str) else "text in quotes"
 
 
 def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
@@ -140,11 +141,11 @@ class ExactConfiguration(ConfigTransformation):
         for field, own in SPECIFICATION["properties"].items():
             value = _coerced(own["type"], config.pop(field, None))
             if value is not None and not Draft201909Validator(own).is_valid(value):
-                refuse(field, f"must be {_expected(own)}")
+                refuse(field, f"must be {_expected(own, value)}")
             if value is not None:
                 config[field] = value
             elif field in SPECIFICATION["required"]:
-                refuse(field, f"must be given: {_expected(own)}")
+                refuse(field, f"must be given: {_expected(own, value)}")
         config["host"] = config["base_url"] = base_url(config["host"])
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
         try:
