@@ -55,9 +55,9 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
         lines = AirbyteEntrypoint(SourceKoreLlmLogs()).run(parsed)
         for line in _counted(lines) if is_watched else lines:
             stdout.write_line(line)
-            if parsed.command == "check" and (sentence := _failure_in(line)) is not None:
+            if parsed.command == "check" and '"status":"FAILED"' in line:
                 status = 1
-                to_stderr(sentence)
+                to_stderr(orjson.loads(line)["connectionStatus"]["message"])
     except Exception as error:
         fault = error if isinstance(error, AirbyteTracedException) else unforeseen(error)
         stdout.write_line(orjson.dumps(AirbyteMessageSerializer.dump(_message(fault, parsed.command))).decode())
@@ -86,9 +86,3 @@ def _message(fault: AirbyteTracedException, command: str) -> AirbyteMessage:
     if message.trace and message.trace.error:
         message.trace.error.stack_trace = None
     return message
-
-
-def _failure_in(line: str) -> str | None:
-    """The sentence of a check that failed, if the line is its status."""
-    status = orjson.loads(line).get("connectionStatus") or {}
-    return str(status.get("message") or "") if status.get("status") == "FAILED" else None

@@ -6,16 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from airbyte_cdk.models import (
-    AirbyteCatalog,
-    AirbyteConnectionStatus,
-    AirbyteMessage,
-    AirbyteStateMessage,
-    ConfiguredAirbyteCatalog,
-    ConnectorSpecification,
-    Status,
-    SyncMode,
-)
+import airbyte_cdk.models as protocol
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 
@@ -37,11 +28,11 @@ class SourceOfBots(ConcurrentDeclarativeSource):
     def __init__(
         self,
         config: Mapping[str, Any],
-        catalog: ConfiguredAirbyteCatalog | None = None,
-        state: list[AirbyteStateMessage] | None = None,
+        catalog: protocol.ConfiguredAirbyteCatalog | None = None,
+        state: list[protocol.AirbyteStateMessage] | None = None,
         is_check: bool = False,
     ):
-        catalog = catalog or ConfiguredAirbyteCatalog(streams=[])
+        catalog = catalog or protocol.ConfiguredAirbyteCatalog(streams=[])
         super().__init__(catalog, config, state or [], source_config=manifest(is_check=is_check))
         (stream,) = super().streams(config)
         self.stream = StreamOfBots(stream)
@@ -59,12 +50,14 @@ class SourceKoreLlmLogs(SourceOfDocuments):
     def __init__(self, catalog: object = None, config: object = None, state: object = None):
         super().__init__()
 
-    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
-        return ConnectorSpecification(dict(SPECIFICATION), documentationUrl=MANIFEST["spec"]["documentation_url"])
+    def spec(self, logger: logging.Logger) -> protocol.ConnectorSpecification:
+        return protocol.ConnectorSpecification(
+            dict(SPECIFICATION), documentationUrl=MANIFEST["spec"]["documentation_url"]
+        )
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The exact config, which the CDK then holds to the specification: its own words name no field. Writes no
-        file: a killed process would leave the secret in it."""
+        """The exact config, before the CDK holds it to the specification: its own words name no field. Writes no file:
+        a killed process would leave the secret in it."""
         return self._exact(config)
 
     @staticmethod
@@ -73,12 +66,9 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         ExactConfiguration().transform(exact)
         return exact
 
-    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Asks every bot one small question, in parallel; lists all that fail and why.
-
-        Ends at the first that cannot be reached or does not answer in time, after half a minute at most: no further
-        bot is tried, and none that is still being asked is waited for.
-        """
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteConnectionStatus:
+        """Asks every bot one small question, in parallel; lists all that fail and why. Ends at the first that cannot be
+        reached or does not answer in time, after half a minute at most, and waits for no other."""
         exact = self._exact(config)
         last_minute = moment(exact["sync_end"]) - timedelta(minutes=1)
         source = SourceOfBots({**exact, "start_date": iso_ms(last_minute), "end_date": None}, is_check=True)
@@ -95,10 +85,12 @@ class SourceKoreLlmLogs(SourceOfDocuments):
                     break
         pool.shutdown(wait=False, cancel_futures=True)
         if faults:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+            return protocol.AirbyteConnectionStatus(
+                status=protocol.Status.FAILED, message=grouped(faults, exact["bot_ids"])
+            )
+        return protocol.AirbyteConnectionStatus(status=protocol.Status.SUCCEEDED)
 
-    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteCatalog:
         """The catalog. A full refresh cannot be resumed: a second attempt at it is a new generation, which replaces
         what the first one wrote."""
         catalog = SourceOfBots(self._exact(config)).discover(logger, config)
@@ -110,12 +102,12 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         self,
         logger: logging.Logger,
         config: Mapping[str, Any],
-        catalog: ConfiguredAirbyteCatalog,
-        state: list[AirbyteStateMessage] | None = None,
-    ) -> Iterator[AirbyteMessage]:
+        catalog: protocol.ConfiguredAirbyteCatalog,
+        state: list[protocol.AirbyteStateMessage] | None = None,
+    ) -> Iterator[protocol.AirbyteMessage]:
         exact = self._exact(config)
         # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
-        is_full = any(stream.sync_mode is SyncMode.full_refresh for stream in catalog.streams)
+        is_full = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
         source = SourceOfBots(exact, catalog, None if is_full else state)
         stream = source.stream
         _refuse_unknown_streams(catalog, stream.name)
@@ -124,7 +116,7 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         yield from faults_at_the_end(messages, exact["bot_ids"])
 
 
-def _refuse_unknown_streams(catalog: ConfiguredAirbyteCatalog, known: str) -> None:
+def _refuse_unknown_streams(catalog: protocol.ConfiguredAirbyteCatalog, known: str) -> None:
     """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
     chosen = [stream.stream.name for stream in catalog.streams]
     unknown = [name for name in chosen if name != known]

@@ -23,11 +23,8 @@ CATALOG = {"streams": [{"stream": SCHEMA, "sync_mode": "incremental", "destinati
 
 
 class Folder(Stdout):
-    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another.
-
-    The main thread calls `write_line`. Raises OSError if the folder cannot be used, BlockingIOError if another sync
-    uses it. A write that fails ends the process with status 1 and one line on stderr.
-    """
+    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another. Raises
+    OSError if the folder cannot be used, BlockingIOError if another sync uses it."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)

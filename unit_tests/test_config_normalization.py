@@ -90,13 +90,13 @@ def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, valu
     config = {**GOOD, field: value}
     if value == "absent":
         del config[field]
-    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be"):
+    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be given"):
         ExactConfiguration().transform(config)
 
 
 @pytest.mark.parametrize("value", [[], [""], [None], ["\u200b", " "]])
 def test_no_bot_at_all_is_refused(value: Any) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given: a list .* for example \["):
+    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given, for example \["):
         exact(bot_ids=value)
 
 

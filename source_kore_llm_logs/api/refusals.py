@@ -44,11 +44,8 @@ def body_of(response: requests.Response) -> bytes:
 
 def words_of(response: requests.Response, rules: Sequence[Rule]) -> str:
     """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text; ""
-    where there are none. Tokens are left out.
-
-    Under status 200, where a body may be encrypted or hold what users wrote, only an envelope's words count, a
-    sentence under `message`, and a sentence that one of the rules knows.
-    """
+    where there are none. Tokens are left out. Under status 200, where a body may be encrypted or hold what users wrote,
+    only an envelope's words count, a sentence under `message`, and a sentence that one of the rules knows."""
     content, is_200 = body_of(response), response.status_code == 200
     try:
         body = orjson.loads(content)
@@ -150,7 +147,7 @@ def sentence(template: str, url: str, words: str, response: requests.Response | 
         values["said"] = f"The API said: {words or 'nothing'} ({response.status_code})."
         values["target"] = target_of(response)
         values["clock"], values["wrong_clock"] = (_about_the_clock(response, it_is) for it_is in (True, False))
-    return template.format_map(values)
+    return template.format_map(values).encode(errors="backslashreplace").decode()  # A variable's bytes may be no UTF-8.
 
 
 def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:

@@ -60,11 +60,8 @@ class KoreJwtAuthenticator(DeclarativeAuthenticator):
 
 
 def signing_key(secret: str, algorithm: str) -> bytes | RSAPrivateKey:
-    """The key for one of HS256, HS512, RS256, RS512 [D].
-
-    Raises ValueError if the secret does not fit the algorithm. Its text follows the name of the field, and holds
-    nothing of the secret.
-    """
+    """The key for one of HS256, HS512, RS256, RS512 [D]. Raises ValueError if the secret does not fit the algorithm:
+    its text follows the name of the field, and holds nothing of the secret."""
     if not algorithm.startswith("RS") and "-----BEGIN " in secret:
         raise ValueError(f"holds a PEM key, which {algorithm} does not use: choose RS256 or RS512, or enter the secret")
     key = _private_key(secret) if algorithm.startswith("RS") else secret.encode()

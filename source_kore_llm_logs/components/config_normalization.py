@@ -47,10 +47,8 @@ def trimmed(text: str) -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """A date (its first moment in UTC) or an RFC 3339 time, as an aware UTC datetime cut to milliseconds.
-
-    Raises ValueError if it is neither, or not in the calendar.
-    """
+    """A date (its first moment in UTC) or an RFC 3339 time, as an aware UTC datetime cut to milliseconds. Raises
+    ValueError if it is neither, or not in the calendar."""
     if not text or not re.fullmatch(SPECIFICATION["properties"]["start_date"]["pattern"], text):
         raise ValueError("no date")
     try:
@@ -62,10 +60,8 @@ def moment_of(text: str) -> datetime:
 
 
 def base_url(host: str) -> str:
-    """`https://{host}` from a bare name or the address of any page of the platform, as copied from a browser.
-
-    Plain http only on this machine itself. Raises Fault for what holds no host.
-    """
+    """`https://{host}` from a bare name or the address of any page of the platform, as copied from a browser; plain
+    http only on this machine itself. Raises Fault for what holds no host."""
     try:
         parts = urlsplit(host if re.match("https?://", host, re.I) else f"https://{host}")
         name, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
@@ -126,14 +122,11 @@ def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
 
 
 class ExactConfiguration(ConfigTransformation):
-    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest. What is exact
-    already stays as it is.
-
-    A field that is null or empty is left out, so that its default counts, and so are private and unknown ones.
-    """
+    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest. A field that is
+    null or empty is left out, so that its default counts, and so are private and unknown ones."""
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
-        """Raises Fault on the first field that cannot be used."""
+        """Raises Fault on the first field that cannot be used. What is exact already stays as it is."""
         for name in [name for name in config if name not in SPECIFICATION["properties"] and name not in DERIVED]:
             value = config.pop(name)
             if not name.startswith(PRIVATE):
@@ -145,7 +138,8 @@ class ExactConfiguration(ConfigTransformation):
             if value is not None:
                 config[field] = value
             elif field in SPECIFICATION["required"]:
-                refuse(field, f"must be given: {_expected(own, value)}")
+                example = f", for example {json.dumps(own['examples'][0])}" if "examples" in own else ""
+                refuse(field, f"must be given{example}")
         config["host"] = config["base_url"] = base_url(config["host"])
         config["bot_ids"] = list(dict.fromkeys(config["bot_ids"]))
         try:

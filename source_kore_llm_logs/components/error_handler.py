@@ -55,18 +55,15 @@ def bot_of(request: requests.PreparedRequest) -> str:
 
 
 def attempts_at(request: Any) -> dict[str, float]:
-    """What one request has met so far: `faults`, `timeouts`, `waits`, seconds `waited`; and the `pause` before the next
-    try. Six waits and then a 503 are one fault."""
+    """What a request has met: `faults`, `timeouts`, `waits`, seconds `waited`; and the `pause` before its next try."""
     attempts: dict[str, float] = vars(request).setdefault("attempts", defaultdict(int))
     return attempts
 
 
 @dataclass
 class KoreErrorHandler(ErrorHandler, BackoffStrategy):
-    """Decides on each answer, by the tables in `manifest.yaml`. Thread-safe.
-
-    Raises Fault where no further try of this request would help.
-    """
+    """Decides on each answer, by the tables in `manifest.yaml`. Raises Fault where no further try of the request would
+    help. Thread-safe."""
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]

@@ -15,13 +15,7 @@ from typing import Any
 
 import requests
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
-from airbyte_cdk.sources.streams.call_rate import (
-    CallRateLimitHit,
-    HttpAPIBudget,
-    HttpRequestRegexMatcher,
-    MovingWindowCallRatePolicy,
-    Rate,
-)
+from airbyte_cdk.sources.streams import call_rate
 from airbyte_cdk.sources.streams.http import HttpClient
 from airbyte_cdk.sources.types import Config, StreamSlice
 from requests.adapters import HTTPAdapter
@@ -41,29 +35,29 @@ LOG_WAITS_FROM = timedelta(seconds=5)
 CONNECTIONS = 100  # Kept open to a host: as many as there can be workers.
 
 
-class BotBudget(HttpAPIBudget):
+class BotBudget(call_rate.HttpAPIBudget):
     """Rolling limits for each bot on its own, known by the bot id in the path. Every try counts. Thread-safe."""
 
     def __init__(self, config: Config):
-        per_minute, per_hour = config.get("requests_per_minute"), config.get("requests_per_hour")
+        per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
+        per_hour = int(config.get("requests_per_hour") or PER_HOUR)
         rates = [
-            Rate(int(per_minute or PER_MINUTE), timedelta(minutes=1) + MARGIN),
-            Rate(int(per_hour or PER_HOUR), timedelta(hours=1) + MARGIN),
+            call_rate.Rate(per_minute, timedelta(minutes=1) + MARGIN),
+            call_rate.Rate(per_hour, timedelta(hours=1) + MARGIN),
         ]
-        matchers = {
-            bot: HttpRequestRegexMatcher(url_path_pattern=f"/bot/{re.escape(bot)}/") for bot in config["bot_ids"]
-        }
-        # The limiter wants limits that grow; of a minute that allows more than the hour, the hour alone counts.
-        rates = rates if rates[0].limit < rates[1].limit else rates[1:]
+        rates = rates if per_minute < per_hour else rates[1:]  # The limiter wants limits that grow.
+        matchers = [
+            call_rate.HttpRequestRegexMatcher(url_path_pattern=f"/bot/{re.escape(bot)}/") for bot in config["bot_ids"]
+        ]
+        policies = [call_rate.MovingWindowCallRatePolicy(rates, [matcher]) for matcher in matchers]
         # A refusal is waited out as the server says (error_handler.py); the CDK would count calls that were not made.
-        policies = [MovingWindowCallRatePolicy(rates, [matchers[bot]]) for bot in matchers]
         super().__init__(policies=policies, status_codes_for_ratelimit_hit=[])
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
         """Blocks until the bot may be asked again, and logs a wait of seconds."""
         try:
             super().acquire_call(request, block=False)
-        except CallRateLimitHit as hit:
+        except call_rate.CallRateLimitHit as hit:
             if hit.time_to_wait >= LOG_WAITS_FROM:
                 limit, _, interval = hit.rate.removeprefix("limit=").partition("/")  # "limit=1800/1.0h"
                 window, seconds = "an hour" if interval.endswith("h") else "a minute", hit.time_to_wait.total_seconds()
@@ -73,11 +67,11 @@ class BotBudget(HttpAPIBudget):
 
 
 class BotSession(requests.Session):
-    """Sends a request once its bot may be asked, with a token that is signed after that wait. Thread-safe.
+    """Sends a request once its bot may be asked, with a token that is signed after that wait. Raises what `requests`
+    raises, always with the request. Thread-safe.
 
     No redirect is followed: `requests` would send the token along, because its header is not `Authorization`. No cookie
     is kept: a balancer's would tie all bots to one server, a session's would stand beside the token.
-    Raises what `requests` raises, always with the request.
     """
 
     def __init__(self, budget: BotBudget | None, authenticator: AuthBase):

@@ -15,18 +15,8 @@ from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.components.requester import BotRequester
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
+from source_kore_llm_logs.reading import fetch
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
-from source_kore_llm_logs.reading.fetch import (
-    Answer,
-    Body,
-    CannotRead,
-    Choice,
-    Page,
-    Refused,
-    Row,
-    TooLarge,
-    Unavailable,
-)
 from source_kore_llm_logs.reading.questions import first_answer
 from source_kore_llm_logs.reading.span import DAY, Part
 from source_kore_llm_logs.reading.wording import SPELLINGS
@@ -55,7 +45,7 @@ class LogRetriever(Retriever):
         self._backpressure = Backpressure()
         self._is_check = bool(parameters.get("is_check"))
         filters = {field: self.config.get(field) for field in SPELLINGS}
-        self._choice = Choice(filters, bool(self.config.get("include_developer_usage", True)))
+        self._choice = fetch.Choice(filters, bool(self.config.get("include_developer_usage", True)))
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -69,13 +59,13 @@ class LogRetriever(Retriever):
         pages = _Pages(self.requester, self._backpressure, stream_slice, redact, report)
         start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         longest, most = (self.config.get("window_days") or 90) * DAY, self.config.get("page_size")
-        log = BotLog(pages.fetch, now, Part(start, end + 1), self._choice, most, longest, report.log_profile)
+        log = BotLog(pages.answer_to, now, Part(start, end + 1), self._choice, most, longest, report.log_profile)
         try:
             if self._is_check:
-                first_answer(pages.fetch, now, self._choice)
+                first_answer(pages.answer_to, now, self._choice)
             else:
                 yield from self._messages(log, pages, report)
-        except CannotRead as words:
+        except fetch.CannotRead as words:
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
             raise Fault(f"{words}.", kind, report.bot_id) from words
         finally:
@@ -113,12 +103,11 @@ class _Pages:
     last: HeldPage | None = None  # Unless its end was sent on.
     row_bytes: float = 20 * 1024.0  # Of the last page that had rows; before the first, a guess.
 
-    def fetch(self, body: Body) -> Answer:
+    def answer_to(self, body: fetch.Body) -> fetch.Answer:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
 
-        A refusal that only a person could mend is a config error at first. Behind an answer it may pass, as a proxy's
-        does that is restarted: it is believed after some tries, and then as a transient error. A 404 behind page one
-        may say that there are no more rows.
+        A refusal that only a person could mend is a config error at first. Behind an answer it may pass: it is believed
+        after some tries, as a transient error. A 404 behind page one may say that there are no more rows.
         """
         tries = 0
         while True:
@@ -128,7 +117,7 @@ class _Pages:
                 if not self.was_answered or fault.failure_type is not FailureType.config_error:
                     raise
                 if tries and fault.about == "not_found" and int(body["skip"]):
-                    return Refused(fault.what, fault)
+                    return fetch.Refused(fault.what, fault)
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
                     raise Fault(what, FailureType.transient_error, self.report.bot_id) from fault
@@ -137,8 +126,8 @@ class _Pages:
             time.sleep(PAUSES_AFTER_A_REFUSAL[tries])
             tries += 1
 
-    def _answer(self, body: Body) -> Answer:
-        """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
+    def _answer(self, body: fetch.Body) -> fetch.Answer:
+        """Raises Fault: what a person has to mend, and a host that cannot be reached before the first answer."""
         self.free()
         page = self.last = HeldPage(self.backpressure, min(MOST_EXPECTED, int(int(body["limit"]) * self.row_bytes)))
         try:
@@ -146,18 +135,18 @@ class _Pages:
         except Fault as fault:
             if fault.about == "arguments":
                 kind = FailureType.transient_error if self.was_answered else fault.failure_type
-                return Refused(fault.words, Fault(fault.what, kind, fault.bot_id))
+                return fetch.Refused(fault.words, Fault(fault.what, kind, fault.bot_id))
             if fault.about == "page_size":
-                return TooLarge(fault.message, fault)
+                return fetch.TooLarge(fault.message, fault)
             if fault.about == "fault" or (fault.about == "host" and self.was_answered):
-                return Unavailable(fault.message, fault)
+                return fetch.Unavailable(fault.message, fault)
             raise
         size, seconds, rows = len(response.content), response.elapsed.total_seconds(), rows_of(response)
         page.resize(size)
         self.was_answered = True
         if rows:
             self.row_bytes = size / len(rows)
-        return Page([self._row(row) for row in rows], size, seconds)
+        return fetch.Page([self._row(row) for row in rows], size, seconds)
 
     def end_of_page(self) -> Iterator[EndOfPage]:
         """The mark behind the records of the last page."""
@@ -167,11 +156,10 @@ class _Pages:
 
     def free(self) -> None:
         """Frees the last page, unless its end was sent on."""
-        if self.last is not None:
-            self.last.resize(0)
-            self.last = None
+        for page in self.end_of_page():
+            page.page.resize(0)
 
-    def _row(self, row: Any) -> Row:
+    def _row(self, row: Any) -> fetch.Row:
         record = to_record(self.report.bot_id, row, self.redact, self.report.repairs)
         start, end = record["start_date"], record["end_date"]
-        return Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)
+        return fetch.Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)

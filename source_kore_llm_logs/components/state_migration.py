@@ -22,6 +22,7 @@ from source_kore_llm_logs.records.timestamps import iso_ms, now
 logger = logging.getLogger("airbyte")
 
 RETENTION_DAYS = 365  # Of Kore.ai's logs of LLM calls [D]; that they are what this API shows is [I].
+REMEDY = "Give the state of the last sync as it was written, or clear it to read all again."
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -44,8 +45,8 @@ class StateOfEachBot(StateMigration):
             except ValueError:
                 if bot not in self.config["bot_ids"]:
                     continue
-                what = f"of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z"
-                raise _no_state(what) from None
+                what = f"The state of bot {bot} has no `end_date` that is a date such as 2025-01-31T00:00:00.000Z."
+                raise Fault(f"{what} {REMEDY}") from None
             if cursor > present:
                 ahead += [bot] * (bot in self.config["bot_ids"])
                 cursor = present - SETTLING_DELAY
@@ -68,14 +69,9 @@ class StateOfEachBot(StateMigration):
                     raise TypeError
                 yield bot, end
         except (TypeError, KeyError, AttributeError):
-            raise _no_state("has an entry in `states` that is not of a bot") from None
+            raise Fault(f"The state has an entry in `states` that is not of a bot. {REMEDY}") from None
         if not stream_state.get("states") and "end_date" in stream_state:
             yield from ((bot, stream_state["end_date"]) for bot in self.config["bot_ids"])
-
-
-def _no_state(what: str) -> Fault:
-    """For a state that no sync has written."""
-    return Fault(f"The state {what}. Give the state of the last sync as it was written, or clear it to read all again.")
 
 
 def warn_of_retention(config: Config, state: Mapping[str, Any]) -> None:

@@ -13,11 +13,8 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class BotReport:
-    """The lines about one bot. One thread uses it.
-
-    `requests` are those that were sent, every try counted; `records` those that were emitted. `repairs` counts what was
-    mended in rows: the words of a line, which a number comes before.
-    """
+    """The lines about one bot. `requests` were sent, every try counted; `records` were emitted; `repairs` counts what
+    was mended in rows: the words of a line, which a number comes before. One thread uses it."""
 
     def __init__(self, bot_id: str) -> None:
         self.bot_id = bot_id

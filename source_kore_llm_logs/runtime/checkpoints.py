@@ -22,17 +22,16 @@ BOTS_A_SECOND = 100  # A STATE message lists every bot: of many it comes every f
 
 
 class StreamOfBots(DefaultStream):
-    """The manifest's stream, one partition a bot, of which the CDK makes no state. `state_before`: that of its cursor,
-    with which the sync begins."""
+    """The manifest's stream, one partition a bot, of which the CDK makes no state. `state_before`: the sync begins with
+    it."""
 
     def __init__(self, stream: AbstractStream):
         vars(self).update(vars(stream))
         self.state_before: Mapping[str, Any] = stream.cursor.state
-        self._stateless = FinalStateCursor(stream.name, None, NoopMessageRepository())
 
     @property
     def cursor(self) -> Cursor:
-        return self._stateless
+        return FinalStateCursor(self.name, None, NoopMessageRepository())
 
 
 class Reached(AirbyteMessage):
@@ -45,17 +44,13 @@ class Reached(AirbyteMessage):
 
 
 class Checkpoints:
-    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. The main thread
-    alone uses it.
-
-    `before` is the state with which the sync begins; bots that are no longer configured stay in it.
-    """
+    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`, which begins as
+    `before`: bots that are no longer configured stay in it. The main thread alone uses it."""
 
     def __init__(self, stream_name: str, before: Mapping[str, Any], clock: Callable[[], float] = time.monotonic):
         self._stream_name, self._clock = stream_name, clock
-        self._cursors = {
-            state["partition"]["bot_id"]: str(state["cursor"]["end_date"]) for state in before.get("states") or ()
-        }
+        states = before.get("states") or ()
+        self._cursors = {one["partition"]["bot_id"]: str(one["cursor"]["end_date"]) for one in states}
         self._printed_at: float | None = None
         self._is_due = False
 

@@ -18,9 +18,7 @@ from source_kore_llm_logs.errors import Fault
 
 def read_json(name: str, path: str) -> Any:
     """The document at a path, given by the option `--name`: UTF-8, -16 or -32, with or without a byte-order mark.
-
-    Blocks until a pipe is closed at its other end. Raises Fault (config error).
-    """
+    Blocks until a pipe is closed at its other end. Raises Fault (config error)."""
     file = f"The file given by --{name}"
     try:
         data = Path(path).read_bytes()
@@ -35,8 +33,9 @@ def read_json(name: str, path: str) -> Any:
         raise Fault(f"{file} cannot be read: {(error.strerror or type(error).__name__).lower()}.") from None
     except json.JSONDecodeError as error:
         raise Fault(f"{file} is not JSON: line {error.lineno}, column {error.colno}.") from None
-    except (ValueError, RecursionError) as error:  # Bad UTF-8, half of a surrogate pair, too many digits or brackets.
-        raise Fault(f"{file} is not JSON that can be read ({type(error).__name__}).") from None
+    except (ValueError, RecursionError):
+        what = "it is not UTF-8, or holds half of a surrogate pair, too long a number or too many levels"
+        raise Fault(f"{file} is not JSON that can be read: {what}.") from None
 
 
 class SourceOfDocuments(Source):

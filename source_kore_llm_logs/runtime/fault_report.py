@@ -32,9 +32,8 @@ def unforeseen(error: Exception) -> Fault:
 
 
 def _unforeseen(kind: str) -> Fault:
-    what = f"The connector failed in a way that was not foreseen ({kind}). "
-    what += "Please send the line of the log that begins with 'Unforeseen' to the maintainers."
-    return Fault(what, FailureType.system_error)
+    send = "Please send the line of the log that begins with 'Unforeseen' to the maintainers."
+    return Fault(f"The connector failed in a way that was not foreseen ({kind}). {send}", FailureType.system_error)
 
 
 def log_line(error: BaseException) -> str:
@@ -63,11 +62,8 @@ def grouped(faults: list[Fault], bots: Iterable[str]) -> str:
 
 
 def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -> Iterator[AirbyteMessage]:
-    """The messages of a read of `bots` without its ERROR traces; the stream's final status is the last of them.
-
-    Raises one Fault with all that went wrong, after the last message. Of its kinds a config error weighs most: only a
-    person can mend it.
-    """
+    """The messages of a read of `bots` without its ERROR traces; the stream's final status is the last of them. Raises
+    one Fault with all that went wrong, of the gravest kind: a config error, which only a person can mend."""
     faults, final = list[Fault](), list[AirbyteMessage]()
     try:
         for message in messages:

@@ -25,17 +25,12 @@ def to_stderr(text: str) -> None:
 
 
 class Stdout:
-    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read.
-
-    When it cannot be written (its reader has gone, the disk is full), the process ends with status 1 and one line on
-    stderr.
-    """
+    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read. When it cannot be
+    written (its reader has gone, the disk is full), the process ends with status 1 and one line on stderr."""
 
     def __init__(self, descriptor: int = 1, name: str = "Standard output") -> None:
-        self._descriptor, self._name = descriptor, name
-        self._lock = Lock()
-        self._pending = bytearray()
-        self._unfinished = local()
+        self._descriptor, self._name, self._lock = descriptor, name, Lock()
+        self._pending, self._unfinished = bytearray(), local()
         if sys.__stdout__ is None and descriptor == 1:
             self._give_up("it is closed")
 

@@ -6,7 +6,6 @@ process 1 of a container has no default action that would end it.
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import NoReturn
@@ -22,8 +21,6 @@ def install() -> None:
 
     A signal that the parent process chose to ignore (`nohup`) stays ignored.
     """
-    if sys.platform == "win32":
-        return
     numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # Every later thread inherits this.
     for number in numbers:
