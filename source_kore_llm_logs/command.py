@@ -29,8 +29,7 @@ def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) ->
     """Runs one command and ends the process with its status; no thread is waited for.
 
     The sentence of a failure goes to stderr, too. So does the log where nobody else shows it: all of it at a terminal
-    whose messages go into a file, and `to_files`, where there are no messages, its warnings at least.
-    """
+    whose messages go into a file, and `to_files`, where there are no messages, its warnings at least."""
     is_watched = os.isatty(2) and (to_files or stat.S_ISREG(os.fstat(1).st_mode))
     log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
 

@@ -51,9 +51,8 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         super().__init__()
 
     def spec(self, logger: logging.Logger) -> protocol.ConnectorSpecification:
-        return protocol.ConnectorSpecification(
-            dict(SPECIFICATION), documentationUrl=MANIFEST["spec"]["documentation_url"]
-        )
+        address = MANIFEST["spec"]["documentation_url"]
+        return protocol.ConnectorSpecification(dict(SPECIFICATION), documentationUrl=address)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         """The exact config, before the CDK holds it to the specification: its own words name no field. Writes no file:
@@ -85,9 +84,7 @@ class SourceKoreLlmLogs(SourceOfDocuments):
                     break
         pool.shutdown(wait=False, cancel_futures=True)
         if faults:
-            return protocol.AirbyteConnectionStatus(
-                status=protocol.Status.FAILED, message=grouped(faults, exact["bot_ids"])
-            )
+            return protocol.AirbyteConnectionStatus(protocol.Status.FAILED, grouped(faults, exact["bot_ids"]))
         return protocol.AirbyteConnectionStatus(status=protocol.Status.SUCCEEDED)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteCatalog:
@@ -109,17 +106,11 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
         is_full = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
         source = SourceOfBots(exact, catalog, None if is_full else state)
-        stream = source.stream
-        _refuse_unknown_streams(catalog, stream.name)
+        stream, chosen = source.stream, [one.stream.name for one in catalog.streams]
+        unknown = [f"`{name}`, which is not here" for name in chosen if name != stream.name]
+        if unknown or not chosen:  # The CDK would end a sync of nothing as a success.
+            what = f"the stream {unknown[0]}" if unknown else "no stream"
+            raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{stream.name}`.")
         warn_of_retention(exact, stream.state_before)
         messages = Checkpoints(stream.name, stream.state_before).merged(source.read(logger, exact, catalog))
         yield from faults_at_the_end(messages, exact["bot_ids"])
-
-
-def _refuse_unknown_streams(catalog: protocol.ConfiguredAirbyteCatalog, known: str) -> None:
-    """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
-    chosen = [stream.stream.name for stream in catalog.streams]
-    unknown = [name for name in chosen if name != known]
-    if unknown or not chosen:
-        what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
-        raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{known}`.")

@@ -1,6 +1,5 @@
 """What an answer that is not rows, or a connection that failed, says of itself: the vendor's words, and what else the
-tables in `manifest.yaml` name. Nothing that may be a payload is ever taken for words.
-"""
+tables in `manifest.yaml` name. Nothing that may be a payload is ever taken for words."""
 
 import gzip
 import os
@@ -17,8 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from source_kore_llm_logs.api.clock import CLOCKS_AGREE, seconds_until
 from source_kore_llm_logs.manifest import SPECIFICATION, named
 
-Rule = Mapping[str, Any]
-"""A row of a table."""
+Rule = Mapping[str, Any]  # A row of a table.
 GZIP = b"\x1f\x8b\x08"
 BLANK = b"\xef\xbb\xbf \t\r\n"
 LONGEST_TEXT = 300  # Bytes. No sentence of the vendor's is longer: a longer body of plain text is something else.
@@ -27,8 +25,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Databases refuse some of them, 
 TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")  # Nothing else of a `Location` is repeated.
 TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
-PASSING = {408, 425, *range(500, 600)} - {501, 505}
-"""501 and 505 are a server that takes no POST, or speaks another HTTP: not the API."""
+PASSING = {408, 425, *range(500, 600)} - {501, 505}  # Not of a server that takes no POST, or speaks another HTTP.
 
 
 def body_of(response: requests.Response) -> bytes:

@@ -1,7 +1,5 @@
-"""A fresh JWT for every request, retries included: a `jti` is accepted once, and a token lives for minutes [D].
-
-It is signed with the secret of the app, or with an RSA algorithm its private key.
-"""
+"""A fresh JWT for every request, retries included: a `jti` is accepted once, and a token lives for minutes [D]. It is
+signed with the secret of the app, or with an RSA algorithm its private key."""
 
 import re
 import textwrap

@@ -1,8 +1,7 @@
 """What a person or a program gave, made exact once: text without blanks at its ends, numbers, instants in UTC.
 
-What a field may hold is said once, by the `spec` in `manifest.yaml`. A value that is refused is refused in one sentence
-with the name of its field, which says what to enter and does not repeat the value.
-"""
+What a field may hold is said once, by the `spec` in `manifest.yaml`. A value is refused in one sentence with the name
+of its field, which says what to enter and does not repeat the value."""
 
 import json
 import logging
@@ -27,8 +26,7 @@ from source_kore_llm_logs.records.timestamps import iso_ms, now
 
 logger = logging.getLogger("airbyte")
 
-SETTLING_DELAY = timedelta(seconds=60)
-"""A row appears up to a minute after its call [C]; what ended later than this is left to the next sync."""
+SETTLING_DELAY = timedelta(seconds=60)  # A row appears up to a minute after its call [C].
 PRIVATE = "__"  # So begin the options by which the CDK and its tools inject code and manifests.
 DERIVED = ("base_url", "sync_end")  # What is added here for the manifest.
 DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")

@@ -1,8 +1,5 @@
-"""Whether an answer is rows, is asked for again, is waited for, or is a fault that a person has to mend.
-
-A body that is not rows must never pass for "no rows". What a refusal is about: the table in `manifest.yaml`. No message
-here, and no log line that follows from one, holds a payload.
-"""
+"""Whether an answer is rows, is asked for again, is waited for, or is a fault that a person has to mend: by the tables
+in `manifest.yaml`. A body that is not rows must never pass for "no rows". No message here holds a payload."""
 
 import random
 from collections import defaultdict

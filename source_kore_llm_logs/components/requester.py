@@ -1,8 +1,7 @@
 """How a request leaves: within the budget of its bot, signed when it leaves, and never sent on to another host.
 
 60 requests a minute and 1,800 an hour, for each bot on its own [I]. The CDK's `HTTPAPIBudget` takes its policies from
-the manifest, where the bots are not known; so the same call-rate machinery is given one moving window per bot here.
-"""
+the manifest, where the bots are not known; so it is given one moving window per bot here."""
 
 import logging
 import re

@@ -1,9 +1,8 @@
 """Where each bot goes on: its own cursor and no other bot's, as an exact instant that has passed.
 
-The CDK's per-partition state also carries a cursor for all partitions together, from which a bot without a
-state of its own would start: everything before it would be missing, without a word. And it takes a cursor with an
-offset for UTC, and waits in silence for one that lies ahead.
-"""
+The CDK's per-partition state also carries a cursor for all partitions together, from which a bot without a state of its
+own would start, and miss all before it without a word. And it takes a cursor with an offset for UTC, and waits in
+silence for one that lies ahead."""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -1,9 +1,7 @@
 """How much of what was read is held in memory: the budget of a sync, in bytes of the API's answers.
 
-The CDK lets ten thousand records wait between its workers and stdout: of rows with 50 KB of prompt and answer that is
-gigabytes. So a request is sent only when there is room for its page, and a page counts until its last record is
-printed.
-"""
+The CDK lets ten thousand records wait before stdout: of rows with 50 KB of prompt and answer that is gigabytes. So a
+request is sent only when there is room for its page, and a page counts until its last record is printed."""
 
 from threading import Condition
 
@@ -13,10 +11,8 @@ MOST_BYTES_HELD = 32 * 1024 * 1024  # As JSON; in Python's objects a page takes 
 
 
 class Backpressure:
-    """The budget of a sync; `held` bytes of it are used. Thread-safe.
-
-    There is no deadlock: what is held is freed by the main thread, which waits for the reader of stdout alone.
-    """
+    """The budget of a sync; `held` bytes of it are used. Thread-safe. There is no deadlock: what is held is freed by
+    the main thread, which waits for the reader of stdout alone."""
 
     def __init__(self, most_bytes: int = MOST_BYTES_HELD) -> None:
         self.held, self._most_bytes, self._changed = 0, most_bytes, Condition()

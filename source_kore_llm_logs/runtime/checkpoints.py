@@ -1,8 +1,7 @@
 """STATE: how far each bot is read. The CDK's own follows the newest record that it saw, which proves nothing here.
 
-A bot's log tells after each part how far it is complete. That travels through the CDK's queue behind the part's records
-(`Reached`), and becomes a STATE message in the main thread, where messages are printed in their order.
-"""
+How far a bot is complete travels through the CDK's queue behind the records of each part (`Reached`), and becomes a
+STATE message in the main thread, where messages are printed in their order."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,8 +34,7 @@ class StreamOfBots(DefaultStream):
 
 
 class Reached(AirbyteMessage):
-    """Every row of the bot before the moment `until`, in milliseconds since the epoch, is in the messages before this
-    one. It is never printed."""
+    """Every row of the bot before `until` (milliseconds since the epoch) is in the messages before. Never printed."""
 
     def __init__(self, bot_id: str, until: int) -> None:
         super().__init__(type=Type.STATE)

@@ -1,8 +1,7 @@
 """What went wrong in a read is told once, at its end: one message, in which bots with the same fault share a sentence.
 
 Several programs that read the stream drop everything that follows an ERROR trace; so one bot's must not come before
-the records of the others. The log has each fault at the moment when it happens.
-"""
+the records of the others. The log has each fault at the moment when it happens."""
 
 import logging
 import re

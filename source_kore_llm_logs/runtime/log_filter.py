@@ -11,8 +11,8 @@ from source_kore_llm_logs.runtime.fault_report import log_line
 from source_kore_llm_logs.runtime.output import Stdout, to_stderr
 
 HIDDEN_EXTRAS = ("headers", "body")  # Of the CDK's debug lines about requests and answers: tokens and payloads.
+# Lines of the CDK that repeat every exception with its text, or say thresholds of its own.
 LEFT_OUT = ("During the sync, the following streams did not sync successfully", "MemoryMonitor instantiated")
-"""How lines of the CDK begin that repeat every exception with its text, or say thresholds of its own."""
 
 
 class SentenceFilter(logging.Filter):

@@ -1,8 +1,7 @@
 """Standard output: protocol messages in whole lines and few writes, from any thread. And lines on standard error.
 
 All that is printed goes through one buffer, in the order of the calls. It takes the place of the CDK's PRINT_BUFFER,
-which ends in a stack trace when nobody reads.
-"""
+which ends in a stack trace when nobody reads."""
 
 import os
 import select

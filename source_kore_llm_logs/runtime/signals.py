@@ -1,8 +1,7 @@
 """SIGTERM and SIGINT end the process within seconds, at a whole line, whatever its threads wait for.
 
 A thread waits for the signals: a handler would run in the main thread, which may wait for a reader of stdout; and
-process 1 of a container has no default action that would end it.
-"""
+process 1 of a container has no default action that would end it."""
 
 import os
 import signal
@@ -17,10 +16,8 @@ _before_end: Callable[[signal.Signals], object] | None = None
 
 
 def install() -> None:
-    """Takes over the signals for the rest of the process. Call it from the main thread, before others are started.
-
-    A signal that the parent process chose to ignore (`nohup`) stays ignored.
-    """
+    """Takes over the signals for the rest of the process. Call it from the main thread, before others are started. A
+    signal that the parent process chose to ignore (`nohup`) stays ignored."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # Every later thread inherits this.
     for number in numbers:
