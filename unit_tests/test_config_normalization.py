@@ -35,7 +35,6 @@ def exact(**changes: Any) -> dict[str, Any]:
     ("host", "url"),
     [
         ("platform.kore.ai", "https://platform.kore.ai"),
-        ("https://platform.kore.ai/", "https://platform.kore.ai"),
         ("https://platform.kore.ai/api", "https://platform.kore.ai"),
         ("kore.example.com:8443/api/", "https://kore.example.com:8443"),
         ("http://127.0.0.1:8099", "http://127.0.0.1:8099"),
@@ -43,39 +42,31 @@ def exact(**changes: Any) -> dict[str, Any]:
         ("http://[::1]:80", "http://[::1]:80"),
         ("https://platform.kore.ai/botbuilder/bots/st-1/summary?lang=en#top", "https://platform.kore.ai"),
         ("HTTPS://Platform.Kore.ai?x=1", "https://platform.kore.ai"),
-        ("platform.kore.ai#/login", "https://platform.kore.ai"),
         ("platform.kore.ai/login?next=https://other.example.com", "https://platform.kore.ai"),
         ("https.example.com", "https://https.example.com"),
     ],
 )
-@pytest.mark.parametrize("unseen", UNSEEN)
-def test_a_host_is_accepted_as_people_paste_it(host: str, url: str, unseen: str) -> None:
-    assert exact(host=unseen.format(host))["base_url"] == url
+def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
+    assert all(exact(host=unseen.format(host))["base_url"] == url for unseen in UNSEEN)
     assert re.search(PROPERTIES["host"]["pattern"], f" {host} ")
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://a@platform.kore.ai/x", "a b", "ftp://x.y",
-     "https://x.y:99999", "https://x.y:port", "https://", "https://[::1", "...", "'platform.kore.ai'"],
-)  # fmt: skip
-def test_nothing_else_than_a_host_gets_through(host: str) -> None:
-    with pytest.raises(Fault, match=r"^Host \(`host`\) must"):
-        exact(host=host)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("bot_ids", ["st-1/../x"]), ("bot_ids", ["st 1"]), ("bot_ids", [["st-1"]]), ("bot_ids", {"a": 1}),
+        *(("host", host) for host in (
+            "http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://x.y:99999", "https://x.y:port", "...",
+            "https://", "https://[::1", ["platform.kore.ai"],
+        )),
+        *(("bot_ids", [entry]) for entry in (
+            "st-1/../x", "st-1, st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot", "'st-1'", ["st-1"],
+        )),
         ("start_date", "01/02/2024"), ("start_date", "2024-02-30"), ("start_date", "2999-01-01"), ("end_date", "soon"),
-        ("start_date", "2024-13-01"), ("end_date", "9999-12-31T23:59:59-05:00"),
-        ("start_date", "2024-01-01T00:00+24:00"),
-        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"),
-        ("window_days", 0), ("window_days", 91), ("lookback_minutes", -1), ("requests_per_minute", 0),
+        ("end_date", "9999-12-31T23:59:59-05:00"), ("start_date", "2024-01-01T00:00+24:00"),
+        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"), ("client_id", True),
         ("num_workers", True), ("num_workers", 2.5), ("num_workers", "many"), ("num_workers", float("nan")),
         ("num_workers", [5]), ("include_developer_usage", "perhaps"), ("include_developer_usage", 1),
-        ("host", ["platform.kore.ai"]), ("client_id", True),
+        ("client_secret", PRIVATE_KEY), ("client_secret", '"quoted"'),
     ],
 )  # fmt: skip
 def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any) -> None:
@@ -85,7 +76,7 @@ def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any
 
 
 @pytest.mark.parametrize("field", list(GOOD))
-@pytest.mark.parametrize("value", [None, "", " \u200b", "absent"])
+@pytest.mark.parametrize("value", [None, "", " \u200b", [], [""], [None], "absent"])
 def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, value: Any) -> None:
     config = {**GOOD, field: value}
     if value == "absent":
@@ -94,17 +85,9 @@ def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, valu
         ExactConfiguration().transform(config)
 
 
-@pytest.mark.parametrize("value", [[], [""], [None], ["\u200b", " "]])
-def test_no_bot_at_all_is_refused(value: Any) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given, for example \["):
-        exact(bot_ids=value)
-
-
 @pytest.mark.parametrize("field", OPTIONAL)
-@pytest.mark.parametrize("value", [None, "", " "])
+@pytest.mark.parametrize("value", [None, "", " ", [" ", "", None]])
 def test_null_and_empty_mean_the_default_of_every_optional_field(field: str, value: Any) -> None:
-    if PROPERTIES[field]["type"] == "array" and value == " ":
-        value = [" ", "", None]
     assert field not in exact(**{field: value})
 
 
@@ -127,9 +110,7 @@ def test_what_is_no_list_of_texts_is_told_with_an_example(field: str, value: Any
 def test_a_number_is_held_to_the_range_of_the_form_and_taken_as_text_too(field: str) -> None:
     lowest, highest = PROPERTIES[field]["minimum"], PROPERTIES[field]["maximum"]
     for given in (lowest, highest):
-        assert exact(**{field: given})[field] == given
-        assert exact(**{field: f" {given} "})[field] == given
-        assert exact(**{field: float(given)})[field] == given
+        assert [exact(**{field: form})[field] for form in (given, f" {given} ", float(given))] == [given] * 3
     for given in (lowest - 1, highest + 1, str(highest + 1), 10**30, "9" * 5000):
         with pytest.raises(Fault, match=f"must be a whole number from {lowest} to {highest}"):
             exact(**{field: given})
@@ -153,8 +134,6 @@ def test_a_private_key_keeps_its_line_breaks_and_must_fit_the_algorithm() -> Non
     assert config["client_secret"] == PRIVATE_KEY.strip()
     with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a private key that is encrypted"):
         exact(client_secret=ENCRYPTED, jwt_algorithm="RS512")
-    with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a PEM key"):
-        exact(client_secret=PRIVATE_KEY)
 
 
 @pytest.mark.parametrize(("given", "taken"), [("true", True), ("False", False), (True, True), (False, False)])
@@ -167,29 +146,18 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["payload_contents", "payloadContent", "payload-content", "PAYLOAD_CONTENT", "payload_conten", "content",
-     "Prompts and Answers"],
-)  # fmt: skip
-def test_a_near_miss_of_what_decides_what_is_copied_is_refused(name: str) -> None:
-    with pytest.raises(
-        Fault, match=rf"^`{name}` is no field.*: did you mean Prompts and Answers \(`payload_content`\)\?$"
-    ):
-        exact(**{name: "redacted"})
-
-
-@pytest.mark.parametrize(
-    ("name", "field"),
+    ("name", "value", "field"),
     [
-        ("channel", "channels"),
-        ("user_id", "user_ids"),
-        ("endDate", "end_date"),
-        ("include_dev_usage", "include_developer_usage"),
+        *((name, "redacted", "payload_content") for name in (
+            "payload_contents", "payloadContent", "PAYLOAD-content", "content", "Prompts and Answers",
+        )),
+        ("channel", "x", "channels"), ("user_id", "x", "user_ids"), ("endDate", "x", "end_date"),
+        ("include_dev_usage", "x", "include_developer_usage"),
     ],
-)
-def test_so_is_one_of_a_filter_or_of_the_period(name: str, field: str) -> None:
+)  # fmt: skip
+def test_a_near_miss_of_what_decides_what_is_copied_is_refused(name: str, value: str, field: str) -> None:
     with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
-        exact(**{name: "x"})
+        exact(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -221,24 +189,11 @@ def test_any_other_unknown_field_is_told_once_and_left_out(
     assert name not in config
 
 
-@pytest.mark.parametrize(
-    "entry", ["st-1, st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot", "'st-1'", '"st-1"', "“st-1”"]
-)
-def test_several_bots_a_name_or_quotes_in_one_entry_are_refused(entry: str) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be a list of texts in quotes, for example \["):
-        exact(bot_ids=[entry])
-
-
 def test_what_is_exact_already_stays_as_it_is() -> None:
     once = exact(channels=[" rtm"], page_size="50", end_date="2024-02-01")
     twice = dict(once)
     ExactConfiguration().transform(twice)
     assert twice == once
-
-
-def test_start_after_end_is_refused() -> None:
-    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
-        exact(end_date="2023-12-31")
 
 
 @pytest.mark.parametrize(
@@ -249,9 +204,8 @@ def test_start_after_end_is_refused() -> None:
         ("2024-03-31T02:30:00.123456Z", "2024-03-31T02:30:00.123Z"),
     ],
 )
-def test_dates_become_utc(typed: str, start: str) -> None:
-    assert exact(start_date=typed)["start_date"] == start
-
-
-def test_an_end_date_excludes_its_own_moment() -> None:
-    assert exact(end_date="2024-02-01")["sync_end"] == "2024-01-31T23:59:59.999Z"
+def test_dates_become_utc_and_an_end_date_excludes_its_own_moment(typed: str, start: str) -> None:
+    config = exact(start_date=typed, end_date="2024-05-01")
+    assert (config["start_date"], config["sync_end"]) == (start, "2024-04-30T23:59:59.999Z")
+    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
+        exact(start_date=typed, end_date="2023-12-31")

@@ -95,22 +95,19 @@ def described(rows: Iterable[Row]) -> list[str]:
     return [row["Description"] for row in rows]
 
 
-def test_every_row_is_given_once_and_the_last_word_is_how_far_the_bot_is_read() -> None:
-    messages = list(Sync().printed())
+def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() -> None:
+    sync, messages, marks = Sync(), list[Any](), 0
+    for message in sync.messages():
+        messages.append(message)
+        if isinstance(message, EndOfPage):
+            assert sync.held > 0
+            message.page.resize(0)
+            marks += 1
     assert sorted(records(messages)) == sorted(described(ROWS))
     assert isinstance(messages[-1], Reached)
     assert messages[-1].bot_id == "st-1"
     assert messages[-1].until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1
-
-
-def test_a_page_is_held_until_its_mark_is_printed_and_nothing_at_the_end() -> None:
-    sync, held = Sync(), 0
-    for message in sync.messages():
-        if isinstance(message, EndOfPage):
-            assert sync.held > 0
-            message.page.resize(0)
-            held += 1
-    assert held > 0
+    assert marks > 0
     assert sync.held == 0
 
 
@@ -144,18 +141,12 @@ def test_a_refusal_of_the_first_request_is_told_at_once(waits: list[float]) -> N
     assert (len(sync.requester.bodies), waits) == (1, [])
 
 
-@pytest.mark.parametrize("at", [1, 2, 5, 9, 14])
+@pytest.mark.parametrize(("rows", "at"), [(ROWS, 1), (ROWS, 2), (ROWS, 5), (ROWS, 14), ([], 2)])
 @pytest.mark.parametrize("times", range(1, len(PAUSES_AFTER_A_REFUSAL) + 1))
-def test_a_refusal_behind_an_answer_may_pass(waits: list[float], at: int, times: int) -> None:
-    sync = Sync(fault=lambda number, body: refusal() if at <= number < at + times else None, page_size=20)
-    assert sorted(records(sync.printed())) == sorted(described(ROWS))
+def test_a_refusal_behind_an_answer_may_pass(waits: list[float], rows: list[Row], at: int, times: int) -> None:
+    sync = Sync(rows, lambda number, body: refusal() if at <= number < at + times else None, page_size=20)
+    assert sorted(records(sync.printed())) == sorted(described(rows))
     assert waits == list(PAUSES_AFTER_A_REFUSAL[:times])
-
-
-def test_of_a_bot_without_rows_too(waits: list[float]) -> None:
-    sync = Sync([], fault=lambda number, body: refusal() if number == 2 else None)
-    assert isinstance(list(sync.printed())[-1], Reached)
-    assert waits == [PAUSES_AFTER_A_REFUSAL[0]]
 
 
 def test_one_that_lasts_is_transient_and_says_that_there_were_answers_before(waits: list[float]) -> None:
@@ -166,30 +157,25 @@ def test_one_that_lasts_is_transient_and_says_that_there_were_answers_before(wai
     assert waits == list(PAUSES_AFTER_A_REFUSAL)
 
 
-def unreachable() -> Exception:
-    return Fault("The connector cannot reach x.", FailureType.transient_error, about="host")
-
-
-def test_a_host_that_was_never_reached_is_told_after_one_request() -> None:
-    sync = Sync(fault=lambda number, body: unreachable())
-    with pytest.raises(Fault, match="cannot reach"):
-        list(sync.printed())
-    assert len(sync.requester.bodies) == 1
-
-
 FAULTS = [
-    unreachable(),
+    Fault("The connector cannot reach x.", FailureType.transient_error, about="host"),
     Fault("status 502.", FailureType.transient_error, "st-1", about="fault"),
     Fault("x did not answer in time.", FailureType.transient_error, "st-1", about="page_size"),
 ]
+
+
+def test_a_host_that_was_never_reached_is_told_after_one_request() -> None:
+    sync = Sync(fault=lambda number, body: FAULTS[0])
+    with pytest.raises(Fault, match="cannot reach"):
+        list(sync.printed())
+    assert len(sync.requester.bodies) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_fails_at_large_pages_is_read_in_small_ones(fault: Exception) -> None:
     sync = Sync(fault=lambda number, body: fault if len(page_of(ROWS, body)) > 60 else None)
     assert sorted(records(sync.printed())) == sorted(described(ROWS))
-    failed = [body for body in sync.requester.bodies if len(page_of(ROWS, body)) > 60]
-    assert len(failed) <= 10
+    assert len([body for body in sync.requester.bodies if len(page_of(ROWS, body)) > 60]) <= 10
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -217,9 +203,8 @@ def test_a_check_asks_one_small_question_and_gives_nothing() -> None:
 
 
 def test_a_check_that_is_refused_in_every_wording_says_so() -> None:
-    sync = Sync(
-        fault=lambda number, body: Fault("refused.", bot_id="st-1", about="arguments", words="no"), is_check=True
-    )
+    refused = Fault("refused.", bot_id="st-1", about="arguments", words="no")
+    sync = Sync(fault=lambda number, body: refused, is_check=True)
     with pytest.raises(Fault, match="Bot st-1: refused") as raised:
         list(sync.printed())
     assert raised.value.failure_type is FailureType.config_error
@@ -252,7 +237,7 @@ def test_when_a_page_is_asked_for_records_of_one_page_before_it_are_held_at_most
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And those of the calibration: a page that was given may be on its way to stdout, and costs nothing else."""
-    alive, to_record = weakref.WeakSet[Tracked](), retriever.to_record
+    alive, to_record, held = weakref.WeakSet[Tracked](), retriever.to_record, list[int]()
 
     def tracked(*arguments: Any) -> Tracked:
         record = Tracked(to_record(*arguments))
@@ -264,10 +249,9 @@ def test_when_a_page_is_asked_for_records_of_one_page_before_it_are_held_at_most
         held.append(len(alive))
 
     monkeypatch.setattr(retriever, "to_record", tracked)
-    held = list[int]()
-    rows = rows_until(NOW - timedelta(hours=1), 1000, timedelta(minutes=3))
-    sync = Sync(rows, fault=count, page_size=100)
-    for message in sync.printed():
+    for message in Sync(
+        rows_until(NOW - timedelta(hours=1), 1000, timedelta(minutes=3)), count, page_size=100
+    ).printed():
         del message
     assert len(held) > 15
     assert max(held) <= 60 + 100
