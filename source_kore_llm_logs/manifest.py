@@ -8,8 +8,7 @@ from typing import Any
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 MANIFEST: Mapping[str, Any] = safe_load_yaml(pkgutil.get_data("source_kore_llm_logs", "manifest.yaml") or b"")
-SPECIFICATION: Mapping[str, Any] = MANIFEST["spec"]["connection_specification"]
-"""The JSON schema of the configuration."""
+SPECIFICATION: Mapping[str, Any] = MANIFEST["spec"]["connection_specification"]  # The schema of the configuration.
 
 
 def manifest(**parameters: Any) -> dict[str, Any]:

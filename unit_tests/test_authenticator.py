@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from integration_tests.rsa_keys import ENCRYPTED, ENCRYPTED_PKCS1, OPENSSH, PKCS1, PRIVATE_KEY, PUBLIC_KEY
+from integration_tests.rsa_keys import ENCRYPTED, ENCRYPTED_PKCS1, OPENSSH, PKCS1, PRIVATE_KEY, PUBLIC_KEY, TOO_SHORT
 from source_kore_llm_logs.components.authenticator import AUDIENCE, KoreJwtAuthenticator, signing_key
 
 HOUR = 3600
@@ -66,6 +66,7 @@ def test_a_private_key_is_read_with_whatever_stands_for_its_line_breaks(
         (ENCRYPTED_PKCS1, "RS256", "encrypted"),
         (ENCRYPTED_PKCS1.replace("\n", ""), "RS256", "encrypted"),
         (PUBLIC_KEY, "RS256", "whole RSA private key"),
+        (TOO_SHORT, "RS256", "not an RSA key of 2048 bits or more"),
         (EC_PKCS8, "RS256", "not an RSA key"),
         (EC_SEC1, "RS512", "not an RSA key"),
         (OPENSSH, "RS256", "as PKCS#8 or PKCS#1"),

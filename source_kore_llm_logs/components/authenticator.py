@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 # The length of the secret is the vendor's choice, and not the operator's to mend.
-warnings.filterwarnings("ignore", message="The (HMAC|RSA) key is", module=r"jwt|source_kore_llm_logs")
+warnings.filterwarnings("ignore", message="The HMAC key is", module=r"jwt|source_kore_llm_logs")
 
 AUDIENCE = "https://idproxy.kore.ai/authorize"
 VALID_SECONDS_BEFORE, VALID_SECONDS_AFTER = 120, 480
 """A token is dated back and ends after so many seconds. `exp` may be at most an hour away [D], it is not said from
 what: ten minutes are right under each reading, with a clock that runs two minutes ahead or eight behind, too."""
+SHORTEST_RSA_KEY = 2048  # Bits. RFC 7518 asks for no less.
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.S)
 
 
@@ -85,6 +86,6 @@ def _private_key(secret: str) -> RSAPrivateKey:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("holds a private key that cannot be read: copy all of it again, as PKCS#8 or PKCS#1") from None
-    if not isinstance(key, RSAPrivateKey):
-        raise ValueError("holds a private key that is not an RSA key, which RS256 and RS512 need")
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SHORTEST_RSA_KEY:
+        raise ValueError(f"holds a private key that is not an RSA key of {SHORTEST_RSA_KEY} bits or more")
     return key
