@@ -99,14 +99,16 @@ def test_a_read_that_ends_as_if_nothing_had_been_is_a_failure_all_the_same() -> 
     assert (fault.message, fault.failure_type) == ("Bot a: down.", FailureType.transient_error)
 
 
-def raising(error: Exception) -> Iterator[AirbyteMessage]:
-    yield told("a", "no scope.")
+def raising(error: Exception, *before: AirbyteMessage) -> Iterator[AirbyteMessage]:
+    yield from before
     raise error
 
 
 def test_what_ends_the_read_besides_is_told_too() -> None:
     out_of_memory = AirbyteTracedException(message="Out of memory.", failure_type=FailureType.system_error)
-    assert ended(raising(out_of_memory))[1].message == "Bot a: no scope. Out of memory."
+    assert ended(raising(out_of_memory, told("a", "no scope.")))[1].message == "Bot a: no scope. Out of memory."
+    unusable = AirbyteTracedException(message="Unusable.", failure_type=FailureType.config_error)
+    assert ended(raising(unusable))[1].message == "Unusable."
     assert "not foreseen (KeyError). Please send" in ended(raising(KeyError(SAID)))[1].message
     remark = cdks("An unexpected error occurred in stream s: TypeError", FailureType.system_error)
     assert "not foreseen (TypeError). Please send" in ended([remark])[1].message

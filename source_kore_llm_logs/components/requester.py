@@ -93,7 +93,7 @@ class BotSession(requests.Session):
         self.sent[bot_of(request)] += 1
         sent, status = time.time(), None
         try:
-            response = super().send(request, **{**kwargs, "allow_redirects": False})
+            response = super().send(request, **kwargs)
             status = response.status_code
         except requests.RequestException as fault:
             fault.request = fault.request or request
@@ -109,7 +109,7 @@ class BotSession(requests.Session):
         return response
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: `requests` would take a `Location` apart even where it is not to follow it, and raise on some."""
+        """None, so that none is followed, and no `Location` is taken apart, which raises on some."""
 
 
 class BotRequester(HttpRequester):
