@@ -2,12 +2,23 @@
 
 from collections.abc import Callable
 from queue import Queue
-from threading import Thread
+from threading import Condition, Semaphore, Thread
 
 import pytest
 
 from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
-from unit_tests.waiting import WatchedCondition, waits_for
+
+
+class WatchedCondition(Condition):
+    """Whether somebody waits for it is seen, and not guessed from how long it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.release()
+        return super().wait(timeout)
 
 
 def started(work: Callable[[], object]) -> Thread:
@@ -32,7 +43,7 @@ def test_who_asks_for_a_page_waits_until_there_is_room_or_nothing_else_is_held(
     backpressure = Backpressure(1000)
     page = taken(backpressure, before)
     waiting = started(lambda: taken(backpressure, asked))
-    assert waits_for(waiting, changed)
+    assert changed.waits.acquire(timeout=60)
     assert backpressure.held == before
     page.resize(after)
     waiting.join(10)
