@@ -1,14 +1,19 @@
 """What went wrong, each in one sentence that a person can read: the name of the field or the bot, and what to do."""
 
+from typing import Literal
+
 from airbyte_cdk.models import AirbyteMessage, FailureType, StreamDescriptor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+About = Literal["arguments", "page_size", "not_found", "fault", "host"]
+"""What another request might still mend: the API refused the arguments; cannot make a page of this size (413, or it
+times out at it); answered 404; failed, again and again; or cannot be reached, by any bot's request."""
+
 
 class Fault(AirbyteTracedException):
-    """Something that a person can read in one sentence, and that needs no stack trace.
+    """A failure that needs no stack trace. `message` is the sentence; that of a bot begins with its id.
 
-    `message` is the sentence; that of a bot begins with its id. `where_others_are_answered` takes the place of `what`
-    once another bot was answered with the same credentials at the same address.
+    `where_others_are_answered` replaces `what` once another bot was answered by the same host. `words`: the vendor's.
     """
 
     def __init__(
@@ -17,11 +22,13 @@ class Fault(AirbyteTracedException):
         failure_type: FailureType = FailureType.config_error,
         bot_id: str | None = None,
         where_others_are_answered: str | None = None,
+        about: About | None = None,
+        words: str = "",
     ):
-        self.what, self.bot_id = what, bot_id
+        self.what, self.bot_id, self.about, self.words = what, bot_id, about, words
         self.where_others_are_answered = where_others_are_answered or what
         message = f"Bot {bot_id}: {what}" if bot_id else what
-        super().__init__(message=message, internal_message=message, failure_type=failure_type)
+        super().__init__(message, message, failure_type)
         self.message: str = message
 
     def as_airbyte_message(self, stream_descriptor: StreamDescriptor | None = None) -> AirbyteMessage:
@@ -34,27 +41,3 @@ class FaultTrace(AirbyteMessage):
     def __init__(self, fault: Fault, message: AirbyteMessage):
         super().__init__(type=message.type, trace=message.trace)
         self.fault = fault
-
-
-class RequestRefused(Fault):
-    """The API refused the arguments (412, or another 4xx of the kind); `words` are the vendor's."""
-
-    def __init__(self, what: str, bot_id: str, words: str):
-        super().__init__(what, bot_id=bot_id)
-        self.words = words
-
-
-class NotFound(Fault):
-    """The API answered 404, and did not say that it is about the bot."""
-
-
-class PageTooLarge(Fault):
-    """The API cannot make a page of this size (413, or it times out at it)."""
-
-
-class RetriesExhausted(Fault):
-    """A fault that did not go away."""
-
-
-class HostUnreachable(RetriesExhausted):
-    """No connection to the host: no other bot need be tried."""

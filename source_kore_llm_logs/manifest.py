@@ -3,32 +3,22 @@
 import copy
 import pkgutil
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-
-@cache
-def _manifest() -> Mapping[str, Any]:
-    parsed: Mapping[str, Any] = safe_load_yaml(pkgutil.get_data("source_kore_llm_logs", "manifest.yaml") or b"")
-    return parsed
+MANIFEST: Mapping[str, Any] = safe_load_yaml(pkgutil.get_data("source_kore_llm_logs", "manifest.yaml") or b"")
+SPECIFICATION: Mapping[str, Any] = MANIFEST["spec"]["connection_specification"]  # The schema of the configuration.
 
 
 def manifest(**parameters: Any) -> dict[str, Any]:
-    """The manifest for one command, of which each component is given these `parameters`."""
-    own = copy.deepcopy(dict(_manifest()))
+    """A copy of the manifest, of which each component is given these `parameters`."""
+    own = copy.deepcopy(dict(MANIFEST))
     for stream in own["streams"]:
         stream["$parameters"] = parameters
     return own
 
 
-def specification() -> Mapping[str, Any]:
-    """The JSON schema of the configuration."""
-    schema: Mapping[str, Any] = _manifest()["spec"]["connection_specification"]
-    return schema
-
-
 def named(field: str) -> str:
     """A field as the form shows it and as a config file spells it, for example "Bot IDs (`bot_ids`)"."""
-    return f"{specification()['properties'][field]['title']} (`{field}`)"
+    return f"{SPECIFICATION['properties'][field]['title']} (`{field}`)"

@@ -7,11 +7,8 @@ from source_kore_llm_logs.runtime.output import Stdout
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs one protocol command and ends the process.
-
-    Its status is 0, 1 after any failure (a failed `check` included), 2 after a wrong command line; or it ends by the
-    signal that it was sent.
-    """
+    """Runs one protocol command and ends the process: with 0, 1 after any failure (a failed `check` included), 2 after
+    a wrong command line, or by the signal that it was sent."""
     signals.install()
     stdout = Stdout()
     stdout.replace()

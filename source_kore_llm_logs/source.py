@@ -1,4 +1,4 @@
-"""The source: `manifest.yaml`, plus a `check` that asks every bot and a summary at the end of a sync."""
+"""The source: `manifest.yaml`, a `check` that asks every bot, and a `read` that tells all its faults at the end."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -6,99 +6,58 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from airbyte_cdk.models import (
-    AirbyteCatalog,
-    AirbyteConnectionStatus,
-    AirbyteMessage,
-    AirbyteStateMessage,
-    ConfiguredAirbyteCatalog,
-    Status,
-)
+import airbyte_cdk.models as protocol
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.state_migration import state_to_resume
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
-from source_kore_llm_logs.manifest import manifest
+from source_kore_llm_logs.components.state_migration import warn_of_retention
+from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.manifest import MANIFEST, SPECIFICATION, manifest
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime.checkpoints import Checkpoints
+from source_kore_llm_logs.runtime.checkpoints import Checkpoints, StreamOfBots
+from source_kore_llm_logs.runtime.documents import SourceOfDocuments
 from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
-from source_kore_llm_logs.runtime.stream import StreamOfBots
 
 CHECKED_AT_ONCE = 16
 
 
-class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
-    """Kore.ai's LLM usage logs as an Airbyte source.
-
-    It may be built with nothing, as the CDK's own tools do: it then takes config and state from each command. Built for
-    a check, it gives up at the second fault of a request, and waits for no rate limit.
-    Raises AirbyteTracedException (config error) if the config cannot be used.
-    """
+class SourceOfBots(ConcurrentDeclarativeSource):
+    """The manifest for one command. Its stream is built once. Raises Fault for a state that no sync has written."""
 
     def __init__(
         self,
-        catalog: ConfiguredAirbyteCatalog | None = None,
-        config: Mapping[str, Any] | None = None,
-        state: list[AirbyteStateMessage] | None = None,
+        config: Mapping[str, Any],
+        catalog: protocol.ConfiguredAirbyteCatalog | None = None,
+        state: list[protocol.AirbyteStateMessage] | None = None,
         is_check: bool = False,
     ):
-        super().__init__(
-            catalog or ConfiguredAirbyteCatalog(streams=[]),
-            config or {},
-            state_to_resume(state, catalog) or [],
-            source_config=manifest(is_check=is_check, is_sync=catalog is not None),
-        )
-        self._bare = config is None
-        self._being_read: list[AbstractStream] = []
-
-    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The config of a command, exact, before the CDK holds it to the specification: its own words name no field.
-
-        Raises Fault. (A source that is built with its config has refused it, or made it exact, by then.)
-        """
-        return super().configure(self._exact(config) if self._bare else config, temp_dir)
+        catalog = catalog or protocol.ConfiguredAirbyteCatalog(streams=[])
+        super().__init__(catalog, config, state or [], source_config=manifest(is_check=is_check))
+        (stream,) = super().streams(config)
+        self.stream = StreamOfBots(stream)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """The manifest's stream, whose state is made by `checkpoints`. Of a read, the one with which it began: what is
-        told of a state while a stream is built is told once."""
-        return self._being_read or [StreamOfBots(stream) for stream in super().streams(config)]
+        return [self.stream]
 
-    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Asks every bot one small question, in parallel; lists all that fail and why.
 
-        A host that cannot be reached is told of once. Where no bot was answered in time, no further bot is tried, and
-        none that is still being asked is waited for: it takes half a minute at most to say so.
-        """
-        exact = self._exact(config)
-        last_minute = {
-            **exact,
-            "start_date": iso_ms(moment(exact["sync_end"]) - timedelta(minutes=1)),
-            "end_date": None,
-        }
-        (stream,) = SourceKoreLlmLogs(config=last_minute, is_check=True).streams(last_minute)
-        pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
-        checks = [pool.submit(_check, log) for log in stream.generate_partitions()]
-        faults = list[Fault]()
-        try:
-            for check in checks:
-                try:
-                    check.result()
-                except HostUnreachable as fault:
-                    faults = [fault]
-                    break
-                except AirbyteTracedException as fault:
-                    faults.append(fault if isinstance(fault, Fault) else Fault(str(fault)))
-                    if len(faults) == CHECKED_AT_ONCE and all(isinstance(one, PageTooLarge) for one in faults):
-                        break
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        if faults:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=grouped(faults, exact["bot_ids"]))
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+class SourceKoreLlmLogs(SourceOfDocuments):
+    """Kore.ai's LLM usage logs as an Airbyte source. Raises Fault (config error) for input that cannot be used.
+
+    Each command takes its own config, catalog and state; those that the CDK's tools give to the constructor are left.
+    """
+
+    def __init__(self, catalog: object = None, config: object = None, state: object = None):
+        super().__init__()
+
+    def spec(self, logger: logging.Logger) -> protocol.ConnectorSpecification:
+        address = MANIFEST["spec"]["documentation_url"]
+        return protocol.ConnectorSpecification(dict(SPECIFICATION), documentationUrl=address)
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        """The exact config, before the CDK holds it to the specification: its own words name no field. Writes no file:
+        a killed process would leave the secret in it."""
+        return self._exact(config)
 
     @staticmethod
     def _exact(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,11 +65,32 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         ExactConfiguration().transform(exact)
         return exact
 
-    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        """The catalog. A full refresh cannot be resumed -> state_migration.py."""
-        if self._bare:
-            return SourceKoreLlmLogs(config=config).discover(logger, config)
-        catalog = super().discover(logger, config)
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteConnectionStatus:
+        """Asks every bot one small question, in parallel; lists all that fail and why. Ends at the first that cannot be
+        reached or does not answer in time, after half a minute at most, and waits for no other."""
+        exact = self._exact(config)
+        last_minute = moment(exact["sync_end"]) - timedelta(minutes=1)
+        source = SourceOfBots({**exact, "start_date": iso_ms(last_minute), "end_date": None}, is_check=True)
+        pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
+        # A check of a bot gives nothing, or raises.
+        checks = [pool.submit(list, bot.read()) for bot in source.stream.generate_partitions()]
+        faults = list[Fault]()
+        for check in checks:
+            try:
+                check.result()
+            except Fault as fault:
+                faults.append(fault)
+                if fault.about in ("host", "page_size"):
+                    break
+        pool.shutdown(wait=False, cancel_futures=True)
+        if faults:
+            return protocol.AirbyteConnectionStatus(protocol.Status.FAILED, grouped(faults, exact["bot_ids"]))
+        return protocol.AirbyteConnectionStatus(status=protocol.Status.SUCCEEDED)
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteCatalog:
+        """The catalog. A full refresh cannot be resumed: a second attempt at it is a new generation, which replaces
+        what the first one wrote."""
+        catalog = SourceOfBots(self._exact(config)).discover(logger, config)
         for stream in catalog.streams:
             stream.is_resumable = False
         return catalog
@@ -119,35 +99,18 @@ class SourceKoreLlmLogs(ConcurrentDeclarativeSource):
         self,
         logger: logging.Logger,
         config: Mapping[str, Any],
-        catalog: ConfiguredAirbyteCatalog,
-        state: list[AirbyteStateMessage] | None = None,
-    ) -> Iterator[AirbyteMessage]:
-        if self._bare:
-            yield from SourceKoreLlmLogs(catalog, config, state).read(logger, config, catalog, state)
-            return
-        self._refuse_unknown_streams(catalog)
-        (stream,) = self._being_read = self.streams(config)
-        try:
-            checkpoints = Checkpoints(stream.name, stream.cursor.state)
-            messages = checkpoints.merged(super().read(logger, config, catalog, state))
-            yield from faults_at_the_end(messages, self._exact(config)["bot_ids"])
-        finally:
-            self._being_read = []
-
-    def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
-        """Raises Fault: the CDK would pass over a stream that is not here, and end a sync of nothing as a success."""
-        known = [stream["name"] for stream in self.resolved_manifest["streams"]]
-        chosen = [stream.stream.name for stream in catalog.streams]
-        unknown = [name for name in chosen if name not in known]
-        if unknown or not chosen:
-            what = f"the stream `{unknown[0]}`, which this connector does not have" if unknown else "no stream"
-            raise Fault(
-                f"The catalog names {what}. The connector has `{', '.join(known)}`: refresh the schema of the "
-                "connection and choose that."
-            )
-
-
-def _check(log: Partition) -> None:
-    """Raises what keeps a bot from being read."""
-    for _ in log.read():
-        pass
+        catalog: protocol.ConfiguredAirbyteCatalog,
+        state: list[protocol.AirbyteStateMessage] | None = None,
+    ) -> Iterator[protocol.AirbyteMessage]:
+        exact = self._exact(config)
+        # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
+        is_full = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
+        source = SourceOfBots(exact, catalog, None if is_full else state)
+        stream, chosen = source.stream, [one.stream.name for one in catalog.streams]
+        unknown = [f"`{name}`, which is not here" for name in chosen if name != stream.name]
+        if unknown or not chosen:  # The CDK would end a sync of nothing as a success.
+            what = f"the stream {unknown[0]}" if unknown else "no stream"
+            raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{stream.name}`.")
+        warn_of_retention(exact, stream.state_before)
+        messages = Checkpoints(stream.name, stream.state_before).merged(source.read(logger, exact, catalog))
+        yield from faults_at_the_end(messages, exact["bot_ids"])

@@ -15,36 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from source_kore_llm_logs.runtime import signals
-from source_kore_llm_logs.runtime.output import Stdout, tell
+from source_kore_llm_logs.runtime.output import Stdout, to_stderr
 
 STREAM = "llm_usage_logs"
-CATALOG = {
-    "streams": [
-        {
-            "stream": {"name": STREAM, "json_schema": {}, "supported_sync_modes": ["incremental"]},
-            "sync_mode": "incremental",
-            "destination_sync_mode": "append",
-        }
-    ]
-}
+SCHEMA = {"name": STREAM, "json_schema": {}, "supported_sync_modes": ["incremental"]}
+CATALOG = {"streams": [{"stream": SCHEMA, "sync_mode": "incremental", "destination_sync_mode": "append"}]}
 
 
 class Folder(Stdout):
-    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another.
-
-    The main thread calls `write_line`. Raises OSError if the folder cannot be used, BlockingIOError if another sync
-    uses it. A write that fails ends the process with status 1 and one line on stderr.
-    """
+    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another. Raises
+    OSError if the folder cannot be used, BlockingIOError if another sync uses it."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         records = os.open(folder / f"{STREAM}.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         fcntl.flock(records, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _cut_unfinished_line(records)
+        if size := os.fstat(records).st_size:  # A process that was killed may have left the beginning of a line.
+            with mmap.mmap(records, size, access=mmap.ACCESS_READ) as content:
+                size = content.rfind(b"\n") + 1
+            os.ftruncate(records, size)
         super().__init__(records, f"The folder {folder}")
         self.state = folder / "state.json"
-        self._folder = os.open(folder, os.O_RDONLY)
-        self._to_disk(self._folder)
 
     def write_line(self, line: str) -> None:
         message = json.loads(line)
@@ -70,20 +61,10 @@ class Folder(Stdout):
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.state)
-        self._to_disk(self._folder)
-
-    @staticmethod
-    def _to_disk(folder: int) -> None:
+        folder = os.open(self.state.parent, os.O_RDONLY)
         with suppress(OSError):  # Some file systems sync no folder.
             os.fsync(folder)
-
-
-def _cut_unfinished_line(descriptor: int) -> None:
-    """Takes off the beginning of a line, which a process that was killed may have left at the end of the file."""
-    if size := os.fstat(descriptor).st_size:
-        with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as content:
-            end = content.rfind(b"\n") + 1
-        os.ftruncate(descriptor, end)
+        os.close(folder)
 
 
 def main() -> None:
@@ -93,20 +74,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m source_kore_llm_logs.to_files", description=__doc__)
     parser.add_argument("--config", required=True, help="the JSON file of the configuration")
     parser.add_argument("--folder", required=True, type=Path, help="where the records and the state are kept")
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
-        folder = Folder(given.folder)
+        folder = Folder(options.folder)
     except BlockingIOError:
-        tell(f"Another sync into {given.folder} is still running.")
+        to_stderr(f"Another sync into {options.folder} is still running.")
         signals.end(0)
     except OSError as error:
-        tell(f"The folder {given.folder} cannot be written: {error.strerror}.")
+        to_stderr(f"The folder {options.folder} cannot be written: {error.strerror}.")
         signals.end(1)
     folder.replace()
     reading, writing = os.pipe()
     os.write(writing, json.dumps(CATALOG).encode())
     os.close(writing)
-    words = ["read", "--config", given.config, "--catalog", f"/dev/fd/{reading}"]
+    words = ["read", "--config", options.config, "--catalog", f"/dev/fd/{reading}"]
     from source_kore_llm_logs.command import run_command
 
     run_command(words + (["--state", str(folder.state)] if folder.state.exists() else []), folder, to_files=True)

@@ -6,26 +6,29 @@ import time
 import pytest
 
 from source_kore_llm_logs.reading.bot_log import BotLog
-from source_kore_llm_logs.reading.fetch import Choice, Page
-from source_kore_llm_logs.reading.span import Part
+from source_kore_llm_logs.reading.calibration import ServerProfile
+from source_kore_llm_logs.reading.fetch import Choice, Page, Row, Scope
+from source_kore_llm_logs.reading.span import PROVED, UNPROVED, Part
+from source_kore_llm_logs.reading.wording import Wording
 from source_kore_llm_logs.runtime.bot_report import BotReport
 
 HOUR = 3_600_000
 NOON = 1_715_774_400_000
 """2024-05-15T12:00:00Z."""
+FILTERS = ["Channels (`channels`)", "Task ID (`task_id`)"]
 
 
-def log_of(complete_until: int = NOON, received: int = 0, parts: int = 1, again: int = 0) -> BotLog:
+def log_of(complete_until: int = NOON, parts: int = 1, again: int = 0) -> BotLog:
     """The last four hours before noon."""
     log = BotLog(lambda body: Page([], 2), lambda: NOON, Part(NOON - 4 * HOUR, NOON), Choice())
-    log.complete_until, log.received, log.parts, log.parts_read_again = complete_until, received, parts, again
+    log.complete_until, log.parts, log.parts_read_again = complete_until, parts, again
     return log
 
 
-def report(records: int = 0, requests: int = 0) -> BotReport:
-    told = BotReport("st-1")
-    told.records, told.requests = records, requests
-    return told
+def report(records: int = 0, requests: int = 0, received: int = 0) -> BotReport:
+    made = BotReport("st-1")
+    made.records, made.requests, made.received = records, requests, received
+    return made
 
 
 @pytest.fixture
@@ -34,85 +37,97 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_the_profile_is_a_sentence_about_the_bot(lines: pytest.LogCaptureFixture) -> None:
-    report().tell_profile("dates to the millisecond, numbers as text")
-    assert lines.messages == ["Bot st-1: the server answers with dates to the millisecond, numbers as text."]
-
-
 def test_a_whole_bot(lines: pytest.LogCaptureFixture) -> None:
-    report(records=117_700, requests=131).tell_end(log_of(received=118_200, parts=3, again=1), False, [])
+    report(records=117_700, requests=131, received=118_200).log_end(log_of(parts=3, again=1), False, [])
+    report(records=1, requests=1, received=1).log_end(log_of(), False, FILTERS)
+    span = "Bot st-1: 2024-05-15T08:00:00.000Z to 2024-05-15T12:00:00.000Z, complete:"
     assert lines.messages == [
-        "Bot st-1: 2024-05-15T08:00:00.000Z to 2024-05-15T12:00:00.000Z, complete: 117,700 records in 131 requests, "
-        "118,200 rows received; 3 parts, 1 of them read more than once."
+        f"{span} 117,700 records in 131 requests, 118,200 rows received; 3 parts, 1 of them read more than once.",
+        f"{span} 1 record in 1 request, 1 row received; 1 part, none of them read more than once.",
     ]
-    assert lines.records[0].levelno == logging.INFO
+    assert {record.levelno for record in lines.records} == {logging.INFO}
 
 
-def test_one_is_one_and_none_is_none(lines: pytest.LogCaptureFixture) -> None:
-    report(records=1, requests=1).tell_end(log_of(received=1), False, [])
-    assert lines.messages[0].endswith(
-        "complete: 1 record in 1 request, 1 row received; 1 part, none of them read more than once."
-    )
+SCOPE = Scope(developer=True)
 
 
-def test_a_bot_whose_newest_rows_may_be_hidden_is_not_called_complete_to_the_end(
-    lines: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        (
+            ServerProfile(Wording(), 50, UNPROVED, True, (SCOPE,)),
+            "dates to the millisecond, numbers as text, no row seen",
+        ),
+        (
+            ServerProfile(Wording("seconds", True, offset=-19_800_000), 1_000, PROVED, True, (SCOPE,)),
+            "dates without a zone (-5.5 h from UTC), numbers as integers, bounds exact to five minutes, "
+            "up to 1,000 rows a page, asked for once",
+        ),
+        (
+            ServerProfile(
+                Wording("day"), 20, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
+            ),
+            "plain dates, numbers as text, bounds not proved, up to 20 rows a page, "
+            "asked for in 2 ways (developers apart, channels by name)",
+        ),
+    ],
+)
+def test_what_a_server_was_seen_to_do_is_a_sentence(
+    lines: pytest.LogCaptureFixture, profile: ServerProfile, said: str
 ) -> None:
-    report().tell_end(log_of(NOON - HOUR), False, [])
-    assert "complete to 2024-05-15T11:00:00.000Z, from where the next sync reads again:" in lines.messages[0]
+    report().log_profile(profile)
+    assert lines.messages == [f"Bot st-1: the server answers with {said}."]
 
 
-def test_a_bot_that_failed_is_a_warning_that_says_how_far_it_is_complete(lines: pytest.LogCaptureFixture) -> None:
-    report().tell_end(log_of(NOON - HOUR), True, ["Channels (`channels`)"])
-    assert "complete to 2024-05-15T11:00:00.000Z, not read from there to 2024-05-15T12:00:00.000Z:" in lines.messages[0]
-    assert [record.levelno for record in lines.records] == [logging.WARNING]
-
-
-def test_filters_are_suspected_only_where_no_row_came_and_nothing_failed(lines: pytest.LogCaptureFixture) -> None:
-    report().tell_end(log_of(), False, ["Channels (`channels`)", "Task ID (`task_id`)"])
-    told = "Bot st-1: no row matches the filters: check the spelling in Channels (`channels`), Task ID (`task_id`)."
-    assert lines.messages[1:] == [told]
-    lines.clear()
-    report(records=1).tell_end(log_of(), False, ["Channels (`channels`)"])
-    report().tell_end(log_of(), False, [])
-    assert len(lines.messages) == 2
+@pytest.mark.parametrize(
+    ("has_failed", "level", "said"),
+    [
+        (False, logging.INFO, "complete to 2024-05-15T11:00:00.000Z, from where the next sync reads again:"),
+        (True, logging.WARNING, "11:00:00.000Z, not read from there to 2024-05-15T12:00:00.000Z:"),
+    ],
+)
+def test_a_bot_that_is_not_read_to_the_end_is_not_called_complete(
+    lines: pytest.LogCaptureFixture, has_failed: bool, level: int, said: str
+) -> None:
+    report().log_end(log_of(NOON - HOUR), has_failed, FILTERS if has_failed else [])
+    (line,) = lines.records
+    assert line.levelno == level
+    assert said in line.getMessage()
 
 
 def test_what_somebody_may_want_to_look_into(lines: pytest.LogCaptureFixture) -> None:
-    log, told = log_of(), report(records=5)
-    log.undated, log.ahead = {"a", "b"}, {"c"}
-    told.repairs["texts held U+0000"] = 7
-    told.tell_end(log, False, [])
+    log, made = log_of(), report()
+    rows = [Row("a", None, None, {}), Row("b", None, None, {}), Row("c", None, NOON + 1, {}), Row("d", None, NOON, {})]
+    made.count(rows, NOON)
+    made.count(rows[:1], NOON)
+    made.repairs["texts held U+0000"] = 7
+    made.log_end(log, False, FILTERS)
     assert lines.messages[1:] == [
         "Bot st-1: 7 texts held U+0000.",
         "Bot st-1: 2 rows had no date that can be read; kept with `start_date` and `end_date` null.",
         "Bot st-1: 1 row is dated ahead of now, to be read when that day has come.",
+        "Bot st-1: no row matches the filters: check the spelling in Channels (`channels`), Task ID (`task_id`).",
     ]
     assert {record.levelno for record in lines.records[1:]} == {logging.WARNING}
 
 
-def test_progress_is_a_line_a_minute(lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    told = report(records=52_000, requests=60)
-    for _ in range(150):
-        told.tell_progress(log_of(NOON - 3 * HOUR))
-        clock[0] += 1
-    assert lines.messages == [
-        "Bot st-1: read to 2024-05-15T09:00:00.000Z (25 % of the period), 52,000 records, 60 requests, "
-        f"about {minutes} minutes to go."
-        for minutes in (3, 6)
-    ]
-
-
-def test_before_the_first_part_is_read_nobody_knows_how_long_it_takes(
-    lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (1, ["09:00:00.000Z (25 %", ", about 3 minutes to go.", "09:00:00.000Z (25 %", ", about 6 minutes to go."]),
+        (0, ["08:00:00.000Z (0 %", " 60 requests.", "08:00:00.000Z (0 %", " 60 requests."]),
+    ],
+)
+def test_progress_is_a_line_a_minute(
+    lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hours: int, said: list[str]
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    told = report(records=14_000, requests=1)
-    clock[0] += 60
-    told.tell_progress(log_of(NOON - 4 * HOUR))
-    assert lines.messages == [
-        "Bot st-1: read to 2024-05-15T08:00:00.000Z (0 % of the period), 14,000 records, 1 request."
-    ]
+    made = report(records=52_000, requests=60)
+    for _ in range(150):
+        made.log_progress(log_of(NOON - 4 * HOUR + hours * HOUR))
+        clock[0] += 1
+    assert len(lines.messages) == 2
+    for line, begin, end in zip(lines.messages, said[::2], said[1::2], strict=True):
+        assert line.startswith(f"Bot st-1: read to 2024-05-15T{begin} of the period), 52,000 records, 60 requests")
+        assert line.endswith(end)

@@ -4,18 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import (
-    AirbyteMessage,
-    AirbyteRecordMessage,
-    AirbyteStateBlob,
-    AirbyteStateMessage,
-    AirbyteStreamStatus,
-    AirbyteStreamStatusTraceMessage,
-    AirbyteTraceMessage,
-    StreamDescriptor,
-    TraceType,
-    Type,
-)
+from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, AirbyteStateBlob, Type
 
 from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
 from source_kore_llm_logs.runtime.checkpoints import Checkpoints, Reached
@@ -25,23 +14,6 @@ NOON = 1_715_774_400_000
 """2024-05-15T12:00:00Z."""
 BEFORE = {"states": [{"partition": {"bot_id": "st-a"}, "cursor": {"end_date": "2024-05-15T11:59:59.999Z"}}]}
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
-CDKS_OWN = AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage())
-COMPLETE = AirbyteMessage(
-    type=Type.TRACE,
-    trace=AirbyteTraceMessage(
-        type=TraceType.STREAM_STATUS,
-        emitted_at=0,
-        stream_status=AirbyteStreamStatusTraceMessage(StreamDescriptor("s"), AirbyteStreamStatus.COMPLETE),
-    ),
-)
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Pause(list[AirbyteMessage]):
@@ -53,17 +25,17 @@ class Pause(list[AirbyteMessage]):
 
 def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> list[Any]:
     """What is printed; of a STATE message, the cursor of each bot."""
-    clock = FakeClock()
+    clock = [1000.0]
 
     def timed() -> Iterable[AirbyteMessage]:
         for message in messages:
             if isinstance(message, Pause):
-                clock.now += message.seconds
+                clock[0] += message.seconds
             else:
                 yield message
 
-    merged = Checkpoints("llm_usage_logs", before or {}, clock).merged(timed())
-    return [cursors(message) if message.type is Type.STATE and message.state.stream else message for message in merged]
+    merged = Checkpoints("llm_usage_logs", before or {}, lambda: clock[0]).merged(timed())
+    return [cursors(message) if message.type is Type.STATE else message for message in merged]
 
 
 def cursors(message: AirbyteMessage) -> dict[str, str]:
@@ -93,23 +65,14 @@ def test_a_cursor_never_goes_back() -> None:
 
 
 def test_what_was_told_is_not_told_again_but_the_first_time_always() -> None:
-    marks = [Reached("st-a", NOON), Pause(9), Reached("st-a", NOON), Pause(9), RECORD, COMPLETE]
-    assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, RECORD, COMPLETE]
-
-
-def test_a_message_that_was_told_does_not_change_afterwards() -> None:
-    checkpoints = Checkpoints("llm_usage_logs", {})
-    merged = checkpoints.merged([Reached("st-a", NOON), Reached("st-a", NOON + HOUR)])
-    first = next(merged)
-    list(merged)
-    assert cursors(first) == {"st-a": "2024-05-15T11:59:59.999Z"}
+    marks = [Reached("st-a", NOON), Pause(9), Reached("st-a", NOON), Pause(9), RECORD, RECORD]
+    assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, RECORD, RECORD]
 
 
 def test_of_many_bots_one_comes_every_few_seconds_and_always_the_last() -> None:
     marks = [mark for n in range(900) for mark in (Reached(f"st-{n}", NOON), Pause(0.01))]
-    states = printed(marks)
-    assert len(states) <= 4
-    assert len(states[-1]) == 900
+    *states, complete, last = printed([*marks, RECORD])
+    assert (len(states) <= 4, complete, len(last)) == (True, RECORD, 900)
 
 
 def test_of_few_bots_each_is_told_at_once() -> None:
@@ -119,14 +82,13 @@ def test_of_few_bots_each_is_told_at_once() -> None:
 
 def test_one_that_waits_for_its_time_is_printed_when_that_has_come_and_not_only_behind_the_next_part() -> None:
     many = [Reached(f"st-{n}", NOON) for n in range(900)]
-    first, record, rest, *_ = printed([*many, RECORD, Pause(6), RECORD])
-    assert (len(first), record, len(rest)) == (1, RECORD, 900)
+    first, *records, rest, record = printed([*many, RECORD, Pause(6), RECORD, RECORD])
+    assert (len(first), records, len(rest), record) == (1, [RECORD, RECORD], 900, RECORD)
 
 
-def test_the_last_comes_before_the_final_status() -> None:
-    _, last, status = printed([*(Reached(f"st-{n}", NOON) for n in range(900)), COMPLETE])
-    assert len(last) == 900
-    assert status is COMPLETE
+@pytest.mark.parametrize(("before", "cursor"), [({}, {}), (BEFORE, {"st-a": "2024-05-15T11:59:59.999Z"})])
+def test_where_nothing_was_read_the_state_is_told_as_it_was(before: Any, cursor: dict[str, str]) -> None:
+    assert printed([RECORD, RECORD], before) == [RECORD, RECORD, cursor]
 
 
 def test_the_last_comes_before_a_failure() -> None:
@@ -141,17 +103,9 @@ def test_the_last_comes_before_a_failure() -> None:
         next(merged)
 
 
-def test_the_cdks_own_state_passes_only_before_there_is_one_of_ours() -> None:
-    assert printed([CDKS_OWN, Reached("st-a", NOON), CDKS_OWN, RECORD, CDKS_OWN]) == [
-        CDKS_OWN,
-        {"st-a": "2024-05-15T11:59:59.999Z"},
-        RECORD,
-    ]
-
-
 def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
     backpressure = Backpressure()
     page = HeldPage(backpressure, 100)
     page.take()
-    assert printed([RECORD, EndOfPage(page), RECORD]) == [RECORD, RECORD]
+    assert printed([RECORD, EndOfPage(page), RECORD])[:2] == [RECORD, RECORD]
     assert backpressure.held == 0

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from source_kore_llm_logs.runtime.clock import ServerClock
+from source_kore_llm_logs.api.clock import ServerClock
 
 LOCAL = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -17,16 +17,12 @@ def local_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", LOCAL.timestamp)
 
 
-def behind(clock: ServerClock) -> float:
-    """Seconds by which *now* is behind the local clock."""
-    return LOCAL.timestamp() - clock.now() / 1000
-
-
-def heard(*dates: str | None) -> ServerClock:
+def behind(*dates: str | None) -> float:
+    """Seconds by which *now* is behind the local clock after answers with these dates."""
     clock = ServerClock()
     for date in dates:
-        clock.heard(date, LOCAL.timestamp())
-    return clock
+        clock.correct(date, LOCAL.timestamp())
+    return LOCAL.timestamp() - clock.now() / 1000
 
 
 def http(seconds_behind: float) -> str:
@@ -35,12 +31,12 @@ def http(seconds_behind: float) -> str:
 
 @pytest.mark.parametrize("seconds", [30, 600, 3 * 3600, 26 * 3600])
 def test_where_the_local_clock_is_ahead_the_servers_counts(seconds: int) -> None:
-    assert seconds - 1 <= behind(heard(http(seconds))) <= seconds
+    assert seconds - 1 <= behind(http(seconds)) <= seconds
 
 
 @pytest.mark.parametrize("seconds", [0, 30, 600, 3 * 3600, 9 * 365 * 86400])
 def test_where_the_local_clock_is_behind_it_counts(seconds: int) -> None:
-    assert behind(heard(http(-seconds))) == 0
+    assert behind(http(-seconds)) == 0
 
 
 @pytest.mark.parametrize(
@@ -49,14 +45,14 @@ def test_where_the_local_clock_is_behind_it_counts(seconds: int) -> None:
      "Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359", "Fri, 31 Dec 2025 23:59:59 +" + "9" * 30],
 )  # fmt: skip
 def test_no_date_and_an_absurd_one_say_nothing(date: str | None) -> None:
-    assert behind(heard(date)) == 0
+    assert behind(date) == 0
 
 
 def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        assert 599 <= behind(heard(http(600).replace("GMT", "-0000"))) <= 600
+        assert 599 <= behind(http(600).replace("GMT", "-0000")) <= 600
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -66,12 +62,5 @@ def test_of_several_servers_the_one_that_is_furthest_behind_counts_and_one_line_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO, "airbyte"):
-        clock = heard(http(30), http(600), http(0), http(700), http(500))
-    assert 699 <= behind(clock) <= 700
-    (line,) = caplog.messages
-    assert line == "The clock of this machine is 599 s ahead of the server's, which counts."
-
-
-def test_less_than_a_minute_is_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    heard(http(59))
-    assert caplog.messages == []
+        assert 699 <= behind(http(30), http(59), http(600), http(0), http(700), http(500)) <= 700
+    assert caplog.messages == ["The clock of this machine is 599 s ahead of the server's, which counts."]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration, base_url
+from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.manifest import named, specification
+from source_kore_llm_logs.manifest import SPECIFICATION, named
 
 GOOD: dict[str, Any] = {
     "host": "platform.kore.ai",
@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
     "client_secret": "1e5",
     "start_date": "2024-01-01",
 }
-PROPERTIES: dict[str, dict[str, Any]] = specification()["properties"]
+PROPERTIES: dict[str, dict[str, Any]] = SPECIFICATION["properties"]
 OPTIONAL = [field for field in PROPERTIES if field not in GOOD]
 TEXTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "string"]
 LISTS = [field for field, schema in PROPERTIES.items() if schema["type"] == "array"]
@@ -35,7 +35,6 @@ def exact(**changes: Any) -> dict[str, Any]:
     ("host", "url"),
     [
         ("platform.kore.ai", "https://platform.kore.ai"),
-        ("https://platform.kore.ai/", "https://platform.kore.ai"),
         ("https://platform.kore.ai/api", "https://platform.kore.ai"),
         ("kore.example.com:8443/api/", "https://kore.example.com:8443"),
         ("http://127.0.0.1:8099", "http://127.0.0.1:8099"),
@@ -43,39 +42,31 @@ def exact(**changes: Any) -> dict[str, Any]:
         ("http://[::1]:80", "http://[::1]:80"),
         ("https://platform.kore.ai/botbuilder/bots/st-1/summary?lang=en#top", "https://platform.kore.ai"),
         ("HTTPS://Platform.Kore.ai?x=1", "https://platform.kore.ai"),
-        ("platform.kore.ai#/login", "https://platform.kore.ai"),
         ("platform.kore.ai/login?next=https://other.example.com", "https://platform.kore.ai"),
         ("https.example.com", "https://https.example.com"),
     ],
 )
-@pytest.mark.parametrize("unseen", UNSEEN)
-def test_a_host_is_accepted_as_people_paste_it(host: str, url: str, unseen: str) -> None:
-    assert exact(host=unseen.format(host))["base_url"] == url
+def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
+    assert all(exact(host=unseen.format(host))["base_url"] == url for unseen in UNSEEN)
     assert re.search(PROPERTIES["host"]["pattern"], f" {host} ")
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://a@platform.kore.ai/x", "a b", "ftp://x.y",
-     "https://x.y:99999", "https://x.y:port", "-x.y", "https://", "https://[::1", "x..y", "a" * 64 + ".kore.ai"],
-)  # fmt: skip
-def test_nothing_else_than_a_host_gets_through(host: str) -> None:
-    with pytest.raises(Fault, match=r"^Host \(`host`\) must"):
-        base_url(host)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("bot_ids", ["st-1/../x"]), ("bot_ids", ["st 1"]), ("bot_ids", [["st-1"]]), ("bot_ids", {"a": 1}),
+        *(("host", host) for host in (
+            "http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://x.y:99999", "https://x.y:port", "...",
+            "https://", "https://[::1", ["platform.kore.ai"],
+        )),
+        *(("bot_ids", [entry]) for entry in (
+            "st-1/../x", "st-1, st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot", "'st-1'", ["st-1"],
+        )),
         ("start_date", "01/02/2024"), ("start_date", "2024-02-30"), ("start_date", "2999-01-01"), ("end_date", "soon"),
-        ("start_date", "2024-13-01"), ("end_date", "9999-12-31T23:59:59-05:00"),
-        ("start_date", "2024-01-01T00:00+24:00"),
-        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"), ("client_secret", "\ud800"),
-        ("window_days", 0), ("window_days", 91), ("lookback_minutes", -1), ("requests_per_minute", 0),
+        ("end_date", "9999-12-31T23:59:59-05:00"), ("start_date", "2024-01-01T00:00+24:00"),
+        ("jwt_algorithm", "none"), ("jwt_algorithm", "HS384"), ("payload_content", "some"), ("client_id", True),
         ("num_workers", True), ("num_workers", 2.5), ("num_workers", "many"), ("num_workers", float("nan")),
         ("num_workers", [5]), ("include_developer_usage", "perhaps"), ("include_developer_usage", 1),
-        ("host", ["platform.kore.ai"]), ("client_id", True),
+        ("client_secret", PRIVATE_KEY), ("client_secret", '"quoted"'),
     ],
 )  # fmt: skip
 def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any) -> None:
@@ -85,57 +76,41 @@ def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any
 
 
 @pytest.mark.parametrize("field", list(GOOD))
-@pytest.mark.parametrize("value", [None, "", " \u200b", "absent"])
+@pytest.mark.parametrize("value", [None, "", " \u200b", [], [""], [None], "absent"])
 def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, value: Any) -> None:
     config = {**GOOD, field: value}
     if value == "absent":
         del config[field]
-    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be"):
+    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be given"):
         ExactConfiguration().transform(config)
 
 
-@pytest.mark.parametrize("value", [[], [""], [None], ["\u200b", " "]])
-def test_no_bot_at_all_is_refused(value: Any) -> None:
-    with pytest.raises(Fault, match=r"^Bot IDs \(`bot_ids`\) must be given, for example \["):
-        exact(bot_ids=value)
-
-
 @pytest.mark.parametrize("field", OPTIONAL)
-@pytest.mark.parametrize("value", [None, "", " "])
+@pytest.mark.parametrize("value", [None, "", " ", [" ", "", None]])
 def test_null_and_empty_mean_the_default_of_every_optional_field(field: str, value: Any) -> None:
-    if PROPERTIES[field]["type"] == "array" and value == " ":
-        value = [" ", "", None]
     assert field not in exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", TEXTS)
 @pytest.mark.parametrize("value", [12345, 1.5])
 def test_a_number_where_text_belongs_must_be_put_in_quotes(field: str, value: Any) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be text in quotes, not a number\.$"):
+    wanted = "one of " if "enum" in PROPERTIES[field] else r"text in quotes\.$"
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be {wanted}"):
         exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", LISTS)
-def test_a_number_in_a_list_of_texts_must_be_put_in_quotes(field: str) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes"):
-        exact(**{field: ["st-1", 5]})
-
-
-@pytest.mark.parametrize("field", LISTS)
-def test_a_text_where_a_list_belongs_is_told_with_an_example(field: str) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list, for example \["):
-        exact(**{field: "a,b"})
-    with pytest.raises(Fault, match=re.escape('must be a list, for example ["st-1", "st-2"]')):
-        exact(bot_ids="st-1, st-2")
+@pytest.mark.parametrize("value", ["a,b", ["st-1", 5], {"a": 1}])
+def test_what_is_no_list_of_texts_is_told_with_an_example(field: str, value: Any) -> None:
+    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes, for example \["):
+        exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", NUMBERS)
 def test_a_number_is_held_to_the_range_of_the_form_and_taken_as_text_too(field: str) -> None:
     lowest, highest = PROPERTIES[field]["minimum"], PROPERTIES[field]["maximum"]
     for given in (lowest, highest):
-        assert exact(**{field: given})[field] == given
-        assert exact(**{field: f" {given} "})[field] == given
-        assert exact(**{field: float(given)})[field] == given
+        assert [exact(**{field: form})[field] for form in (given, f" {given} ", float(given))] == [given] * 3
     for given in (lowest - 1, highest + 1, str(highest + 1), 10**30, "9" * 5000):
         with pytest.raises(Fault, match=f"must be a whole number from {lowest} to {highest}"):
             exact(**{field: given})
@@ -147,7 +122,7 @@ def test_what_cannot_be_seen_at_the_ends_is_taken_off_and_nothing_within(unseen:
     config = exact(
         client_id=unseen.format("cs-1"), client_secret=unseen.format(within), task_id=unseen.format(within),
         bot_ids=[unseen.format("st-1"), "st-2", "st-1"], channels=["", unseen.format("rtm"), " "],
-        start_date=unseen.format("2024-01-01"), jwt_algorithm=unseen.format("hs512"),
+        start_date=unseen.format("2024-01-01"), jwt_algorithm=unseen.format("HS512"),
     )  # fmt: skip
     assert (config["client_id"], config["client_secret"], config["task_id"]) == ("cs-1", within, within)
     assert (config["bot_ids"], config["channels"]) == (["st-1", "st-2"], ["rtm"])
@@ -159,8 +134,6 @@ def test_a_private_key_keeps_its_line_breaks_and_must_fit_the_algorithm() -> Non
     assert config["client_secret"] == PRIVATE_KEY.strip()
     with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a private key that is encrypted"):
         exact(client_secret=ENCRYPTED, jwt_algorithm="RS512")
-    with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a PEM key"):
-        exact(client_secret=PRIVATE_KEY)
 
 
 @pytest.mark.parametrize(("given", "taken"), [("true", True), ("False", False), (True, True), (False, False)])
@@ -173,37 +146,18 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["payload_contents", "payloadContent", "payload-content", "PAYLOAD_CONTENT", "payload_conten", "content",
-     "Prompts and Answers"],
-)  # fmt: skip
-def test_a_near_miss_of_what_decides_what_is_copied_is_refused(name: str) -> None:
-    with pytest.raises(
-        Fault, match=rf"^`{name}` is no field.*: did you mean Prompts and Answers \(`payload_content`\)\?$"
-    ):
-        exact(**{name: "redacted"})
-
-
-@pytest.mark.parametrize(
-    ("name", "field"),
+    ("name", "value", "field"),
     [
-        ("channel", "channels"),
-        ("user_id", "user_ids"),
-        ("endDate", "end_date"),
-        ("include_dev_usage", "include_developer_usage"),
+        *((name, "redacted", "payload_content") for name in (
+            "payload_contents", "payloadContent", "PAYLOAD-content", "content", "Prompts and Answers",
+        )),
+        ("channel", "x", "channels"), ("user_id", "x", "user_ids"), ("endDate", "x", "end_date"),
+        ("include_dev_usage", "x", "include_developer_usage"), ("bot_id", "x", "bot_ids"), ("hots", "x", "host"),
+        ("clientSecret", "x", "client_secret"),
     ],
-)
-def test_so_is_one_of_a_filter_or_of_the_period(name: str, field: str) -> None:
-    with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
-        exact(**{name: "x"})
-
-
-@pytest.mark.parametrize(
-    ("name", "field"), [("bot_id", "bot_ids"), ("clientSecret", "client_secret"), ("hots", "host")]
-)
-def test_a_required_field_that_is_misspelt_is_told_as_that(name: str, field: str) -> None:
-    config = {**GOOD, name: GOOD[field]}
-    del config[field]
+)  # fmt: skip
+def test_a_near_miss_of_what_decides_what_is_copied_or_is_missing_is_refused(name: str, value: str, field: str) -> None:
+    config = {key: given for key, given in {**GOOD, name: value}.items() if key != field}
     with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
         ExactConfiguration().transform(config)
 
@@ -227,34 +181,11 @@ def test_any_other_unknown_field_is_told_once_and_left_out(
     assert name not in config
 
 
-@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
-@pytest.mark.parametrize(
-    "field", ["host", "client_id", "client_secret", "bot_ids", "channels", "start_date", "task_id"]
-)
-def test_quotes_that_were_pasted_with_a_value_are_told(field: str, quotes: str) -> None:
-    value = quotes[0] + str(GOOD.get(field, "x")) + quotes[1]
-    with pytest.raises(Fault, match=rf"\(`{field}`\) must be given without the quotes around it\.$"):
-        exact(**{field: [value] if field in LISTS else value})
-
-
-@pytest.mark.parametrize("entry", ["st-1, st-2", "st-1,st-2", "st-1 st-2", "st-1;st-2", "st-1\nst-2", "Support Bot"])
-def test_several_bots_or_a_name_in_one_entry_are_told(entry: str) -> None:
-    with pytest.raises(
-        Fault, match=r"^Bot IDs \(`bot_ids`\) must have one bot id, and no name, in each entry, for example \["
-    ):
-        exact(bot_ids=[entry])
-
-
 def test_what_is_exact_already_stays_as_it_is() -> None:
     once = exact(channels=[" rtm"], page_size="50", end_date="2024-02-01")
     twice = dict(once)
     ExactConfiguration().transform(twice)
     assert twice == once
-
-
-def test_start_after_end_is_refused() -> None:
-    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
-        exact(end_date="2023-12-31")
 
 
 @pytest.mark.parametrize(
@@ -265,9 +196,8 @@ def test_start_after_end_is_refused() -> None:
         ("2024-03-31T02:30:00.123456Z", "2024-03-31T02:30:00.123Z"),
     ],
 )
-def test_dates_become_utc(typed: str, start: str) -> None:
-    assert exact(start_date=typed)["start_date"] == start
-
-
-def test_an_end_date_excludes_its_own_moment() -> None:
-    assert exact(end_date="2024-02-01")["sync_end"] == "2024-01-31T23:59:59.999Z"
+def test_dates_become_utc_and_an_end_date_excludes_its_own_moment(typed: str, start: str) -> None:
+    config = exact(start_date=typed, end_date="2024-05-01")
+    assert (config["start_date"], config["sync_end"]) == (start, "2024-04-30T23:59:59.999Z")
+    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
+        exact(start_date=typed, end_date="2023-12-31")

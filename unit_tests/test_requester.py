@@ -15,15 +15,9 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from benchmarks.sizing import least_seconds
-from source_kore_llm_logs.components.error_handler import (
-    MAX_TIMEOUTS,
-    MAX_TRIES_OF_A_CHECK,
-    MOST_SECONDS_OF_A_CHECK,
-)
-from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession, budget_of
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.components.error_handler import MAX_TIMEOUTS, MAX_TRIES_OF_A_CHECK, MOST_SECONDS_OF_A_CHECK
+from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession
 from source_kore_llm_logs.runtime.backpressure import Backpressure, HeldPage
-from source_kore_llm_logs.runtime.clock import ServerClock
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -48,7 +42,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 def request_of(bot_id: str) -> requests.PreparedRequest:
-    return requests.Request("POST", f"https://platform.kore.ai/api/1.1/public/bot/{bot_id}/getLLMUsageLogs").prepare()
+    url = f"https://platform.kore.ai/api/1.1/public/bot/{bot_id}/getLLMUsageLogs"
+    return requests.Request("POST", url, json={}).prepare()
 
 
 def most_in_any(window: float, moments: list[float]) -> int:
@@ -67,7 +62,7 @@ def most_in_any(window: float, moments: list[float]) -> int:
 def test_two_hours_use_the_whole_limit_and_never_more(
     clock: FakeClock, config: dict[str, Any], per_minute: int, per_hour: int, latency: float
 ) -> None:
-    budget = budget_of({"bot_ids": ["st-1"], **config})
+    budget = BotBudget({"bot_ids": ["st-1"], **config})
     began, moments = clock.now, list[float]()
     while clock.now - began < 2 * HOUR:
         budget.acquire_call(request_of("st-1"))
@@ -81,11 +76,9 @@ def test_two_hours_use_the_whole_limit_and_never_more(
 
 def test_bots_have_each_a_budget_of_their_own(clock: FakeClock) -> None:
     bots = [f"st-{n}" for n in range(5)] + ["st-1.x"]
-    budget = budget_of({"bot_ids": bots})
-    began = clock.now
-    for _ in range(60):
-        for bot in bots:
-            budget.acquire_call(request_of(bot))
+    budget, began = BotBudget({"bot_ids": bots}), clock.now
+    for bot in bots * 60:
+        budget.acquire_call(request_of(bot))
     assert clock.now == began
     budget.acquire_call(request_of("st-1"))
     assert MINUTE <= clock.now - began <= MINUTE + 1
@@ -93,14 +86,15 @@ def test_bots_have_each_a_budget_of_their_own(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("count", [1, 60, 61, 1800, 1801, 5000])
 def test_the_time_that_the_sizing_table_gives_is_the_time_that_the_budget_takes(clock: FakeClock, count: int) -> None:
-    budget, began = budget_of({"bot_ids": ["st-1"]}), clock.now
+    budget, began = BotBudget({"bot_ids": ["st-1"]}), clock.now
     for _ in range(count):
         budget.acquire_call(request_of("st-1"))
     assert clock.now - began == pytest.approx(least_seconds(count), rel=0.01, abs=1)
 
 
 class Recorded(HTTPAdapter):
-    """Answers each request with the status given, and keeps the request's headers and the time at which it came."""
+    """Answers each request with the status given, or drops it (0); keeps its signature and the time at which it came.
+    The answer's date is three hours behind the clock."""
 
     def __init__(self, clock: FakeClock, status: int = 200):
         super().__init__()
@@ -109,9 +103,12 @@ class Recorded(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         self.seen.append((request.headers["auth"], self._clock.now))
+        if not self._status:
+            raise requests.exceptions.ConnectionError
         response = requests.Response()
         response.status_code, response.request, response.raw = self._status, request, BytesIO()
         response.headers["Location"] = "https://elsewhere.example.com/"
+        response.headers["Date"] = formatdate(self._clock.now - 3 * HOUR, usegmt=True)
         return response
 
 
@@ -127,90 +124,54 @@ class SignedAt(AuthBase):
 
 
 def session_of(clock: FakeClock, adapter: HTTPAdapter, **config: Any) -> BotSession:
-    session = BotSession(budget_of({"bot_ids": ["st-1"], **config}), SignedAt(clock), ServerClock())
+    session = BotSession(BotBudget({"bot_ids": ["st-1"], **config}), SignedAt(clock))
     session.mount("https://", adapter)
     return session
 
 
 def test_a_token_is_signed_after_the_wait_for_the_limit_and_anew_for_each_try(clock: FakeClock) -> None:
-    adapter = Recorded(clock)
+    adapter, request = Recorded(clock), request_of("st-1")
     session = session_of(clock, adapter, requests_per_minute=2)
-    request = session.prepare_request(requests.Request("POST", request_of("st-1").url, json={}))
     for _ in range(5):
         session.send(request)
     assert adapter.seen[-1][1] - adapter.seen[0][1] >= 2 * MINUTE
     assert [float(signed) for signed, _ in adapter.seen] == [at for _, at in adapter.seen]
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(clock: FakeClock, status: int) -> None:
+@pytest.mark.parametrize("status", [200, 301, 302, 303, 307, 308, 412, 503])
+def test_no_redirect_is_followed_and_the_date_of_every_answer_counts(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(time, "time", clock.time)
     adapter = Recorded(clock, status)
-    assert session_of(clock, adapter).send(request_of("st-1")).status_code == status
+    session = session_of(clock, adapter)
+    assert session.send(request_of("st-1")).status_code == status
     assert len(adapter.seen) == 1
+    assert clock.now - session.clock.now() / 1000 == pytest.approx(3 * HOUR, abs=2)
 
 
-def test_a_fault_always_has_its_request(clock: FakeClock) -> None:
-    class Broken(HTTPAdapter):
-        def send(self, *_: Any, **__: Any) -> requests.Response:
-            raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
-
-    request = request_of("st-1")
-    with pytest.raises(requests.RequestException) as raised:
-        session_of(clock, Broken()).send(request)
-    assert raised.value.request is request
-
-
-def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(clock: FakeClock) -> None:
-    backpressure, held = Backpressure(), list[int]()
-    room = HeldPage(backpressure, 1000)
-
-    class Seen(Recorded):
-        def send(self, *arguments: Any, **options: Any) -> requests.Response:
-            assert backpressure.held == 1000
-            if self._status == 0:
-                raise requests.exceptions.ConnectionError
-            return super().send(*arguments, **options)
-
-    class SeenBudget(BotBudget):
-        def acquire_call(self, *arguments: Any, **options: Any) -> None:
-            held.append(backpressure.held)
-
-    for status, after in ((200, 1000), (204, 0), (429, 0), (503, 0), (0, 0)):
-        session = BotSession(SeenBudget(policies=[]), SignedAt(clock), ServerClock())
-        session.mount("https://", Seen(clock, status))
-        with suppress(requests.ConnectionError):
-            session.send(request_of("st-1"), room=room)
-        assert backpressure.held == after
-        room.free()
-    assert held == [0] * 5
-
-
-def test_every_try_of_a_bot_is_counted_and_no_other_bots(clock: FakeClock) -> None:
-    class Broken(HTTPAdapter):
-        def send(self, *_: Any, **__: Any) -> requests.Response:
-            raise requests.exceptions.ConnectionError
-
-    session = session_of(clock, Broken())
+def test_a_fault_always_has_its_request_and_every_try_of_a_bot_is_counted(clock: FakeClock) -> None:
+    session, request = session_of(clock, Recorded(clock, 0)), request_of("st-1")
     for _ in range(3):
-        with pytest.raises(requests.ConnectionError):
-            session.send(request_of("st-1"))
+        with pytest.raises(requests.RequestException) as raised:
+            session.send(request)
+        assert raised.value.request is request
     assert (session.sent["st-1"], session.sent["st-2"]) == (3, 0)
 
 
-@pytest.mark.parametrize("status", [200, 412, 503])
-def test_the_date_of_every_answer_is_heard(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    class Dated(Recorded):
-        def send(self, *arguments: Any, **options: Any) -> requests.Response:
-            response = super().send(*arguments, **options)
-            response.headers["Date"] = formatdate(clock.now - 3 * HOUR, usegmt=True)
-            return response
-
-    monkeypatch.setattr(time, "time", clock.time)
-    heard = ServerClock()
-    session = BotSession(budget_of({"bot_ids": ["st-1"]}), SignedAt(clock), heard)
-    session.mount("https://", Dated(clock, status))
-    session.send(request_of("st-1"))
-    assert clock.now - heard.now() / 1000 == pytest.approx(3 * HOUR, abs=2)
+@pytest.mark.parametrize(("status", "after"), [(200, 1000), (204, 0), (429, 0), (503, 0), (0, 0)])
+def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int, after: int
+) -> None:
+    backpressure, held = Backpressure(), list[int]()
+    room = HeldPage(backpressure, 1000)
+    monkeypatch.setattr(BotBudget, "acquire_call", lambda *_: held.append(backpressure.held))
+    session = session_of(clock, Recorded(clock, status))
+    session.auth = session._sign = lambda request: held.append(backpressure.held) or SignedAt(clock)(request)
+    with suppress(requests.ConnectionError):
+        session.send(request_of("st-1"), room=room)
+    assert held == [0, 1000]
+    assert backpressure.held == after
 
 
 def test_a_check_waits_for_half_a_minute_at_most() -> None:
@@ -219,11 +180,6 @@ def test_a_check_waits_for_half_a_minute_at_most() -> None:
     assert MAX_TIMEOUTS * TIMEOUTS_OF_A_CHECK[1] + MOST_SECONDS_OF_A_CHECK <= 25
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_that_are_not_there_are_told_with_the_variable_that_names_them(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.setenv(variable, "/no/such/file.pem")
-    with pytest.raises(Fault, match=f"{variable}=/no/such/file.pem names no file"):
+def test_certificates_that_are_not_there_are_a_fault_of_the_connection(clock: FakeClock) -> None:
+    with pytest.raises(requests.exceptions.SSLError, match="no file of certificates"):
         session_of(clock, HTTPAdapter()).send(request_of("st-1"), verify="/no/such/file.pem")

@@ -1,4 +1,4 @@
-"""The source stands being built without a config, as the CDK's own tools build it."""
+"""Whoever launches the source reads our words; a check does not wait for all; a state is told of once."""
 
 import json
 import logging
@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer, Status
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Status
 from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
 
-from integration_tests.command import CATALOG
+from integration_tests.command import CATALOG, configured
 from source_kore_llm_logs import SourceKoreLlmLogs, source
-from source_kore_llm_logs.errors import Fault, HostUnreachable, PageTooLarge
+from source_kore_llm_logs.components import retriever
+from source_kore_llm_logs.errors import Fault
 
 LOGGER = logging.getLogger("airbyte")
 CONFIG: dict[str, Any] = {
@@ -21,28 +22,21 @@ CONFIG: dict[str, Any] = {
     "bot_ids": ["st-alpha"],
     "client_id": "cs-1",
     "client_secret": "a-secret",
-    "start_date": "2025-01-01",
+    "start_date": "2020-01-01",
 }
 
 
-@pytest.mark.parametrize("source", [SourceKoreLlmLogs(), SourceKoreLlmLogs(config=None)])
-def test_a_source_built_bare_has_its_spec_and_takes_the_config_of_each_command(source: SourceKoreLlmLogs) -> None:
-    assert "bot_ids" in source.spec(LOGGER).connectionSpecification["required"]
-    (stream,) = source.discover(LOGGER, CONFIG).streams
-    assert stream.name == "llm_usage_logs"
-
-
-def test_a_source_built_bare_refuses_bad_input_no_less() -> None:
-    without_bots = {**CONFIG, "bot_ids": []}
-    with pytest.raises(Fault, match="`bot_ids`"):
-        SourceKoreLlmLogs().check(LOGGER, without_bots)
-    with pytest.raises(Fault, match="`bot_ids`"):
-        list(SourceKoreLlmLogs().read(LOGGER, without_bots, ConfiguredAirbyteCatalog(streams=[])))
+@pytest.mark.parametrize("built", [SourceKoreLlmLogs(), SourceKoreLlmLogs(None, {}, None)])
+def test_a_source_has_its_spec_and_takes_the_config_of_each_command(built: SourceKoreLlmLogs, tmp_path: Path) -> None:
+    assert "bot_ids" in built.spec(LOGGER).connectionSpecification["required"]
+    assert [stream.name for stream in built.discover(LOGGER, CONFIG).streams] == ["llm_usage_logs"]
+    assert built.configure({**CONFIG, "page_size": "50"}, str(tmp_path))["page_size"] == 50
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [["check"], ["discover"], ["read", "--catalog", "catalog.json"]])
-@pytest.mark.parametrize(("field", "value"), [("page_size", "many"), ("bot_ids", "a,b"), ("client_secret", 5)])
-def test_whoever_launches_a_bare_source_reads_our_words_and_not_the_cdks(
+@pytest.mark.parametrize(("field", "value"), [("page_size", "many"), ("bot_ids", []), ("client_secret", 5)])
+def test_whoever_launches_the_source_reads_our_words_and_not_the_cdks(
     command: list[str], field: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -53,54 +47,47 @@ def test_whoever_launches_a_bare_source_reads_our_words_and_not_the_cdks(
         list(AirbyteEntrypoint(SourceKoreLlmLogs()).run(arguments))
 
 
-def test_a_bare_source_takes_a_number_that_is_text(tmp_path: Path) -> None:
-    assert SourceKoreLlmLogs().configure({**CONFIG, "page_size": "50"}, str(tmp_path))["page_size"] == 50
-
-
-def asked_by_a_check(monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int) -> tuple[int, str]:
-    """How many bots were asked, each of which fails so, and what the check says. The last are never answered."""
+@pytest.mark.parametrize(
+    ("fault", "bots", "at_most"),
+    [
+        (Fault("no answer in time.", bot_id="st-1", about="page_size"), 200, 3 * source.CHECKED_AT_ONCE + 1),
+        (Fault("no host.", about="host"), 200, 3 * source.CHECKED_AT_ONCE + 1),
+        (Fault("refused.", bot_id="st-1"), 30, 30),
+    ],
+)
+def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int, at_most: int
+) -> None:
+    """The last bots are never answered."""
     asked, ended, waited_for = list[int](), threading.Event(), list[int]()
 
-    def check(log: object) -> None:
+    def first_answer(*arguments: object) -> None:
         asked.append(1)
         if len(asked) > 2 * source.CHECKED_AT_ONCE and not ended.wait(5):
             waited_for.append(1)
         raise fault
 
-    monkeypatch.setattr(source, "_check", check)
-    config = {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]}
-    status = SourceKoreLlmLogs().check(LOGGER, config)
+    monkeypatch.setattr(retriever, "first_answer", first_answer)
+    status = SourceKoreLlmLogs().check(LOGGER, {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]})
     ended.set()
-    assert waited_for == []
-    assert status.status is Status.FAILED
-    return len(asked), str(status.message)
+    assert (status.status, waited_for) == (Status.FAILED, [])
+    assert fault.what.rstrip(".") in str(status.message)
+    assert len(asked) <= at_most
+    assert len(asked) == bots or fault.about
 
 
-@pytest.mark.parametrize("fault", [PageTooLarge("no answer in time.", bot_id="st-1"), HostUnreachable("no host.")])
-def test_a_check_does_not_wait_for_every_bot_of_a_server_that_answers_none(
-    monkeypatch: pytest.MonkeyPatch, fault: Fault
+STATES = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
+STATE = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": STATES}}
+
+
+@pytest.mark.parametrize("sync_mode", ["incremental", "full_refresh"])
+def test_what_is_told_of_a_state_is_told_once_and_a_full_refresh_has_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sync_mode: str
 ) -> None:
-    asked, said = asked_by_a_check(monkeypatch, fault, 200)
-    assert asked <= 3 * source.CHECKED_AT_ONCE + 1
-    assert fault.what in said
-
-
-def test_a_check_asks_every_bot_where_each_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert asked_by_a_check(monkeypatch, Fault("refused.", bot_id="st-1"), 30)[0] == 30
-
-
-def test_what_is_told_of_a_state_is_told_once_in_a_read_and_not_in_a_check(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    states = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
-    stream = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": states}}
-    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": stream})]
-    catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
-    config = SourceKoreLlmLogs._exact({**CONFIG, "start_date": "2020-01-01"})
-    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(self.streams(config)[1:]))
+    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": STATE})]
+    catalog = ConfiguredAirbyteCatalogSerializer.load(configured(CATALOG["streams"][0]["stream"], sync_mode))
+    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(()))
     with caplog.at_level(logging.WARNING):
-        list(SourceKoreLlmLogs(catalog, config, state).read(LOGGER, config, catalog, state))
-        list(SourceKoreLlmLogs(catalog, config).read(LOGGER, config, catalog))
-        SourceKoreLlmLogs(config=config).streams(config)
-    assert ["ends in the future" in line for line in caplog.messages] == [True, False]
-    assert "keeps the logs of LLM calls for 365 days" in caplog.messages[1]
+        list(SourceKoreLlmLogs().read(LOGGER, CONFIG, catalog, state))
+    (line,) = caplog.messages
+    assert ("ends in the future" if sync_mode == "incremental" else "keeps the logs of LLM calls for 365 days") in line

@@ -6,14 +6,17 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 
-from source_kore_llm_logs.components.state_migration import StateOfEachBot, state_to_resume
+from source_kore_llm_logs.components.state_migration import StateOfEachBot, warn_of_retention
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
 
-NOW = datetime.now(timezone.utc)
-CONFIG = {"bot_ids": ["st-1", "st-2"], "start_date": iso_ms(NOW - timedelta(days=30))}
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", NOW.timestamp)
 
 
 def of(bot: str, cursor: Any) -> dict[str, Any]:
@@ -23,8 +26,8 @@ def of(bot: str, cursor: Any) -> dict[str, Any]:
 OWN = of("st-1", "2024-01-01T00:00:00.000Z")
 
 
-def migrated(state: dict[str, Any], is_sync: bool = False, **config: Any) -> dict[str, Any]:
-    migration = StateOfEachBot(config={**CONFIG, **config}, parameters={"is_sync": is_sync})
+def migrated(state: dict[str, Any]) -> dict[str, Any]:
+    migration = StateOfEachBot(config={"bot_ids": ["st-1", "st-2"]}, parameters={})
     return dict(migration.migrate(state)) if migration.should_migrate(state) else state
 
 
@@ -32,7 +35,6 @@ def migrated(state: dict[str, Any], is_sync: bool = False, **config: Any) -> dic
     ("written", "read"),
     [
         ({"states": [OWN], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 3}, [OWN]),
-        ({"states": [OWN]}, [OWN]),
         ({"end_date": "2024-05-01T00:00:00Z"}, [of(bot, "2024-05-01T00:00:00.000Z") for bot in ("st-1", "st-2")]),
         ({"states": [], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 0}, []),
         ({}, []),
@@ -52,55 +54,43 @@ def test_only_what_each_bot_has_reached_is_kept(written: dict[str, Any], read: l
         ("2024-11-25 20:47:11", "2024-11-25T20:47:11.000Z"),
         (" 2024-11-25\n", "2024-11-25T00:00:00.000Z"),
         ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+        (iso_ms(NOW), iso_ms(NOW)),
     ],
 )
-def test_a_cursor_means_its_instant(written: str, instant: str) -> None:
+def test_a_cursor_means_its_instant(written: str, instant: str, caplog: pytest.LogCaptureFixture) -> None:
     assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
+    assert caplog.records == []
 
 
-def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "time", NOW.timestamp)
-    ahead, now = iso_ms(NOW + timedelta(milliseconds=1)), iso_ms(NOW)
+def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(caplog: pytest.LogCaptureFixture) -> None:
+    ahead = iso_ms(NOW + timedelta(milliseconds=1))
     state = migrated({"states": [of("st-1", "2999-01-01T00:00:00Z"), of("st-2", ahead), of("st-3", "2998-01-01")]})
     moved = iso_ms(NOW - timedelta(seconds=60))
     assert state["states"] == [of(bot, moved) for bot in ("st-1", "st-2", "st-3")]
-    (told,) = [record.getMessage() for record in caplog.records if "future" in record.getMessage()]
-    assert "st-1, st-2 ends" in told
-    caplog.clear()
-    assert migrated({"states": [of("st-1", now)]})["states"] == [of("st-1", now)]
-    assert caplog.records == []
+    (told,) = caplog.messages
+    assert told.startswith("The state of bots st-1, st-2 ends in the future")
 
 
 @pytest.mark.parametrize(
     "value", ["soon", "", 1700000000, {"a": 1}, None, "2024-02-30", "9999-12-31T23:59:59-05:00", True]
 )
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any) -> None:
-    with pytest.raises(Fault, match="The state of bot st-1 has no `end_date` that is a date"):
+    with pytest.raises(Fault, match=r"The state of bot st-1 has no `end_date` that is a date.* or clear it"):
         migrated({"states": [of("st-1", value)]})
     # A bot that is no longer configured is not read, whatever its cursor is.
     assert migrated({"states": [of("st-9", value), OWN]})["states"] == [OWN]
 
 
 @pytest.mark.parametrize(
-    "broken",
+    "states",
     [
-        {"states": 5},
-        {"states": "abc"},
-        {"states": ["a"]},
-        {"states": [None]},
-        {"states": {"a": 1}},
-        {"states": [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2024-01-01"}}]},
-        {"states": [{**OWN, "cursor": "2024"}]},
-        {"states": [OWN, {"partition": OWN["partition"]}]},
-        {"end_date": {"a": 1}},
-        {"use_global_cursor": True, "state": "x"},
+        5, "abc", ["a"], [None], {"a": 1}, [{**OWN, "cursor": "2024"}], [OWN, {"partition": OWN["partition"]}],
+        [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2024-01-01"}}],
     ],
-)
-def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(broken: dict[str, Any]) -> None:
+)  # fmt: skip
+def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(states: Any) -> None:
     with pytest.raises(Fault, match=r"The state .* or clear it"):
-        migrated(broken)
+        migrated({"states": states})
 
 
 @pytest.mark.parametrize(
@@ -110,41 +100,9 @@ def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(broken
 def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_are(
     start_days_ago: int, cursor_days_ago: int | None, is_told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bots = [f"st-{n}" for n in range(50)]
-    reached = (
-        [] if cursor_days_ago is None else [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago))) for bot in bots]
-    )
+    bots = [f"st-{n}" for n in range(50)] if cursor_days_ago else ["st-1"]
+    states = [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago or 0))) for bot in bots] if cursor_days_ago else []
     start = iso_ms(NOW - timedelta(days=start_days_ago))
-    for is_sync in (False, True):
-        migrated({"states": reached}, is_sync, bot_ids=bots, start_date=start)
-    told = [record.getMessage() for record in caplog.records if "365 days" in record.getMessage()]
-    assert len(told) == is_told
+    warn_of_retention({"bot_ids": bots, "start_date": start}, {"states": states})
+    assert ["365 days" in line for line in caplog.messages] == [True] * is_told
     assert all(record.levelno == logging.WARNING for record in caplog.records)
-
-
-def test_only_a_stream_that_is_read_in_full_loses_its_state() -> None:
-    from airbyte_cdk.models import AirbyteStateMessageSerializer
-
-    state = AirbyteStateMessageSerializer.load(
-        {
-            "type": "STREAM",
-            "stream": {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": [OWN]}},
-        }
-    )
-    for mode, kept in (("full_refresh", None), ("incremental", [state])):
-        catalog = ConfiguredAirbyteCatalogSerializer.load(
-            {
-                "streams": [
-                    {
-                        "stream": {
-                            "name": "llm_usage_logs", "json_schema": {},
-                            "supported_sync_modes": ["full_refresh", "incremental"],
-                        },
-                        "sync_mode": mode,
-                        "destination_sync_mode": "append",
-                    }
-                ]
-            }
-        )  # fmt: skip
-        assert state_to_resume([state], catalog) == kept
-    assert state_to_resume([state], None) == [state]

@@ -1,191 +1,165 @@
-"""What a person reads when Kore.ai, or something before it, refuses: one sentence that says what to do."""
+"""What an answer that is not rows, or a connection that failed, says of itself: the vendor's words, and what else the
+tables in `manifest.yaml` name. Nothing that may be a payload is ever taken for words."""
 
+import gzip
+import os
 import re
-import time
-from datetime import timezone
-from email.utils import parsedate_to_datetime
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import requests
-from airbyte_cdk.models import FailureType
+from requests.utils import get_environ_proxies, select_proxy
 
-from source_kore_llm_logs.api import network
-from source_kore_llm_logs.api.vendor_words import BLANK, Refusal, begins_with, body_of
-from source_kore_llm_logs.errors import Fault, NotFound, PageTooLarge, RequestRefused
-from source_kore_llm_logs.manifest import named
+from source_kore_llm_logs.api.clock import CLOCKS_AGREE, seconds_until
+from source_kore_llm_logs.manifest import SPECIFICATION, named
 
-ENVELOPE = re.compile(rb'\{\s*"errors?"\s*:')
-ADDRESS = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
-"""A host, perhaps with a port: nothing else of a `Location` is repeated."""
-CLOCKS_AGREE = 60.0
-"""Seconds. `Date` is cut to the second, and an answer takes time."""
-SIGN_IN = {Refusal.TOKEN_TIMES, Refusal.SCOPE, Refusal.TOKEN, Refusal.CREDENTIALS}
-ARGUMENTS_REFUSED = {400, 412, 416, 422}
-NO_SCOPE = (
-    "the app lacks the scope. In Kore.ai give it 'Fetch Gen AI and LLM Usage Logs' (bot app) or "
-    "'Gen AI and LLM Usage Logs' (admin console app), and publish the app"
-)
+Rule = Mapping[str, Any]  # A row of a table.
+GZIP = b"\x1f\x8b\x08"
+BLANK = b"\xef\xbb\xbf \t\r\n"
+LONGEST_TEXT = 300  # Bytes. No sentence of the vendor's is longer: a longer body of plain text is something else.
+LONGEST_WORDS = 500
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Databases refuse some of them, terminals turn on colours.
+TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")  # Nothing else of a `Location` is repeated.
+TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
+PASSING = {408, 425, *range(500, 600)} - {501, 505}  # Not of a server that takes no POST, or speaks another HTTP.
 
 
-def _until(date: str) -> float | None:
-    """Seconds from now to the date of a header (RFC 9110); None if it is none."""
+def body_of(response: requests.Response) -> bytes:
+    """The body, unpacked where it is gzip although no header says so; as it came where that fails."""
+    content = response.content
+    if content.startswith(GZIP):
+        try:
+            return gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            pass
+    return content
+
+
+def words_of(response: requests.Response, rules: Sequence[Rule]) -> str:
+    """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text; ""
+    where there are none. Tokens are left out. Under status 200, where a body may be encrypted or hold what users wrote,
+    only an envelope's words count, a sentence under `message`, and a sentence that one of the rules knows."""
+    content, is_200 = body_of(response), response.status_code == 200
     try:
-        moment = parsedate_to_datetime(date)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - time.time()
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        body = "" if content.lstrip(BLANK)[:1] in b"<[{" else content.decode(errors="replace")
+    envelope = (body.get("errors") or body.get("error")) if isinstance(body, dict) else None
+    words = "; ".join(_texts(envelope)) or next(_texts(body), "")
+    is_text, is_sentence = isinstance(body, str), " " in words.strip()
+    is_known = any(len(rule.get("words", "")) > 1 and re.search(rule["words"], words, re.I) for rule in rules)
+    is_hidden = is_200 and not envelope and not (is_sentence and (is_known or not is_text))
+    if is_hidden or (is_text and len(content) > LONGEST_TEXT):
+        return ""
+    return TOKEN.sub("(a token)", " ".join(CONTROL.sub(" ", words).split()))[:LONGEST_WORDS]
 
 
-def clock_ahead(response: requests.Response) -> float | None:
-    """By how many seconds the clock of this machine is ahead of the answer's `Date`; None if it has none."""
-    until = _until(response.headers.get("Date", ""))
-    return None if until is None else -until
+def _texts(errors: object) -> Iterator[str]:
+    """The messages of an envelope's `errors`: a list of objects or of texts, or one of them."""
+    for error in errors if isinstance(errors, list) else [errors]:
+        found = [error.get(key) for key in ("msg", "message", "error")] if isinstance(error, dict) else [error]
+        yield from [text for text in found if isinstance(text, str)][:1]
 
 
-def seconds_of(retry_after: str) -> float | None:
-    """Seconds from now: the header `Retry-After` holds them, or a date."""
-    return float(retry_after) if retry_after.strip().isdecimal() else _until(retry_after)
+def conditions(response: requests.Response, is_json: bool) -> Iterator[str]:
+    """Those of a rule's `if` that an answer meets."""
+    content = body_of(response).strip(BLANK + b"\"'")
+    starts, is_object = content[:1], content.startswith(b"{")
+    if response.status_code in PASSING:
+        yield "passing"
+    if not content:
+        yield "empty"
+    if starts == b"<":
+        yield "html"
+    if not is_json and starts and starts in b"[{\x1f":
+        yield "cut_off"
+    # An object that is no error; or one long text without blanks.
+    is_error = content.rstrip(b" }\t\r\n") == b"{" or re.match(rb'\{\s*"errors?"\s*:', content)
+    is_cipher = len(content) >= 40 and starts not in b"<[" and not any(byte <= 32 for byte in content)
+    if (is_object and not is_error) or (is_cipher and not is_object):
+        yield "encrypted"
+    if target_of(response) not in ("", urlsplit(str(response.request.url)).netloc):
+        yield "sent_elsewhere"
 
 
-def _duration(seconds: float) -> str:
-    if abs(seconds) < 120:
-        return f"{abs(seconds):.0f} s"
-    hours, minutes = divmod(round(abs(seconds) / 60), 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
-    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2])
-
-
-def _about_the_clock(ahead: float | None) -> str:
-    if ahead is None:
-        return "Compare the clock of this machine with the right time"
-    if abs(ahead) <= CLOCKS_AGREE:
-        return (
-            f"The clock of this machine and that of Kore.ai differ by only {_duration(ahead)}; compare both with the "
-            "right time, and see whether the app limits how long a token may live"
-        )
-    direction = "ahead of" if ahead > 0 else "behind"
-    return f"The clock of this machine is {_duration(ahead)} {direction} that of Kore.ai: set it right"
-
-
-def refused(response: requests.Response, bot: str, words: str, kind: Refusal | None) -> Fault:
-    """The fault of an answer that no further try would better."""
-    status = response.status_code
-    if 300 <= status < 400:
-        return Fault(_redirected(response))
-    if status == 407:
-        return Fault(network.proxy_refuses(network.proxy_for(str(response.request.url))))
-    said = f"The API said: {words or 'nothing'} ({status})."
-    if kind is Refusal.ADDRESS or (status in (401, 403) and begins_with(response, b"<")):
-        return Fault(_kept_out(words, said, status), bot_id=bot)
-    if kind is Refusal.BOT:
-        what = f"Kore.ai does not know this bot. Check {named('bot_ids')} (General Settings of the bot). {said}"
-        return Fault(what, bot_id=bot)
-    if status in (401, 403) or (status in (200, 400) and kind in SIGN_IN):
-        return _sign_in_refused(response, bot, said, kind)
-    if status in ARGUMENTS_REFUSED or (status == 200 and kind is Refusal.ARGUMENTS):
-        return _arguments_refused(bot, status, words or "no reason given")
-    if status == 413:
-        what = "the API refuses even the smallest page as too large (413)."
-        return PageTooLarge(what, FailureType.transient_error, bot)
-    what = f"the API answered with status {status}" + (f": {words}." if words else ".")
-    or_the_bot = f" If it is, check {named('bot_ids')}." if status == 404 else ""
-    return (NotFound if status == 404 else Fault)(
-        f"{what} Check {named('host')}: it must be the address of your Kore.ai platform.{or_the_bot}",
-        bot_id=bot,
-        where_others_are_answered=f"{what} Other bots are answered at this address: check {named('bot_ids')}.",
-    )
-
-
-def _kept_out(words: str, said: str, status: int) -> str:
-    if words:
-        return f"the address of this machine is not allowed. Have it added to the allow list. {said}"
-    return (
-        f"an HTML page came in the place of the API's refusal ({status}): a firewall or a proxy keeps this machine "
-        f"out. Have its address allowed, and check {named('host')}."
-    )
-
-
-def _sign_in_refused(response: requests.Response, bot: str, said: str, kind: Refusal | None) -> Fault:
-    """For a token that is not taken, in the cases that only the words tell apart."""
-    ahead, others = clock_ahead(response), None
-    if kind is Refusal.TOKEN_TIMES:
-        what = f"the token was rejected because of its times. {_about_the_clock(ahead)}"
-    elif kind is Refusal.SCOPE:
-        what = NO_SCOPE
-    elif response.status_code == 403 and kind is None:
-        what = f"{NO_SCOPE}. Or a firewall or an allow list keeps this machine out: then have its address allowed"
-    else:
-        others = (
-            "a wrong bot id, or a bot that the app does not serve: other bots are answered with the same credentials. "
-            f"Check {named('bot_ids')} (General Settings of the bot), and that the app serves this bot. {said}"
-        )
-        what = (
-            f"wrong credentials or a wrong bot id. Check {named('client_id')} and {named('client_secret')} (the "
-            f"app's page in Kore.ai), {named('bot_ids')} (General Settings of the bot), and that the app serves this "
-            "bot"
-        )
-    if kind is Refusal.TOKEN:
-        what = (
-            f"the token was rejected as malformed. Check {named('jwt_algorithm')}, which must be the one chosen in "
-            f"the app, {named('client_id')} and {named('client_secret')}"
-        )
-    if kind is not Refusal.TOKEN_TIMES and ahead is not None and abs(ahead) > 2 * CLOCKS_AGREE:
-        what += f". {_about_the_clock(ahead)}"
-    return Fault(f"{what}. {said}", bot_id=bot, where_others_are_answered=others)
-
-
-def _arguments_refused(bot: str, status: int, words: str) -> RequestRefused:
-    filters = ("channels", "feature_names", "task_id", "user_ids", "channel_user_ids")
-    what = (
-        f"the API refused the request with status {status}: {words}. Check the filters of the configuration: "
-        f"{', '.join(map(named, filters))}. If this is about dates, Kore.ai may not keep logs since "
-        f"{named('start_date')}: enter a later one."
-    )
-    return RequestRefused(what, bot, words)
-
-
-def _redirected(response: requests.Response) -> str:
-    """The sentence for an answer that sends the request elsewhere. It is not followed: the token would go along."""
-    host, status = urlsplit(str(response.request.url)).netloc, response.status_code
+def target_of(response: requests.Response) -> str:
+    """The host, and perhaps port, to which an answer sends the request; "" if to none."""
     location = response.headers.get("Location", "").strip()
     try:
         target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
     except ValueError:
-        target = ""
-    if not location or not ADDRESS.fullmatch(target):
-        return (
-            f"{host} sends the request on (status {status}), but not to an address. Check {named('host')}: it must be "
-            "the address of the platform itself."
-        )
-    if target == host:
-        return (
-            f"{host} sends the request on to another page of its own (status {status}), as a page for people does that "
-            f"asks to sign in. Check {named('host')}: it must be the address of the platform itself."
-        )
-    return (
-        f"{host} sends the request on to {target} (status {status}), which the connector does not follow. "
-        f"If {target} is your Kore.ai platform, enter it as {named('host')}."
+        return ""
+    return target if location and HOST.fullmatch(target) else ""
+
+
+def rule_for(rules: Iterable[Rule], words: str, met: Iterable[str], status: int = 0, error: object = None) -> Rule:
+    """The first rule that an answer or an error meets; the last meets all."""
+    met, classes = set(met), {kind.__name__ for kind in type(error).__mro__}
+    return next(
+        rule
+        for rule in rules
+        if status in rule.get("statuses", [status])
+        and rule.get("if") in (None, *met)
+        and classes.intersection(rule.get("errors", classes))
+        and re.search(rule.get("words", ""), words, re.I)
     )
 
 
-def not_rows(response: requests.Response, words: str) -> str:
-    """What came in the place of rows, after "the API answered with"."""
-    if words:
-        return f"an error instead of rows: {words}"
-    if not body_of(response).strip(BLANK):
-        return "an empty body instead of rows"
-    if begins_with(response, b"<"):
-        return (
-            f"an HTML page instead of rows. Check {named('host')}: it must be the address of the platform itself, and "
-            "no firewall or proxy may answer in its place"
-        )
-    return f"something that is not a JSON array of rows. Check {named('host')}"
+def proxy_for(url: str) -> str | None:
+    """The proxy that a request to this URL takes: its address without a password, and the variable that names it."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return None
+    names = {f"{urlsplit(url).scheme}_proxy", "all_proxy"}
+    variables = [name for name, value in os.environ.items() if name.lower() in names and value.strip() == proxy]
+    address = proxy.split("://", 1)[-1].rsplit("@", 1)[-1].split("/", 1)[0]
+    return f"{address} (environment variable {variables[0]})" if variables else f"{address} (settings of this system)"
 
 
-def looks_encrypted(response: requests.Response) -> bool:
-    """Whether a body that is not rows holds something, and no error: an object, or one long text without blanks."""
-    content = body_of(response).strip(BLANK + b"\"'")
-    if content.startswith(b"{"):
-        return content.rstrip(b" }\t\r\n") != b"{" and not ENVELOPE.match(content)
-    return len(content) >= 40 and not content.startswith((b"<", b"[")) and not any(byte <= 32 for byte in content)
+def bundle() -> str:
+    """The file of certificates that the environment names, as `variable=path`; "" if none."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return next((f"{name}={os.environ[name]}" for name in names if os.environ.get(name)), "")
+
+
+def sentence(template: str, url: str, words: str, response: requests.Response | None = None) -> str:
+    """A rule's message for a person."""
+    tunnel = TUNNEL.search(words)
+    values: dict[str, object] = {
+        **{field: named(field) for field in SPECIFICATION["properties"]},
+        "server": urlsplit(url).netloc,
+        "proxy": proxy_for(url) or "on the way",
+        "tunnel": f", which answers {tunnel[1].strip()}" if tunnel else "",
+        "bundle": bundle(),
+        "against_bundle": f" against {bundle()}" if bundle() else "",
+        "words": words or "no reason given",
+        "colon_words": f": {words}" if words else "",
+    }
+    if response is not None:
+        values["status"] = response.status_code
+        values["said"] = f"The API said: {words or 'nothing'} ({response.status_code})."
+        values["target"] = target_of(response)
+        values["clock"], values["wrong_clock"] = (_about_the_clock(response, it_is) for it_is in (True, False))
+    return template.format_map(values).encode(errors="backslashreplace").decode()  # A variable's bytes may be no UTF-8.
+
+
+def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:
+    """A further sentence where the clock of this machine is wrong; where it `is_suspected`, in any case."""
+    behind = seconds_until(response.headers.get("Date"))
+    if behind is not None and abs(behind) > 2 * CLOCKS_AGREE:
+        hours, minutes = divmod(round(abs(behind) / 60), 60)
+        length = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        direction = "ahead of" if behind < 0 else "behind"
+        return f" The clock of this machine is {length} {direction} that of Kore.ai: set it right."
+    if not is_suspected:
+        return ""
+    if behind is None:
+        return " Compare the clock of this machine with the right time."
+    return (
+        f" The clock of this machine and that of Kore.ai differ by only {abs(behind):.0f} s; compare both with the "
+        "right time, and see whether the app limits how long a token may live."
+    )

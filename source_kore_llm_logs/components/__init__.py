@@ -1,1 +1,0 @@
-"""What the manifest cannot say in YAML, one idea a module."""

@@ -13,19 +13,10 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_kore_llm_logs.components.error_handler import rows_of
 from source_kore_llm_logs.components.requester import BotRequester
-from source_kore_llm_logs.errors import Fault, HostUnreachable, NotFound, PageTooLarge, RequestRefused, RetriesExhausted
+from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
+from source_kore_llm_logs.reading import fetch
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
-from source_kore_llm_logs.reading.fetch import (
-    Answer,
-    Body,
-    CannotRead,
-    Choice,
-    Page,
-    Refused,
-    Row,
-    Unavailable,
-)
 from source_kore_llm_logs.reading.questions import first_answer
 from source_kore_llm_logs.reading.span import DAY, Part
 from source_kore_llm_logs.reading.wording import SPELLINGS
@@ -35,11 +26,8 @@ from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, H
 from source_kore_llm_logs.runtime.bot_report import BotReport
 from source_kore_llm_logs.runtime.checkpoints import Reached
 
-FIRST_EXPECTED = 1024 * 1024
-"""Bytes of a bot's first page."""
-MOST_EXPECTED = 4 * 1024 * 1024
-PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)
-"""Seconds. A bot that was answered before is asked again before a refusal is believed."""
+MOST_EXPECTED = 4 * 1024 * 1024  # Bytes of a page: the reader asks for pages of about so many.
+PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)  # Seconds before a bot that was answered before is asked again.
 
 
 @dataclass
@@ -57,151 +45,120 @@ class LogRetriever(Retriever):
         self._backpressure = Backpressure()
         self._is_check = bool(parameters.get("is_check"))
         filters = {field: value for field in SPELLINGS if (value := self.config.get(field))}
-        self._choice = Choice(filters, bool(self.config.get("include_developer_usage", True)))
+        self._choice = fetch.Choice(filters, bool(self.config.get("include_developer_usage", True)))
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
         """The records of a bot's window; behind those of a page and of a part, a mark (`EndOfPage`, `Reached`). Of a
-        check, nothing: it asks whether the bot answers.
-
-        Blocks while requests are under way, and while the sync holds as many bytes as it may. Raises Fault, which names
-        the bot.
-        """
+        check, nothing. Blocks while requests are under way, and while the sync holds as many bytes as it may. Raises
+        Fault, which names the bot."""
         assert stream_slice is not None
-        bot_id = stream_slice.partition["bot_id"]
-        report = BotReport(bot_id)
-        requests = _Requests(self.requester, self._backpressure, stream_slice, self.config, report)
+        report, now = BotReport(stream_slice.partition["bot_id"]), self.requester.session.clock.now
+        redact = self.config.get("payload_content") == "redacted"
+        pages = _Pages(self.requester, self._backpressure, stream_slice, redact, report)
+        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
+        longest, most = (self.config.get("window_days") or 90) * DAY, self.config.get("page_size")
+        log = BotLog(pages.answer_to, now, Part(start, end + 1), self._choice, most, longest, report.log_profile)
         try:
             if self._is_check:
-                first_answer(requests.fetch, self.requester.clock.now, self._choice)
+                first_answer(pages.answer_to, now, self._choice)
             else:
-                yield from self._messages(requests, stream_slice, report)
-        except CannotRead as words:
+                yield from self._messages(log, pages, report)
+        except fetch.CannotRead as words:
             kind = FailureType.transient_error if words.is_transient else FailureType.config_error
-            raise Fault(f"{words}.", kind, bot_id) from words
+            raise Fault(f"{words}.", kind, report.bot_id) from words
         finally:
-            requests.free()
+            pages.free()
 
     def _messages(
-        self, requests: "_Requests", stream_slice: StreamSlice, report: BotReport
+        self, log: BotLog, pages: "_Pages", report: BotReport
     ) -> Iterator[Mapping[str, Any] | AirbyteMessage]:
-        start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
-        log = BotLog(
-            requests.fetch,
-            self.requester.clock.now,
-            Part(start, end + 1),
-            self._choice,
-            self.config.get("page_size"),
-            (self.config.get("window_days") or 90) * DAY,
-            report.tell_profile,
-        )
         has_failed = True
         try:
             for item in log.read():
                 if item is None:
-                    yield from requests.given()
-                    report.tell_progress(log)
+                    yield from pages.end_of_page()
+                    report.log_progress(log)
                 elif isinstance(item, Checkpoint):
-                    yield Reached(stream_slice.partition["bot_id"], item.complete_until)
+                    yield Reached(report.bot_id, item.complete_until)
                 else:
                     report.records += 1
                     yield item.record
             has_failed = False
         finally:
-            report.tell_end(log, has_failed, [named(field) for field in self._choice.filters])
+            report.log_end(log, has_failed, [named(field) for field in self._choice.filters])
 
 
-class _Requests:
-    """The requests of one bot, and the pages that they brought. One thread uses it."""
+@dataclass
+class _Pages:
+    """The pages of one bot, one after the other, each of which holds room until it is printed. One thread uses it."""
 
-    def __init__(
-        self,
-        requester: BotRequester,
-        backpressure: Backpressure,
-        stream_slice: StreamSlice,
-        config: Config,
-        report: BotReport,
-    ):
-        self._requester, self._backpressure, self._slice, self._report = requester, backpressure, stream_slice, report
-        self._bot_id: str = stream_slice.partition["bot_id"]
-        self._redact = config.get("payload_content") == "redacted"
-        self._page: HeldPage | None = None
-        self._was_answered = False
-        self._most_rows, self._is_more, self._row_bytes = 0, False, 0.0
-        """Of one page: the most rows so far, and whether as many were asked for. Of a row of the last: bytes."""
+    requester: BotRequester
+    backpressure: Backpressure
+    bot: StreamSlice
+    redact: bool
+    report: BotReport
+    was_answered: bool = False
+    last: HeldPage | None = None  # Unless its end was sent on.
+    row_bytes: float = 20 * 1024.0  # Of the last page that had rows; before the first, a guess.
 
-    def fetch(self, body: Body) -> Answer:
+    def answer_to(self, body: fetch.Body) -> fetch.Answer:
         """-> fetch.py. Blocks while the sync holds as many bytes as it may, and until the request is answered.
 
-        A refusal that only a person could mend is a config error at first. Behind an answer it may pass, as a proxy's
-        does that is restarted: it is believed after some tries, and then as a transient error. A 404 behind page one
-        may say that there are no more rows.
+        A refusal that only a person could mend is a config error at first. Behind an answer it may pass: it is believed
+        after some tries, as a transient error. A 404 behind page one may say that there are no more rows.
         """
         tries = 0
         while True:
             try:
                 return self._answer(body)
             except Fault as fault:
-                if not self._was_answered or fault.failure_type is not FailureType.config_error:
+                if not self.was_answered or fault.failure_type is not FailureType.config_error:
                     raise
-                if tries and isinstance(fault, NotFound) and int(body["skip"]):
-                    return Refused(fault)
+                if tries and fault.about == "not_found" and int(body["skip"]):
+                    return fetch.Refused(fault)
                 if tries == len(PAUSES_AFTER_A_REFUSAL):
                     what = f"{fault.what} The API had given answers before in this sync; {tries + 1} tries failed."
-                    raise Fault(what, FailureType.transient_error, self._bot_id) from fault
+                    raise Fault(what, FailureType.transient_error, self.report.bot_id) from fault
             finally:
-                self._report.requests = self._requester.sent(self._bot_id)
+                self.report.requests = self.requester.session.sent[self.report.bot_id]
             time.sleep(PAUSES_AFTER_A_REFUSAL[tries])
             tries += 1
 
-    def _answer(self, body: Body) -> Answer:
-        """Raises Fault: what a person has to mend; and HostUnreachable before the first answer."""
+    def _answer(self, body: fetch.Body) -> fetch.Answer:
+        """Raises Fault: what a person has to mend, and a host that cannot be reached before the first answer."""
         self.free()
-        limit = int(body["limit"])
-        page = self._page = HeldPage(self._backpressure, self._expected(limit))
+        page = self.last = HeldPage(self.backpressure, min(MOST_EXPECTED, int(int(body["limit"]) * self.row_bytes)))
         try:
-            response = self._requester.send_request(stream_slice=self._slice, request_body_json=body, room=page)
-        except RequestRefused as refusal:
-            kind = FailureType.transient_error if self._was_answered else refusal.failure_type
-            return Refused(Fault(refusal.what, kind, refusal.bot_id))
-        except PageTooLarge as fault:
-            return Unavailable(fault)
-        except RetriesExhausted as fault:
-            if isinstance(fault, HostUnreachable) and not self._was_answered:
-                raise
-            return Unavailable(fault)
-        assert response is not None
+            response = self.requester.page(self.bot, body, page)
+        except Fault as fault:
+            if fault.about == "arguments":
+                kind = FailureType.transient_error if self.was_answered else fault.failure_type
+                return fetch.Refused(Fault(fault.what, kind, fault.bot_id))
+            if fault.about in ("page_size", "fault") or (fault.about == "host" and self.was_answered):
+                return fetch.Unavailable(fault)
+            raise
         size, rows = len(response.content), [self._row(row) for row in rows_of(response)]
         page.resize(size)
-        self._was_answered = True
+        self.was_answered = True
         if rows:
-            self._row_bytes = size / len(rows)
-            if len(rows) >= self._most_rows:
-                self._most_rows, self._is_more = len(rows), len(rows) >= limit
-        self._report.count(rows, self._requester.clock.now())
-        return Page(rows, size)
+            self.row_bytes = size / len(rows)
+        self.report.count(rows, self.requester.session.clock.now())
+        return fetch.Page(rows, size)
 
-    def _expected(self, limit: int) -> int:
-        """Bytes of the next page: as many rows as were given before; as are asked for, where there may be more."""
-        if not self._was_answered:
-            return FIRST_EXPECTED
-        rows = limit if self._is_more else min(limit, self._most_rows)
-        return min(MOST_EXPECTED, int(rows * self._row_bytes))
-
-    def given(self) -> Iterator[EndOfPage]:
-        """The mark behind the records of the page that was received last."""
-        if self._page is not None:
-            yield EndOfPage(self._page)
-            self._page = None
+    def end_of_page(self) -> Iterator[EndOfPage]:
+        """The mark behind the records of the last page."""
+        if self.last is not None:
+            yield EndOfPage(self.last)
+            self.last = None
 
     def free(self) -> None:
-        """What was received last is of no use any more, unless it was given."""
-        if self._page is not None:
-            self._page.free()
-            self._page = None
+        """Frees the last page, unless its end was sent on."""
+        for page in self.end_of_page():
+            page.page.resize(0)
 
-    def _row(self, row: Any) -> Row:
-        record = to_record(self._bot_id, row, self._redact, self._report.repairs)
+    def _row(self, row: Any) -> fetch.Row:
+        record = to_record(self.report.bot_id, row, self.redact, self.report.repairs)
         start, end = record["start_date"], record["end_date"]
-        return Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)
+        return fetch.Row(record["id"], start and milliseconds(start), end and milliseconds(end), record)

@@ -12,6 +12,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
@@ -89,7 +90,7 @@ class Reader:
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows)
         times = sorted(row.time for row in profile.rows if row.time is not None)
-        apart = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+        apart = sorted(after - before for before, after in pairwise(times))
         self.density = 1 / (1 + apart[len(apart) // 2]) if apart else 0.0
 
     def span(self, part: Part) -> Span:

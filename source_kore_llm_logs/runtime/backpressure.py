@@ -1,45 +1,29 @@
 """How much of what was read is held in memory: the budget of a sync, in bytes of the API's answers.
 
-The CDK lets ten thousand records wait between its workers and stdout, and every worker reads a page besides. Of small
-rows that is nothing; of rows with 50 KB of prompt and answer it is gigabytes. So a request is sent only when there is
-room for its page, and a page counts until its last record has been printed.
-"""
+The CDK lets ten thousand records wait before stdout: of rows with 50 KB of prompt and answer that is gigabytes. So a
+request is sent only when there is room for its page, and a page counts until its last record is printed."""
 
 from threading import Condition
 
 from airbyte_cdk.models import AirbyteMessage, Type
 
-MOST_BYTES_HELD = 32 * 1024 * 1024
-"""As JSON; in Python's objects a page takes a few times as much."""
+MOST_BYTES_HELD = 32 * 1024 * 1024  # As JSON; in Python's objects a page takes a few times as much.
 
 
 class Backpressure:
-    """The budget of a sync. Thread-safe."""
+    """The budget of a sync; `held` bytes of it are used. Thread-safe. There is no deadlock: what is held is freed by
+    the main thread, which waits for the reader of stdout alone."""
 
-    def __init__(self, most_bytes: float = MOST_BYTES_HELD) -> None:
-        self._most_bytes = most_bytes
-        self._held = 0
-        self._freed = Condition()
+    def __init__(self, most_bytes: int = MOST_BYTES_HELD) -> None:
+        self.held, self._most_bytes, self._changed = 0, most_bytes, Condition()
 
-    @property
-    def held(self) -> int:
-        """Bytes at the moment."""
-        return self._held
-
-    def take(self, size: int) -> None:
-        """So many bytes more are held. Blocks until they fit, or nothing else is held.
-
-        There is no deadlock: what is held is freed by the main thread, which waits for the reader of stdout alone.
-        """
-        with self._freed:
-            self._freed.wait_for(lambda: not self._held or self._held + size <= self._most_bytes)
-            self._held += size
-
-    def change(self, size: int) -> None:
-        """So many bytes more are held; fewer, if that is negative. Never blocks."""
-        with self._freed:
-            self._held += size
-            self._freed.notify_all()
+    def add(self, size: int, when_it_fits: bool = False) -> None:
+        """So many bytes more are held, or fewer; `when_it_fits`, it blocks until they fit, or nothing else is held."""
+        with self._changed:
+            if when_it_fits:
+                self._changed.wait_for(lambda: not self.held or self.held + size <= self._most_bytes)
+            self.held += size
+            self._changed.notify_all()
 
 
 class HeldPage:
@@ -49,23 +33,19 @@ class HeldPage:
         self._backpressure, self._expected, self._size = backpressure, expected, 0
 
     def take(self) -> None:
-        """Room for the page. Blocks until there is. What it holds already, it gives up before."""
-        self.free()
-        self._backpressure.take(self._expected)
+        """Blocks until there is room for the page, which gives up what it holds before."""
+        self.resize(0)
+        self._backpressure.add(self._expected, when_it_fits=True)
         self._size = self._expected
 
     def resize(self, size: int) -> None:
-        """The page has this size. It may be more than there was room for."""
-        self._backpressure.change(size - self._size)
+        """The page has this size, which may be more than there was room for. 0 frees it."""
+        self._backpressure.add(size - self._size)
         self._size = size
-
-    def free(self) -> None:
-        """The page is held no longer."""
-        self.resize(0)
 
 
 class EndOfPage(AirbyteMessage):
-    """Travels behind a page's last record through the CDK's queue, and frees the page. It is never printed."""
+    """Travels behind a page's last record through the CDK's queue. It is never printed."""
 
     def __init__(self, page: HeldPage) -> None:
         super().__init__(type=Type.CONTROL)

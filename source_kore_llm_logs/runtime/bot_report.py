@@ -1,10 +1,13 @@
-"""What the log of a sync tells of one bot: how its server answers, how far it is, and how it ended."""
+"""What the log of a sync says of one bot: how its server answers, how far it is, and what it gave."""
 
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from source_kore_llm_logs.reading.bot_log import BotLog
+from source_kore_llm_logs.reading.calibration import ServerProfile
+from source_kore_llm_logs.reading.fetch import Row
 from source_kore_llm_logs.records.timestamps import iso_of
 
 logger = logging.getLogger("airbyte")
@@ -13,65 +16,78 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class BotReport:
-    """The lines about one bot. One thread uses it.
-
-    `requests` are those that were sent, every try counted; `records` those that were emitted. `repairs` counts what was
-    mended in rows: the words of a line, which a number comes before.
-    """
+    """The lines about one bot. `requests` were sent, every try counted; rows were `received`; `records` were emitted;
+    `repairs` counts what was mended in rows: the words of a line, which a number comes before. One thread uses it."""
 
     def __init__(self, bot_id: str) -> None:
-        self._bot_id = bot_id
+        self.bot_id = bot_id
         self.repairs: Counter[str] = Counter()
-        self.records = self.requests = 0
-        self._began = self._told = time.monotonic()
+        self.records = self.requests = self.received = 0
+        self._undated: set[str] = set()
+        self._ahead: set[str] = set()
+        self._began = self._last_line = time.monotonic()
 
-    def tell_profile(self, words: str) -> None:
+    def count(self, rows: Sequence[Row], now: int) -> None:
+        """Takes note of a page's rows, received at the moment `now`, in milliseconds since the epoch."""
+        self.received += len(rows)
+        self._undated.update(row.id for row in rows if row.time is None)
+        self._ahead.update(row.id for row in rows if row.time is not None and row.time > now)
+
+    def log_profile(self, profile: ServerProfile) -> None:
         """How the bot's server was seen to answer."""
-        logger.info("Bot %s: the server answers with %s.", self._bot_id, words)
+        wording, scopes = profile.wording, profile.scopes
+        dates = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
+        zone = f" ({wording.offset / 3_600_000:+g} h from UTC)" if wording.offset else ""
+        told = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
+        if profile.rows or profile.is_proved:
+            apart = ["developers apart"] if len({scope.developer for scope in scopes}) > 1 else []
+            apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
+            bounds = "exact to five minutes" if profile.is_proved else "not proved"
+            ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
+            told += f", bounds {bounds}, up to {profile.limit:,} rows a page, asked for {ways}"
+        else:
+            told += ", no row seen"
+        logger.info("Bot %s: the server answers with %s.", self.bot_id, told)
 
-    def tell_progress(self, log: BotLog) -> None:
+    def log_progress(self, log: BotLog) -> None:
         """A line a minute: how far the bot is, and when it ends if it goes on like that."""
         now = time.monotonic()
-        if now - self._told < SECONDS_BETWEEN_LINES:
+        if now - self._last_line < SECONDS_BETWEEN_LINES:
             return
-        self._told = now
+        self._last_line = now
         share = (log.complete_until - log.window.start) / log.window.length
         minutes = round((now - self._began) * (1 - share) / share / 60) if share else 0
         left = f", about {_count(max(1, minutes), 'minute')} to go" if share else ""
         logger.info(
             "Bot %s: read to %s (%.0f %% of the period), %s, %s%s.",
-            self._bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
+            self.bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
             _count(self.requests, "request"), left,
         )  # fmt: skip
 
-    def tell_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
-        """What was read, how far it is complete, and what somebody may want to look into. `filters`: those chosen."""
-        bot, start, after = self._bot_id, iso_of(log.window.start), iso_of(log.window.after)
-        until = iso_of(log.complete_until)
+    def log_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
+        """What the bot gave, how far it is complete, and what somebody may want to look into. `filters`: those
+        chosen."""
+        bot, start, after = self.bot_id, iso_of(log.window.start), iso_of(log.window.after)
         state = "complete"
         if has_failed:
-            state = f"complete to {until}, not read from there to {after}"
+            state = f"complete to {iso_of(log.complete_until)}, not read from there to {after}"
         elif log.complete_until < log.window.after:
-            state = f"complete to {until}, from where the next sync reads again"
-        again = f"{log.parts_read_again:,}" if log.parts_read_again else "none"
+            state = f"complete to {iso_of(log.complete_until)}, from where the next sync reads again"
         logger.log(
             logging.WARNING if has_failed else logging.INFO,
             "Bot %s: %s to %s, %s: %s in %s, %s received; %s, %s of them read more than once.",
             bot, start, after, state, _count(self.records, "record"), _count(self.requests, "request"),
-            _count(log.received, "row"), _count(log.parts, "part"), again,
+            _count(self.received, "row"), _count(log.parts, "part"), f"{log.parts_read_again or 'none'}",
         )  # fmt: skip
         for what, times in sorted(self.repairs.items()):
             logger.warning("Bot %s: %d %s.", bot, times, what)
-        if log.undated:
-            logger.warning(
-                "Bot %s: %s had no date that can be read; kept with `start_date` and `end_date` null.",
-                bot, _count(len(log.undated), "row"),
-            )  # fmt: skip
-        if log.ahead:
-            logger.warning(
-                "Bot %s: %s %s dated ahead of now, to be read when that day has come.",
-                bot, _count(len(log.ahead), "row"), "is" if len(log.ahead) == 1 else "are",
-            )  # fmt: skip
+        undated, ahead = len(self._undated), len(self._ahead)
+        if undated:
+            what = "had no date that can be read; kept with `start_date` and `end_date` null"
+            logger.warning("Bot %s: %s %s.", bot, _count(undated, "row"), what)
+        if ahead:
+            what = f"{'is' if ahead == 1 else 'are'} dated ahead of now, to be read when that day has come"
+            logger.warning("Bot %s: %s %s.", bot, _count(ahead, "row"), what)
         if filters and not self.records and not has_failed:
             logger.warning("Bot %s: no row matches the filters: check the spelling in %s.", bot, ", ".join(filters))
 

@@ -1,59 +1,74 @@
 """What went wrong in a read is told once, at its end: one message, in which bots with the same fault share a sentence.
 
 Several programs that read the stream drop everything that follows an ERROR trace; so one bot's must not come before
-the records of the others. The log has each fault at the moment when it happens, so that a killed read has told it too.
-"""
+the records of the others. The log has each fault at the moment when it happens."""
 
+import logging
+import re
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 
-from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType, TraceType
+from airbyte_cdk.models import AirbyteErrorTraceMessage, AirbyteMessage, AirbyteStreamStatus, FailureType
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.errors import Fault, FaultTrace
-from source_kore_llm_logs.runtime.unforeseen import unforeseen, unforeseen_in_trace
 
-GENERAL_REMARKS = ("An unexpected error occurred in stream", "Something went wrong in the connector")
-"""How the CDK's message begins where it knows no more than an exception."""
+logger = logging.getLogger("airbyte")
+
 FINAL = (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
 GRAVEST_FIRST = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+REMARK = "An unexpected error occurred in stream"  # So begins the CDK's message of an exception, whose kind ends it.
+QUOTED = re.compile(r"'.*'|\".*\"|\[.*\]|\{.*\}", re.DOTALL)  # Of an exception's text: it may be a row's or a secret.
+LONGEST_TEXT, FRAMES = 200, 8
 
 
-def grouped(faults: Iterable[Fault], bots: Iterable[str]) -> str:
+def unforeseen(error: Exception) -> Fault:
+    """A system error in a sentence, for an exception that is none of ours. The log has the line to send."""
+    logger.error("", exc_info=error)
+    return _unforeseen(type(error).__name__)
+
+
+def _unforeseen(kind: str) -> Fault:
+    send = "Please send the line of the log that begins with 'Unforeseen' to the maintainers."
+    return Fault(f"The connector failed in a way that was not foreseen ({kind}). {send}", FailureType.system_error)
+
+
+def log_line(error: BaseException) -> str:
+    """What a maintainer needs of an exception: its kind, its text without what is quoted, its innermost frames."""
+    text = " ".join(QUOTED.sub("…", filter_secrets(str(error))).split())[:LONGEST_TEXT]
+    frames = traceback.extract_tb(error.__traceback__)[: -FRAMES - 1 : -1]
+    places = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"Unforeseen: {type(error).__name__}: {text} in {places}"
+
+
+def grouped(faults: list[Fault], bots: Iterable[str]) -> str:
     """One text of the faults of `bots`, each told once; bots with the same fault share its sentence."""
-    faults = list(faults)
     failed = {fault.bot_id for fault in faults}
     are_others_answered = None not in failed and not failed.issuperset(bots)
     groups: dict[str, dict[str | None, str]] = {}
     for fault in faults:
         what = fault.where_others_are_answered if are_others_answered else fault.what
         sentence = what.replace(fault.bot_id, "this bot") if fault.bot_id else what
-        groups.setdefault(sentence, {}).setdefault(
-            fault.bot_id, f"Bot {fault.bot_id}: {what}" if fault.bot_id else what
-        )
+        groups.setdefault(sentence, {})[fault.bot_id] = f"Bot {fault.bot_id}: {what}" if fault.bot_id else what
     return " ".join(
-        next(iter(bots.values()))
-        if len(bots) == 1
-        else f"{len(bots)} bots: {sentence.rstrip('.')}. These are the bots {', '.join(map(str, bots))}."
-        for sentence, bots in groups.items()
+        next(iter(of_bots.values()))
+        if len(of_bots) == 1
+        else f"{len(of_bots)} bots: {sentence.rstrip('.')}. These are the bots {', '.join(map(str, of_bots))}."
+        for sentence, of_bots in groups.items()
     )
 
 
 def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -> Iterator[AirbyteMessage]:
-    """The messages of a read of `bots` without its ERROR traces; the stream's final status is the last of them.
-
-    Raises one Fault with all that went wrong, after the last message, if anything did. (The CDK sends the last STATE
-    behind the final status, after which the protocol expects nothing more of the stream.)
-    """
-    faults: list[Fault] = []
-    final: list[AirbyteMessage] = []
-    cause: Exception | None = None
+    """The messages of a read of `bots` without its ERROR traces; the stream's final status is the last of them. Raises
+    one Fault with all that went wrong, of the gravest kind: a config error, which only a person can mend."""
+    faults, final = list[Fault](), list[AirbyteMessage]()
     try:
         for message in messages:
             trace = message.trace
-            if isinstance(message, FaultTrace):
-                faults.append(message.fault)
-            elif trace and trace.type is TraceType.ERROR and trace.error:
-                faults.append(_fault(trace.error))
+            if trace and trace.error:
+                faults.append(message.fault if isinstance(message, FaultTrace) else _fault(trace.error))
             elif trace and trace.stream_status and trace.stream_status.status in FINAL:
                 final.append(message)
             else:
@@ -64,19 +79,13 @@ def faults_at_the_end(messages: Iterable[AirbyteMessage], bots: Iterable[str]) -
             faults.append(error if isinstance(error, Fault) else Fault(str(error), error.failure_type))
     except Exception as error:
         faults.append(unforeseen(error))
-        cause = error
     yield from final
     if faults:
-        raise together(faults, bots) from cause
-
-
-def together(faults: list[Fault], bots: Iterable[str]) -> Fault:
-    """One of them all. A config error weighs most: only a person can mend it."""
-    kinds = {fault.failure_type for fault in faults}
-    return Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds))
+        kinds = {fault.failure_type for fault in faults}
+        raise Fault(grouped(faults, bots), next(kind for kind in GRAVEST_FIRST if kind in kinds))
 
 
 def _fault(error: AirbyteErrorTraceMessage) -> Fault:
-    if error.message.startswith(GENERAL_REMARKS):
-        return unforeseen_in_trace(error.message.rpartition(": ")[2], error.internal_message)
+    if error.message.startswith(REMARK):
+        return _unforeseen(error.message.rpartition(": ")[2])
     return Fault(error.message, error.failure_type or FailureType.system_error)

@@ -1,58 +1,48 @@
-"""Standard output: protocol messages in whole lines and few writes, from any thread. And one line on standard error.
+"""Standard output: protocol messages in whole lines and few writes, from any thread. And lines on standard error.
 
-Everything on stdout goes through one buffer, so that the order of lines is the order of calls: the messages of the
-command, the log's lines, and what anything else prints. It takes the place of the CDK's PRINT_BUFFER, which keeps up to
-four bytes a character and ends in a stack trace when nobody reads.
-"""
+All that is printed goes through one buffer, in the order of the calls. It takes the place of the CDK's PRINT_BUFFER,
+which ends in a stack trace when nobody reads."""
 
 import os
 import select
 import sys
 from contextlib import suppress
 from threading import Lock, local
-from typing import NoReturn, TextIO, cast
+from typing import Any, NoReturn, cast
 
 from source_kore_llm_logs.runtime import signals
 
 RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
-"""Each write lets another thread take over; more of them cost more than the writing."""
-MOST_BYTES_ON_STDERR = 8000
-"""Of a line: a parent process that does not read this pipe would block us at 64 KB."""
+MOST_BYTES_ON_STDERR = 8000  # Of a line: a parent process that does not read this pipe would block us at 64 KB.
 
 
-def tell(text: str) -> None:
-    """Writes one line on stderr, for a person; raises nothing, whatever stderr is. Thread-safe."""
+def to_stderr(text: str) -> None:
+    """Writes one line on stderr, for a person. Raises nothing, whatever stderr is. Thread-safe."""
     with suppress(OSError):
         os.write(2, text.encode(errors="backslashreplace")[:MOST_BYTES_ON_STDERR] + b"\n")
 
 
 class Stdout:
-    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read.
-
-    When the output cannot be written (its reader has gone, the disk is full), the process ends with status 1 and one
-    line on stderr: nothing that is still read could arrive.
-    """
+    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read. When it cannot be
+    written (its reader has gone, the disk is full), the process ends with status 1 and one line on stderr."""
 
     def __init__(self, descriptor: int = 1, name: str = "Standard output") -> None:
-        self._descriptor, self._name = descriptor, name
-        self._lock = Lock()
-        self._pending = bytearray()
-        self._unfinished = local()
+        self._descriptor, self._name, self._lock = descriptor, name, Lock()
+        self._pending, self._unfinished = bytearray(), local()
         if sys.__stdout__ is None and descriptor == 1:
             self._give_up("it is closed")
 
     def replace(self) -> None:
-        """Makes it what `print` writes to, and the CDK's PRINT_BUFFER, into which the log goes while it is imported."""
-        sys.stdout = cast(TextIO, self)
-        sys.__stdout__ = self  # type: ignore[assignment, misc]
+        """Makes it what `print` and the CDK's log write to. To be called before the CDK is imported."""
+        sys.stdout = sys.__stdout__ = cast(Any, self)  # type: ignore[misc]
 
     def write_line(self, line: str) -> None:
-        """One protocol message. Records may wait for more of them; anything else is seen at once, and all before it."""
+        """One protocol message. A record may wait for more of them; anything else is written at once."""
         self._add(f"{line}\n".encode(), at_once=not line.startswith(RECORD))
 
     def write(self, text: str) -> int:
-        """Part of a line, or lines: what a thread writes is kept until it has ended the line."""
+        """Lines or part of one: what a thread writes is kept until it has ended the line."""
         lines, end, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
         self._unfinished.text = rest
         if end:
@@ -64,7 +54,7 @@ class Stdout:
             self._write()
 
     def finish(self) -> None:
-        """Flushes, and lets no thread write any more: one that tries blocks until the process ends."""
+        """Flushes. A thread that writes afterwards blocks until the process ends."""
         self._lock.acquire()
         self._write()
 
@@ -86,5 +76,5 @@ class Stdout:
                 self._give_up(error.strerror)
 
     def _give_up(self, reason: str | None) -> NoReturn:
-        tell(f"{self._name} cannot be written: {reason}.")
+        to_stderr(f"{self._name} cannot be written: {reason}.")
         signals.end(1)
