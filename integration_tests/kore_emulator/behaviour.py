@@ -14,10 +14,12 @@ Where several are in force, the weakest class counts. Times are milliseconds sin
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -161,7 +163,7 @@ MAY_RAISE: Mapping[str, Callable[[Any], bool]] = {
 """The fields, and their values, that are READ_OR_RAISE. Every other one is READ."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class LogRow(ShowsWhatDiffers):
     """A row as the server keeps it. Rows with the same `number` are equal in all columns."""
 
@@ -187,11 +189,18 @@ class LogRow(ShowsWhatDiffers):
         """The row's own time, by which it belongs to a window."""
         return self.start if self.end is None else self.end
 
-    @property
+    @cached_property
     def entry(self) -> int | None:
         """When the server wrote it, which it knows of a row that shows no date."""
-        known = next((when for when in (self.end, self.unshown_end, self.start) if when is not None), None)
-        return None if known is None else known + self.delay
+        for when in (self.end, self.unshown_end, self.start):
+            if when is not None:
+                return when + self.delay
+        return None
+
+    @cached_property
+    def hidden(self) -> int:
+        """A number that follows from its content and has no meaning."""
+        return zlib.crc32(self.body or self.number.encode()) // 11
 
     @property
     def taken(self) -> int:
@@ -212,7 +221,12 @@ _DATE = re.compile(
 
 def parse(text: object) -> tuple[int, Form] | None:
     """A date read as UTC unless it names another zone, and its form; None where it has none that is known."""
-    match = _DATE.fullmatch(text) if isinstance(text, str) else None
+    return _parsed(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1000)
+def _parsed(text: str) -> tuple[int, Form] | None:
+    match = _DATE.fullmatch(text)
     if match is None:
         return None
     day, minutes, seconds, fraction, zone, sign, hours_east, minutes_east = match.groups()

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from .behaviour import DAY, EPOCH, UNKNOWN_CHANNEL, Behaviour, Failure, Filter, Form, LogRow, parse
+from .behaviour import DAY, EPOCH, UNKNOWN_CHANNEL, Behaviour, Failure, Filter, Form, LogRow, Order, parse
 from .tie_order import first_in_heap_order
 
 Body = Mapping[str, Any]
+_NEVER = random.Random(0)
+"""Where nothing is left to chance: to make one takes as long as a short answer."""
 
 
 class Answer(NamedTuple):
@@ -49,7 +51,8 @@ def answer(does: Behaviour, log: Log, body: Body, moment: int, number: int = 0, 
             raise failed("504", "Gateway Time-out", does)
         if does.refuses:
             raise failed("refused", "the request is not possible", does)
-        chance = random.Random(seed * 1_000_003 + number)
+        is_by_chance = does.varying_pages or does.ties == "shuffled" or does.order in ("random", "blocks")
+        chance = random.Random(seed * 1_000_003 + number) if is_by_chance else _NEVER
         query = _query(does, body, moment)
         skip, limit = _numbers(does, body)
         found = log.ordered(does, query, Page(skip, limit, number, moment, chance))
@@ -83,25 +86,32 @@ class Query(NamedTuple):
     sort: str | None
 
 
-SPELLINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "sample": {},
-    "table": {"userIds": ["userId"], "channelUserIds": ["channelUIds"]},
-    "both": {"userIds": ["userIds", "userId"], "channelUserIds": ["channelUserIds", "channelUIds"]},
-}
 COLUMNS: Mapping[Filter, Callable[[LogRow], str]] = {
-    "channel": lambda row: row.channel,
-    "featureName": lambda row: row.feature,
-    "taskId": lambda row: row.task,
-    "userIds": lambda row: row.user,
-    "channelUserIds": lambda row: row.channel_user,
+    "channel": attrgetter("channel"),
+    "featureName": attrgetter("feature"),
+    "taskId": attrgetter("task"),
+    "userIds": attrgetter("user"),
+    "channelUserIds": attrgetter("channel_user"),
 }
+_AS_IN_THE_SAMPLE: Mapping[Filter, Sequence[str]] = {key: (key,) for key in COLUMNS}
+SPELLINGS: Mapping[str, Mapping[Filter, Sequence[str]]] = {
+    "sample": _AS_IN_THE_SAMPLE,
+    "table": {**_AS_IN_THE_SAMPLE, "userIds": ["userId"], "channelUserIds": ["channelUIds"]},
+    "both": {
+        **_AS_IN_THE_SAMPLE,
+        "userIds": ["userIds", "userId"],
+        "channelUserIds": ["channelUserIds", "channelUIds"],
+    },
+}
+ARGUMENTS = ("dateFrom", "dateTo", "limit", "skip", "isDeveloper", "sort")
 
 
 def _query(does: Behaviour, body: Body, moment: int) -> Query:
-    keys: dict[Filter, Sequence[str]] = {key: SPELLINGS[does.spelling].get(key, (key,)) for key in COLUMNS}
-    known = {"dateFrom", "dateTo", "limit", "skip", "isDeveloper", "sort"}.union(*keys.values())
-    if does.unknown_keys == "refused" and (unknown := sorted(body.keys() - known)):
-        raise failed("refused", f"{unknown[0]} is not allowed", does)
+    keys = SPELLINGS[does.spelling]
+    if does.unknown_keys == "refused":
+        unknown = sorted(body.keys() - {*ARGUMENTS}.union(*keys.values()))
+        if unknown:
+            raise failed("refused", f"{unknown[0]} is not allowed", does)
     sort = body.get("sort")
     if sort is not None and (does.sort == "refused" or sort.get("field") != "Time Taken"):
         raise failed("refused", "sort is not allowed", does)
@@ -111,7 +121,7 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
             if key == "channel":
                 value = _channels(does, value)
             if key not in does.ignored_filters:
-                columns.append((key, _folded(does, [value] if isinstance(value, str) else value)))
+                columns.append((key, frozenset(_folded(does, one) for one in _as_list(value))))
     if does.no_channel == "rtm" and not any(key == "channel" for key, _ in columns):
         columns.append(("channel", frozenset(["rtm"])))
     first, last = _bounds(does, body, moment)
@@ -119,8 +129,12 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
     return Query(first, last, tuple(columns), developers(does, body.get("isDeveloper")), order)
 
 
-def _folded(does: Behaviour, values: Iterable[str]) -> frozenset[str]:
-    return frozenset(value.casefold() if does.folds_case else value for value in values)
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _folded(does: Behaviour, value: str) -> str:
+    return value.casefold() if does.folds_case else value
 
 
 def _channels(does: Behaviour, channels: Any) -> Any:
@@ -151,7 +165,7 @@ def selects(does: Behaviour, query: Query) -> Callable[[LogRow], bool]:
     def selected(row: LogRow) -> bool:
         if query.developers is not None and row.developer != query.developers:
             return False
-        return all((_folded(does, [COLUMNS[key](row)]) <= chosen) for key, chosen in query.columns)
+        return all(_folded(does, COLUMNS[key](row)) in chosen for key, chosen in query.columns)
 
     return selected
 
@@ -295,13 +309,28 @@ _BLOCK = 32
 """Rows that an engine without order keeps together."""
 
 
+class _Entry(NamedTuple):
+    time: int | None  # which is compared with the bounds
+    key: int  # by which the server sorts
+    row: LogRow
+
+
+class _State(NamedTuple):
+    """What decides which rows are in the log; of two requests with equal states, both find the same."""
+
+    number: int
+    moment: int
+    gone: int
+
+
 class Log:
     """The rows of one bot: a value, but for what it remembers of earlier answers."""
 
     def __init__(self, rows: Iterable[LogRow] = ()) -> None:
         self.rows = tuple(rows)
         self._moves = any(row.appears or row.vanishes is not None for row in self.rows)
-        self._remembered: dict[Any, Any] = {}
+        self._entries: dict[tuple[Order, bool, str], list[_Entry]] = {}
+        self._remembered: dict[Any, Sequence[Any]] = {}
         self._for: Behaviour | None = None
 
     def with_rows(self, rows: Iterable[LogRow]) -> Log:
@@ -309,69 +338,83 @@ class Log:
 
     def present(self, does: Behaviour, number: int, moment: int) -> Sequence[LogRow]:
         """The rows that the request of this number finds in the log, in the order in which they were written."""
+        rows: Iterable[LogRow] = self.rows
+        for is_there in self._presence(does, self._state(does, number, moment)):
+            rows = filter(is_there, rows)
+        return tuple(rows)
+
+    def _state(self, does: Behaviour, number: int, moment: int) -> _State:
         if does.replica_behind and number % 2:
             number = max(0, number - does.replica_behind)
-        rows: Iterable[LogRow] = self.rows
+        goes_by_time = does.lag_seconds or does.retention_days is not None
+        gone = min(does.deletes * number, does.deletes_in_all)
+        return _State(number if self._moves else 0, moment if goes_by_time else 0, gone)
+
+    def _presence(self, does: Behaviour, state: _State) -> Iterator[Callable[[LogRow], bool]]:
+        """Each tells of a row whether it is there; a row must pass all."""
+        number, moment, gone = state
         if self._moves:
-            rows = (row for row in rows if row.appears <= number and (row.vanishes is None or number < row.vanishes))
+            yield lambda row: row.appears <= number and (row.vanishes is None or number < row.vanishes)
         if does.retention_days is not None:
             oldest = moment - does.retention_days * DAY
-            rows = (row for row in rows if row.entry is None or row.entry - row.delay >= oldest)
+            yield lambda row: row.entry is None or row.entry - row.delay >= oldest
         if does.lag_seconds:
             lag = int(does.lag_seconds * 1000)
-            rows = (row for row in rows if row.entry is None or row.entry + _hidden(row) % (lag + 1) <= moment)
-        if gone := min(does.deletes * number, does.deletes_in_all):
-            kept = sorted(self.rows, key=lambda row: row.entry or 0)[gone:]
-            there = set(map(id, kept))
-            rows = (row for row in rows if id(row) in there)
-        return rows if isinstance(rows, tuple) else tuple(rows)
+            yield lambda row: row.entry is None or row.entry + row.hidden % (lag + 1) <= moment
+        if gone:
+            there = set(map(id, sorted(self.rows, key=lambda row: row.entry or 0)[gone:]))
+            yield lambda row: id(row) in there
 
     def ordered(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
         """The rows that the query finds, in the server's order; those behind the page may be missing."""
         if does is not self._for:
             self._for = does
+            self._entries.clear()
             self._remembered.clear()
-        is_still = not (
-            self._moves or does.lag_seconds or does.deletes or does.replica_behind or does.retention_days is not None
-        )
-        state = None if is_still else (page.number, page.moment)
-        found: Sequence[LogRow] = self._once((query, "found", state), lambda: self._found(does, query, page))
         order, descending = does.order, does.descending
         if query.sort is not None:
             order, descending = "time taken", query.sort == "desc"
+        state, wanted = self._state(does, page.number, page.moment), page.skip + page.limit
+
+        def found(arranged: str) -> list[_Entry]:
+            return self._found(self._arranged(does, order, descending, arranged), does, query, state)
+
         if order in ("random", "blocks"):
-            return _unordered(found, 1 if order == "random" else _BLOCK, page.chance)
-        sign = -1 if descending else 1
-
-        def keyed() -> list[tuple[int, LogRow]]:
-            return [(sign * _KEYS[order](does, row), row) for row in found]
-
-        keys = self._once((query, "keys", state), keyed)
+            return _unordered(_rows(found("as logged")), 1 if order == "random" else _BLOCK, page.chance)
         if does.ties in ("shuffled", "paged"):
+            entries = list(self._once((query, state), lambda: found("as logged")))
             chance = page.chance if does.ties == "shuffled" else random.Random(1_000_003 * page.skip + page.limit)
-            keys = [*keys]
-            chance.shuffle(keys)
-            return _sorted(keys)
-        wanted = page.skip + page.limit
-        if does.ties == "heap" and len(keys) > wanted * does.heap_from:
-            return list(self._once((query, state, wanted), lambda: _first(keys, wanted)))
-        turned = does.ties == "turned" and page.number % 2 == 1
-        return list(self._once((query, "ordered", state, turned), lambda: _sorted(keys[::-1] if turned else keys)))
+            chance.shuffle(entries)
+            return _rows(sorted(entries, key=_BY_KEY))
+        if does.ties == "heap":
+            entries = self._once((query, state), lambda: found("as logged"))
+            if len(entries) > wanted * does.heap_from:
+                return self._once((query, state, wanted), lambda: _first(entries, wanted))
+        arranged = "turned" if does.ties == "turned" and page.number % 2 == 1 else "sorted"
+        return self._once((query, state, arranged), lambda: _rows(found(arranged)))
 
-    def _found(self, does: Behaviour, query: Query, page: Page) -> Sequence[LogRow]:
-        rows = self.present(does, page.number, page.moment)
-        times = self._once(
-            ("filed", does.filed_under, does.hidden_end), lambda: [filed(does, row) for row in self.rows]
-        )
-        if len(rows) < len(self.rows):
-            times = [filed(does, row) for row in rows]
+    def _arranged(self, does: Behaviour, order: Order, descending: bool, arranged: str) -> list[_Entry]:
+        """All rows, as they were logged, or sorted; then equal ones as they were logged, or turned round."""
+        key = (order, descending, arranged)
+        if key not in self._entries:
+            sign, key_of = -1 if descending else 1, _KEYS.get(order, _KEYS["written"])
+            entries = [_Entry(filed(does, row), sign * key_of(does, row), row) for row in self.rows]
+            if arranged == "turned":
+                entries.reverse()
+            self._entries[key] = entries if arranged == "as logged" else sorted(entries, key=_BY_KEY)
+        return self._entries[key]
+
+    def _found(self, entries: list[_Entry], does: Behaviour, query: Query, state: _State) -> list[_Entry]:
         first, last = query.first, query.last
-        dated = (row for row, time in zip(rows, times, strict=True) if time is None or first <= time <= last)
+        found = [entry for entry in entries if (time := entry[0]) is None or first <= time <= last]
+        conditions = [*self._presence(does, state)]
         if query.columns or query.developers is not None:
-            return list(filter(selects(does, query), dated))
-        return list(dated)
+            conditions.append(selects(does, query))
+        for condition in conditions:
+            found = [entry for entry in found if condition(entry[2])]
+        return found
 
-    def _once(self, key: Any, made: Callable[[], Any]) -> Any:
+    def _once(self, key: Any, made: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         if key not in self._remembered:
             if len(self._remembered) > 24:
                 self._remembered.pop(next(iter(self._remembered)))
@@ -379,16 +422,15 @@ class Log:
         return self._remembered[key]
 
 
-def _sorted(keys: list[tuple[int, LogRow]]) -> list[LogRow]:
-    return [row for _, row in sorted(keys, key=itemgetter(0))]
+_BY_KEY = itemgetter(1)
 
 
-def _first(keys: list[tuple[int, LogRow]], wanted: int) -> list[LogRow]:
-    return [row for _, row in first_in_heap_order(keys, wanted)]
+def _rows(entries: Iterable[_Entry]) -> list[LogRow]:
+    return [entry[2] for entry in entries]
 
 
-def _hidden(row: LogRow) -> int:
-    return zlib.crc32(row.body or row.number.encode()) // 11
+def _first(entries: Iterable[_Entry], wanted: int) -> list[LogRow]:
+    return [row for _, row in first_in_heap_order([entry[1:] for entry in entries], wanted)]
 
 
 def _unordered(found: Sequence[LogRow], block: int, chance: random.Random) -> Sequence[LogRow]:
@@ -426,6 +468,8 @@ def _page(does: Behaviour, found: Sequence[LogRow], skip: int, limit: int, chanc
 
 def arrivals(does: Behaviour, body: Body, moment: int, number: int, inserted: int, seed: int = 0) -> list[LogRow]:
     """The rows that are written just before the request of this number, if `inserted` of them were before."""
+    if not does.inserts:
+        return []
     chance = random.Random(seed * 1_000_003 + number)
     rows = []
     for index in range(inserted, min(inserted + does.inserts, does.inserts_in_all)):
