@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from .behaviour import Behaviour
 
 Fault = Literal[
-    "412", "429", "500", "502", "503", "504", "413", "reset", "broken", "truncated", "slow", "html_200", "object_200"
+    "302", "401", "html_403", "404", "412", "413", "429", "500", "502", "503", "504",
+    "reset", "broken", "truncated", "slow", "html_200", "object_200", "encrypted",
 ]  # fmt: skip
 BotRefusal = Literal["scope", "credentials", "token"]
 

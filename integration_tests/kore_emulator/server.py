@@ -245,7 +245,8 @@ class Emulator:
             answered = too_soon(refusal, play.reading)
         except Refusal as refusal:
             answered = response(refusal.answer, play.reading)
-        seen.status = answered.status_code
+        is_broken = request.environ[HANDLER_KEY].close_connection
+        seen.status = 0 if is_broken else answered.status_code
         return answered
 
     def _answer(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
