@@ -66,12 +66,12 @@ class Outcome:
 
 
 def options(folder: Path, **documents: Any) -> list[str]:
-    """The options that name documents, which are written to files in the folder."""
+    """The options that name documents, which are written to files in the folder: bytes as they are, others as JSON."""
     words = []
     for name, document in documents.items():
         if document is not None:
             path = folder / f"{name}.json"
-            path.write_text(json.dumps(document))
+            path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
             words += [f"--{name}", str(path)]
     return words
 
