@@ -43,6 +43,18 @@ def without_waits(waits: list[float] | None = None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def logged_into(messages: list[dict[str, Any]]) -> Iterator[None]:
+    """What is logged becomes LOG messages, as on the command line."""
+    handler, logger = logging.Handler(), logging.getLogger("airbyte")
+    handler.emit = lambda line: messages.append({"type": "LOG", "log": {"message": line.getMessage()}})  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 def check(config: dict[str, Any]) -> Outcome:
     """Code 1 where it failed; raises whatever is not told in the status or by a sentence of its own."""
     with without_waits():
@@ -58,7 +70,7 @@ def sync(
     states = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
     catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
     messages, code = list[dict[str, Any]](), 0
-    with without_waits(waits):
+    with without_waits(waits), logged_into(messages):
         try:
             for message in SourceKoreLlmLogs().read(logging.getLogger("airbyte"), config, catalog, states):
                 if message.type is Type.RECORD and message.record:
