@@ -97,9 +97,9 @@ def with_a_certificate_that_is_none() -> str:
         return failed(check(emulator.config(host=emulator.url.replace("http:", "https:"))))
 
 
-def until(word: str, **config: Any) -> str:
+def until(word: str, reading: Reading | None = None, **config: Any) -> str:
     """Reads only until it says this."""
-    with Emulator({BOT: ROWS}) as emulator, tempfile.TemporaryDirectory() as folder:
+    with Emulator({BOT: ROWS}, reading) as emulator, tempfile.TemporaryDirectory() as folder:
         words = ["read", *options(Path(folder), config=emulator.config(**config), catalog=CATALOG)]
         with started(words) as stdout:
             return next(text for text in stdout if word in text)
@@ -141,7 +141,7 @@ SEEN: dict[str, Callable[[], str]] = {
     ),
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
     "requests … are used up, waiting": lambda: until("used up", requests_per_minute=2),
-    "rate limit reached (…), waiting": lambda: synced(0, ROWS, Reading(faults_script=["429"])),
+    "rate limit reached (…), waiting": lambda: until("rate limit", Reading(faults_script=["429"])),
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
