@@ -60,8 +60,7 @@ def refused(answer: Answer, reading: Reading, headers: Mapping[str, str] | None 
 
 
 def too_soon(refusal: TooSoon, reading: Reading) -> Response:
-    wait = {} if refusal.wait is None else {"Retry-After": str(refusal.wait)}
-    return refused(refusal.answer, reading, wait)
+    return refused(refusal.answer, reading, {"Retry-After": str(refusal.wait)})
 
 
 def faulty(fault: Fault, reading: Reading) -> Response:
@@ -72,7 +71,7 @@ def faulty(fault: Fault, reading: Reading) -> Response:
         return refused(failed("refused", "the request is not possible", reading).answer, reading)
     if fault == "429":
         words = "Rate limit for this API has been reached. Please try again after some time."
-        return too_soon(TooSoon(Answer(429, words=words), reading.retry_after_seconds), reading)
+        return too_soon(TooSoon(words, 25), reading)
     if fault in _BODIES:
         return Response(orjson.dumps(_BODIES[fault]), content_type=JSON)
     if fault == "302":

@@ -47,7 +47,7 @@ class RequestSeen:
 
 
 class _Play:
-    """A reading that is being played, for all bots or for one that differs: what it leaves to chance."""
+    """A reading that is being played, for all bots or for one that differs: what it leaves to chance. Thread-safe."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -72,18 +72,10 @@ class _Play:
 class _Bot:
     """A bot's log. Its lock is held while a page is made."""
 
-    def __init__(self, log: Log) -> None:
-        self.log = log
+    def __init__(self, log: Log | Iterable[Row] = ()) -> None:
+        self.log = log if isinstance(log, Log) else Log(map(logged, log))
         self.asked = self.inserted = 0
-        self.to_appear: list[tuple[float, list[Row]]] = []
         self.lock = Lock()
-
-    def appear(self) -> None:
-        """Log what was to appear by now."""
-        due = [rows for at, rows in self.to_appear if at <= time.monotonic()]
-        self.to_appear = [waiting for waiting in self.to_appear if waiting[1] not in due]
-        for rows in due:
-            self.log = self.log.with_rows(map(logged, rows))
 
 
 class Emulator:
@@ -109,9 +101,7 @@ class Emulator:
         self.clock = Clock(now)
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
         self._host, self._port = host, port
-        self._bots = {
-            bot_id: _Bot(given if isinstance(given, Log) else Log(map(logged, given))) for bot_id, given in rows.items()
-        }
+        self._bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
         self._rate_limit = RateLimit()
         self._requests: list[RequestSeen] = []
@@ -166,29 +156,18 @@ class Emulator:
         return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **overrides}
 
     def rows(self, bot_id: str) -> list[dict[str, Any]]:
-        """All rows of a bot that exist now, as the API sends them."""
-        bot = self._bots[bot_id]
-        with bot.lock:
-            bot.appear()
-            return [orjson.loads(row.body) for row in bot.log.rows]
+        """All rows of a bot, as the API sends them."""
+        return [orjson.loads(row.body) for row in self._bots[bot_id].log.rows]
 
     def row_counts(self) -> dict[str, int]:
-        """How many rows each bot has now."""
-        return {bot_id: len(self.rows(bot_id)) for bot_id in self._bots}
+        """How many rows each bot has."""
+        return {bot_id: len(bot.log.rows) for bot_id, bot in self._bots.items()}
 
-    def add_rows(self, bot_id: str, rows: Iterable[Row], appears_after: float = 0.0) -> None:
-        """Log more rows, at once or `appears_after` seconds from now, as the platform does with its lag."""
-        with self._lock:
-            bot = self._bots.setdefault(bot_id, _Bot(Log()))
-        with bot.lock:
-            bot.to_appear.append((time.monotonic() + appears_after, list(rows)))
-            bot.appear()
-
-    def remove_rows(self, bot_id: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
-        """Take rows out of the log, as the platform does with a conversation that is deleted."""
+    def add_rows(self, bot_id: str, rows: Iterable[Row]) -> None:
+        """Log more rows."""
         bot = self._bots[bot_id]
         with bot.lock:
-            bot.log = Log(row for row in bot.log.rows if not is_gone(orjson.loads(row.body)))
+            bot.log = bot.log.with_rows(map(logged, rows))
 
     def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
         """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
@@ -265,7 +244,6 @@ class Emulator:
             self.before_response(seen)
         bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
         with bot.lock:
-            bot.appear()
             number, bot.asked = bot.asked, bot.asked + 1
             new = arrivals(reading, body, moment, number, bot.inserted, reading.fault_seed)
             if new:
