@@ -24,9 +24,6 @@ from integration_tests.command import CATALOG, Outcome
 from integration_tests.kore_emulator import RequestSeen
 from source_kore_llm_logs import SourceKoreLlmLogs
 
-UNLIMITED = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
-"""A config that never waits for a limit of its own."""
-
 
 @contextmanager
 def without_waits(waits: list[float] | None = None) -> Iterator[None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -81,15 +80,13 @@ def fill(table: Table, first: str, rows: Sequence[Row]) -> None:
     table.asked(f"INSERT INTO log VALUES {values}; ANALYZE log")
 
 
-@contextmanager
-def served(table: Table, order: str, heeds_sort: bool) -> Iterator[str]:
-    """The address of a server that answers each request with a page of the table, sorted by the `second` or the `day`
-    on which a call started, the newest first; or as the request's `sort` says."""
+def served(table: Table, order: str, heeds_sort: bool) -> ScriptedServer:
+    """A server that answers each request with a page of the table, sorted by the `second` or the `day` on which a call
+    started, the newest first; or as the request's `sort` says."""
     lock = Lock()
 
     def answer(bot: str, body: dict[str, Any]) -> Answer:
         with lock:
             return Answer(body=f"[{','.join(table.asked(query(body, order, heeds_sort)))}]".encode())
 
-    with ScriptedServer(answers=answer) as server:
-        yield f"http://{server.address}"
+    return ScriptedServer(answers=answer)

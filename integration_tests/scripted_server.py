@@ -85,7 +85,8 @@ class ScriptedServer:
         return {
             "host": f"{self._scheme}://{self.address}", "bot_ids": list(bots or ["st-alpha"]), "client_id": "cs-1",
             "client_secret": "a-secret-of-the-app-in-this-test-long-enough-for-every-algorithm-of-it",
-            "start_date": f"{time.strftime('%Y-%m-%d', time.gmtime(time.time() - 4 * 86400))}", **changes,
+            "start_date": time.strftime("%Y-%m-%d", time.gmtime(time.time() - 4 * 86400)),
+            "requests_per_minute": 100_000, "requests_per_hour": 1_000_000, **changes,
         }  # fmt: skip
 
     def __enter__(self) -> ScriptedServer:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from integration_tests.command import run
-from integration_tests.in_process import UNLIMITED, assert_no_request_spans_more_than_90_days, sync
+from integration_tests.in_process import assert_no_request_spans_more_than_90_days, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows
 from integration_tests.kore_emulator.behaviour import DAY, iso, parse
 
@@ -80,7 +80,7 @@ def test_every_row_comes_once(name: str) -> None:
     rows = rows_at_the_edges()
     reading = Reading(by_bot={ODD: READ[name]}, longest_days=90, days_counted="calendar")
     with Emulator({ODD: rows, PLAIN: rows}, reading) as emulator:
-        synced = sync(emulator.config(start_date=iso(ms(FIRST)), end_date=iso(ms(AFTER)), page_size=50, **UNLIMITED))
+        synced = sync(emulator.config(start_date=iso(ms(FIRST)), end_date=iso(ms(AFTER)), page_size=50))
         assert_no_request_spans_more_than_90_days(emulator.requests)
         assert max(int(seen.body["limit"]) for seen in emulator.requests) == 50
     assert synced.errors == []
@@ -98,7 +98,7 @@ def test_every_row_comes_once(name: str) -> None:
 def test_more_rows_than_the_api_pages_through_are_read_in_pieces(failure: Any) -> None:
     rows = even_rows(ODD, AFTER - timedelta(hours=43), AFTER - timedelta(minutes=1), 2_600)
     with Emulator({ODD: rows}, Reading(skip_ceiling=1_000, above_ceiling=failure)) as emulator:
-        synced = sync(emulator.config(page_size=200, **UNLIMITED))
+        synced = sync(emulator.config(page_size=200))
     assert synced.errors == []
     assert synced.rows(ODD) == dict.fromkeys(own(rows), 1)
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_fails_with_its_bots_name_and_leaves_the_others_whol
 ) -> None:
     rows = [row(n, ms(AFTER) - 3_600_000 - n) for n in range(120)]
     with Emulator({ODD: rows, PLAIN: rows}, Reading(by_bot={ODD: options})) as emulator:
-        synced = sync(emulator.config(**UNLIMITED))
+        synced = sync(emulator.config())
     assert len(synced.rows(PLAIN)) == 120
     assert ODD in synced.told
     assert word in synced.told
@@ -129,7 +129,7 @@ def test_what_cannot_be_read_fails_with_its_bots_name_and_leaves_the_others_whol
 def test_an_hourly_sync_asks_at_most_16_times_and_receives_at_most_400_rows() -> None:
     last = NOW - timedelta(minutes=2)
     with Emulator({ODD: even_rows(ODD, last - timedelta(days=20), last, 42 * 24 * 20)}) as emulator:
-        config = emulator.config(start_date=iso(ms(NOW - timedelta(minutes=61))), **UNLIMITED)
+        config = emulator.config(start_date=iso(ms(NOW - timedelta(minutes=61))))
         first = sync(config)
         assert (first.errors, len(first.records)) == ([], 42)
         assert len(emulator.requests) <= 16
@@ -143,7 +143,7 @@ def test_an_hourly_sync_asks_at_most_16_times_and_receives_at_most_400_rows() ->
 def test_a_page_that_is_refused_for_its_size_is_followed_by_the_largest_that_passes(hints: bool) -> None:
     rows = even_rows(ODD, AFTER - timedelta(days=10), AFTER, 2000)
     with Emulator({ODD: rows}, Reading(largest_limit=500, above_limit="refused", hints=hints)) as emulator:
-        assert sync(emulator.config(**UNLIMITED)).rows(ODD) == {raw["Description"]: 1 for raw in rows}
+        assert sync(emulator.config()).rows(ODD) == {raw["Description"]: 1 for raw in rows}
         assert max(seen.rows for seen in emulator.requests) == 500
         assert sum(seen.status == 412 for seen in emulator.requests) <= 4
 
@@ -182,7 +182,7 @@ def test_the_rows_that_a_filter_chooses_arrive_and_where_the_server_ignores_it_t
     wanted, column, key = FILTERS[name]
     chosen = {raw["Description"] for raw in ROWS if raw[column] in wanted}
     with Emulator({ODD: ROWS}, Reading(spelling=spelling, unknown_keys="refused")) as emulator:
-        config = emulator.config(page_size=20, **UNLIMITED, **{name: wanted})
+        config = emulator.config(page_size=20, **{name: wanted})
         heeded = sync(config)
         assert (heeded.errors, heeded.rows(ODD)) == ([], dict.fromkeys(chosen, 1))
         emulator.reading = Reading(spelling="both", ignored_filters=frozenset({key}))
@@ -200,7 +200,7 @@ def test_rows_with_odd_dates_are_never_dropped() -> None:
     assert day
     rows = [row(n, day[0], **{"End Date": end}) for n, end in enumerate(odd)]
     with Emulator({ODD: [*rows, {"Description": "no dates at all"}]}) as emulator:
-        synced = sync(emulator.config(start_date="2024-01-01", end_date="2024-03-01", **UNLIMITED))
+        synced = sync(emulator.config(start_date="2024-01-01", end_date="2024-03-01"))
         assert synced.errors == []
         assert synced.rows(ODD) == {raw["Description"]: 1 for raw in emulator.rows(ODD)}
 
@@ -209,7 +209,7 @@ def test_rows_with_odd_dates_are_never_dropped() -> None:
 def test_rows_that_appear_minutes_after_their_end_are_found_by_the_lookback(filed_under: Any) -> None:
     rows = even_rows(ODD, NOW - timedelta(minutes=50), NOW - timedelta(minutes=2), 200)
     with Emulator({ODD: rows}, Reading(lag_seconds=1500, filed_under=filed_under)) as emulator:
-        config = emulator.config(start_date=iso(ms(NOW) - 2 * DAY), page_size=50, **UNLIMITED)
+        config = emulator.config(start_date=iso(ms(NOW) - 2 * DAY), page_size=50)
         first = sync(config)
         assert 0 < len(first.rows(ODD)) < 200
         emulator.reading = Reading(filed_under=filed_under)
@@ -223,7 +223,7 @@ def test_a_bot_added_later_is_read_from_the_start_and_one_that_comes_back_goes_o
     with Emulator({ODD: rows, PLAIN: rows}) as emulator:
         state, found = None, []
         for bots in ([ODD], [ODD, PLAIN], [PLAIN], [ODD, PLAIN]):
-            synced = sync(emulator.config(start_date=iso(ms(NOW) - 9 * DAY), bot_ids=bots, **UNLIMITED), state)
+            synced = sync(emulator.config(start_date=iso(ms(NOW) - 9 * DAY), bot_ids=bots), state)
             state = synced.states[-1:]
             found.append((len(synced.rows(ODD)), len(synced.rows(PLAIN)), len(synced.records)))
     assert found == [(30, 0, 30), (0, 30, 30), (0, 0, 0), (0, 0, 0)]
@@ -231,7 +231,7 @@ def test_a_bot_added_later_is_read_from_the_start_and_one_that_comes_back_goes_o
 
 def test_a_row_of_the_future_neither_stalls_the_cursor_nor_is_lost() -> None:
     rows = {ODD: [row(0, ms(NOW) - 3 * 3_600_000), row(1, ms(NOW) + 2000), row(2, ms(NOW) + 90 * DAY)]}
-    settings = {"start_date": iso(ms(NOW) - 2 * DAY), "lookback_minutes": 0, **UNLIMITED}
+    settings = {"start_date": iso(ms(NOW) - 2 * DAY), "lookback_minutes": 0}
     with Emulator(rows) as emulator:
         first = sync(emulator.config(**settings))
     assert set(first.rows(ODD)) == {"row 0"}

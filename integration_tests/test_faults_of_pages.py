@@ -14,7 +14,7 @@ import requests
 from airbyte_cdk.models import Status
 
 from integration_tests.command import Outcome
-from integration_tests.in_process import UNLIMITED, sync
+from integration_tests.in_process import sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, RequestSeen, even_rows
 from integration_tests.kore_emulator.behaviour import iso
 from integration_tests.kore_emulator.clock import FIXED
@@ -45,7 +45,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture
 
 def whole(emulator: Emulator, waits: list[float] | None = None, **config: Any) -> Outcome:
     """A sync that gives each row of each bot once."""
-    synced = sync(emulator.config(**UNLIMITED, **config), waits=waits)
+    synced = sync(emulator.config(**config), waits=waits)
     assert synced.errors == []
     for bot, count in emulator.row_counts().items():
         assert synced.rows(bot) == {row["Description"]: 1 for row in emulator.rows(bot)}
@@ -165,7 +165,7 @@ def test_a_read_gives_up_in_minutes(unanswered: Unanswered, after: int) -> None:
     waits = list[float]()
     with Emulator({BOT: ROWS}) as emulator:
         unanswered.is_silent = lambda answered: len(emulator.requests) > after
-        synced = sync(emulator.config(page_size=50, **UNLIMITED), waits=waits)
+        synced = sync(emulator.config(page_size=50), waits=waits)
     (error,) = synced.errors
     host = emulator.url.removeprefix("http://")
     assert error["message"] == f"Bot {BOT}: {host} did not answer in time. Tried 2 times."
@@ -192,7 +192,7 @@ def test_a_refusal_that_lasts_is_transient_and_another_bot_is_read(refusal: Any)
     waits = list[float]()
     lasting = {BOT: {"faults_script": [None] * 15, "fault_rate": 1.0, "faults": [refusal]}}
     with Emulator({BOT: ROWS, OTHER: rows_of(OTHER)}, Reading(by_bot=lasting)) as emulator:
-        synced = sync(emulator.config(page_size=50, num_workers=1, window_days=1, **UNLIMITED), waits=waits)
+        synced = sync(emulator.config(page_size=50, num_workers=1, window_days=1), waits=waits)
     (error,) = synced.errors
     assert error["failure_type"] == "transient_error"
     assert error["message"].startswith(f"Bot {BOT}: ")
@@ -207,7 +207,7 @@ def test_a_refusal_of_the_first_request_is_a_config_error_at_once(
 ) -> None:
     waits = list[float]()
     with Emulator({BOT: ROWS}, Reading(fault_rate=1, faults=[refusal])) as emulator:
-        synced = sync(emulator.config(**UNLIMITED), waits=waits)
+        synced = sync(emulator.config(), waits=waits)
         assert (len(emulator.requests), waits) == (1, [])
     assert [error["failure_type"] for error in synced.errors] == ["config_error"]
     assert sum(": 0 records in 1 request, 0 rows received; 0 parts, " in line for line in lines.messages) == 1
@@ -229,7 +229,7 @@ def test_a_404_behind_the_last_row_is_the_end() -> None:
 def test_a_limit_that_is_never_free_ends_the_bot_after_one_request() -> None:
     reading = Reading(faults_script=[None] * 5, fault_rate=1, faults=["429"])
     with Emulator({BOT: ROWS}, reading) as emulator:
-        synced = sync(emulator.config(**UNLIMITED))
+        synced = sync(emulator.config())
         assert len({str(seen.body) for seen in failed(emulator)}) == 1
     assert "the API's rate limit is used up by other requests" in synced.told
 
@@ -248,7 +248,7 @@ def three_syncs(
         began = time.monotonic()
         monkeypatch.setattr(time, "time", lambda: (now + ahead).timestamp() + time.monotonic() - began)  # noqa: B023
         with Emulator({BOT: rows}, Reading(lag_seconds=0.001), now=now) as emulator:
-            synced = sync(emulator.config(start_date=f"{FIXED - 4 * DAY:%Y-%m-%d}", **UNLIMITED, **config), state)
+            synced = sync(emulator.config(start_date=f"{FIXED - 4 * DAY:%Y-%m-%d}", **config), state)
         assert synced.errors == []
         state, found = synced.states[-1:], found + synced.rows(BOT)
         assert synced.cursors[BOT] < f"{now:%Y-%m-%dT%H:%M:%S}"
@@ -295,7 +295,7 @@ def test_many_bots_are_read_by_one_worker_and_their_last_state_is_printed_althou
     threads, before = list[int](), workers()
     with Emulator(bots, Reading(refusals=dict.fromkeys(bad, "scope"))) as emulator:
         emulator.before_response = lambda seen: threads.append(len(workers() - before))
-        synced = sync(emulator.config(num_workers=1, **UNLIMITED))
+        synced = sync(emulator.config(num_workers=1))
     assert [error["message"][:8] for error in synced.errors] == ["2 bots: "]
     assert Counter(record["bot_id"] for record in synced.records) == dict.fromkeys(set(bots) - bad, 3)
     assert set(synced.cursors) == set(bots) - bad
@@ -322,10 +322,10 @@ def test_three_hundred_bots_side_by_side_are_read_by_a_hundred_threads_and_state
 def test_a_window_that_is_empty_by_now_is_read_as_nothing_and_its_state_stays() -> None:
     with Emulator({BOT: ROWS}) as emulator:
         first = whole(emulator)
-        closed = emulator.config(end_date=f"{NOW - 2 * DAY:%Y-%m-%dT%H:%M:%SZ}", **UNLIMITED)
+        closed = emulator.config(end_date=f"{NOW - 2 * DAY:%Y-%m-%dT%H:%M:%SZ}")
         second = sync(closed, first.states[-1:])
         assert (second.errors, second.records, second.cursors) == ([], [], first.cursors)
-        third = sync(emulator.config(lookback_minutes=0, **UNLIMITED), second.states[-1:])
+        third = sync(emulator.config(lookback_minutes=0), second.states[-1:])
         assert (third.errors, third.records) == ([], [])
 
 
@@ -337,7 +337,7 @@ def test_the_state_of_a_newer_version_is_resumed_from() -> None:
         blob.update(version=9, use_global_cursor=True, state={"end_date": "2020-01-01T00:00:00.000Z"})
         blob["states"][0].update(profile={"limit": 50})
         blob["states"][0]["cursor"]["until"] = "2999-01-01T00:00:00.000Z"
-        second = sync(emulator.config(lookback_minutes=180, **UNLIMITED), newer)
+        second = sync(emulator.config(lookback_minutes=180), newer)
     assert second.errors == []
     assert 0 < len(second.records) < 40
     assert second.cursors[BOT] >= first.cursors[BOT]

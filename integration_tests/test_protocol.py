@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from integration_tests.command import CATALOG, catalog_of, options, read, run
-from integration_tests.in_process import UNLIMITED, check, sync
+from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.preloaded import started
 from integration_tests.scripted_server import ScriptedServer
@@ -100,7 +100,7 @@ def test_a_first_sync_gives_every_row_as_its_record_once_and_the_log_says_how_ea
 
 
 def test_an_idle_sync_asks_a_few_times_and_rows_with_a_new_column_arrive_with_the_next(emulator: Emulator) -> None:
-    config = emulator.config(**UNLIMITED)
+    config = emulator.config()
     first = sync(config)
     emulator.clear_requests()
     idle = sync(config, first.states[-1:])
@@ -221,7 +221,7 @@ def test_one_bot_that_fails_does_not_stop_the_others_and_is_made_good_by_the_nex
 @pytest.mark.parametrize("fault", ["500", "502", "503", "504", "reset", "broken", "truncated", "slow"])
 def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, fault: Any) -> None:
     emulator.reading = Reading(faults_script=[None, fault, fault] * 3, slow_seconds=0.1)
-    outcome = sync(emulator.config(**UNLIMITED))
+    outcome = sync(emulator.config())
     assert outcome.errors == []
     assert outcome.ids == dict.fromkeys(truth(), 1)
 
@@ -229,7 +229,7 @@ def test_a_passing_fault_loses_nothing_and_repeats_nothing(emulator: Emulator, f
 @pytest.mark.parametrize(("body", "said"), [("html_200", "an HTML page"), ("object_200", "a JSON object")])
 def test_a_body_that_is_not_rows_is_never_taken_for_no_rows(emulator: Emulator, body: Any, said: str) -> None:
     emulator.reading = Reading(fault_rate=1, faults=[body])
-    outcome = sync(emulator.config(**UNLIMITED))
+    outcome = sync(emulator.config())
     assert outcome.code == 1
     assert said in outcome.told
     assert set(outcome.cursors.values()) <= {emulator.config()["start_date"].replace("Z", ".000Z")}
@@ -270,11 +270,11 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another(tmp_path: Pat
 
 
 def test_an_earlier_start_date_takes_effect_with_a_refresh_and_not_before(emulator: Emulator) -> None:
-    late = emulator.config(start_date=(NOW - timedelta(days=5)).strftime("%Y-%m-%d"), **UNLIMITED)
+    late = emulator.config(start_date=(NOW - timedelta(days=5)).strftime("%Y-%m-%d"))
     first = sync(late)
     assert 0 < len(first.ids) < len(truth())
-    assert not set(sync(emulator.config(**UNLIMITED), first.states[-1:]).ids) - set(first.ids)
-    assert set(sync(emulator.config(**UNLIMITED)).ids) == set(truth())
+    assert not set(sync(emulator.config(), first.states[-1:]).ids) - set(first.ids)
+    assert set(sync(emulator.config()).ids) == set(truth())
 
 
 def test_a_proxy_of_the_environment_is_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

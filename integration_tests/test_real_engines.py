@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integration_tests.destinations.servers import postgres_server
-from integration_tests.in_process import UNLIMITED, sync
+from integration_tests.in_process import sync
 from integration_tests.kore_emulator.behaviour import Behaviour, iso
 from integration_tests.kore_emulator.log_rows import logged
 from integration_tests.kore_emulator.simulation import Log, answer
@@ -45,12 +45,9 @@ def rows(count: int, ties: int) -> list[dict[str, Any]]:
 def read_whole(table: Table, order: str, heeds_sort: bool, log: list[dict[str, Any]], page_size: int) -> None:
     """A sync of the table gives each row once, and ends well. Where the one documented `sort` is not heeded, the order
     among equal dates may never show some rows, whatever page is asked for: then it may fail, and says so."""
-    with served(table, order, heeds_sort) as host:
-        config = {
-            "host": host, "bot_ids": [BOT], "client_id": "cs-1", "client_secret": "s" * 64, "page_size": page_size,
-            "start_date": f"{START:%Y-%m-%d}", "end_date": f"{START + timedelta(days=DAYS):%Y-%m-%d}", **UNLIMITED,
-        }  # fmt: skip
-        synced = sync(config)
+    end = f"{START + timedelta(days=DAYS):%Y-%m-%d}"
+    with served(table, order, heeds_sort) as server:
+        synced = sync(server.config(start_date=f"{START:%Y-%m-%d}", end_date=end, page_size=page_size))
     found = synced.rows(BOT)
     assert set(found.values()) <= {1}
     lost = {raw["Description"] for raw in log} - set(found)

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from integration_tests.command import CATALOG, STREAM, Outcome, configured, read, run
-from integration_tests.in_process import UNLIMITED, check, sync
+from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
 from integration_tests.scripted_server import Answer, ScriptedServer
@@ -38,7 +38,7 @@ def whole(outcome: Outcome) -> None:
 @pytest.mark.parametrize("hour_from", ["iat", "now"])
 def test_a_token_is_right_under_each_reading_of_one_hour(hour_from: Any, ahead: float) -> None:
     with Emulator({BOT: ROWS}, Reading(hour_from=hour_from, clock_ahead_seconds=ahead)) as emulator:
-        whole(sync(emulator.config(**UNLIMITED)))
+        whole(sync(emulator.config()))
         assert all(seen.status == 200 for seen in emulator.requests)
 
 
@@ -71,7 +71,7 @@ def test_the_target_of_a_redirect_sees_no_request_and_is_named(status: int) -> N
 def test_no_cookie_is_kept() -> None:
     cookie = Answer(body=PAGE, headers={"Set-Cookie": "session=1; Path=/"})
     with ScriptedServer([cookie] * 3) as server:
-        assert sync(server.config(**UNLIMITED)).code == 0
+        assert sync(server.config()).code == 0
         assert len(server.asked) > 3
         assert not any("Cookie" in headers for _, _, headers in server.asked)
 
@@ -118,7 +118,7 @@ def test_what_passes_is_waited_for_and_asked_again_with_a_fresh_token(answer: An
 
 def test_gzip_that_no_header_tells_of_is_read() -> None:
     with ScriptedServer(page=gzip.compress(PAGE)) as server:
-        assert len(sync(server.config(**UNLIMITED)).ids) == 1
+        assert len(sync(server.config()).ids) == 1
 
 
 def refused(answer: Answer, *bots: str) -> str:
@@ -173,7 +173,7 @@ def test_neither_host_nor_credentials_are_suspected_where_another_bot_was_answer
 ) -> None:
     assert suspected in refused(answer, BOT)
     with ScriptedServer(of_bot={BOT: answer}) as server:
-        read_told = sync(server.config(BOT, OTHER, **UNLIMITED)).told
+        read_told = sync(server.config(BOT, OTHER)).told
     for told in (refused(answer), read_told):
         assert "other bots are answered" in told.lower()
         assert "Bot IDs (`bot_ids`)" in told
@@ -216,7 +216,7 @@ def test_a_cursor_ahead_of_now_is_read_from_now_minus_the_lookback() -> None:
 def test_a_bot_that_is_no_longer_configured_stays_in_the_state_and_harms_nothing() -> None:
     reached = f"{NOW - timedelta(days=10):%Y-%m-%dT%H:%M:%S}.000Z"
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(**UNLIMITED), state_at(reached, "st-gone"))
+        outcome = sync(emulator.config(), state_at(reached, "st-gone"))
         assert {seen.bot_id for seen in emulator.requests} == {BOT}
     whole(outcome)
     assert outcome.cursors["st-gone"] == reached

@@ -22,7 +22,6 @@ import pytest
 
 from integration_tests import preloaded
 from integration_tests.command import CATALOG, arguments
-from integration_tests.in_process import UNLIMITED
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs import command
 from source_kore_llm_logs.records.record import to_record
@@ -109,7 +108,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_th
     emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.reading = Reading(largest_limit=20)
-    folder = Folder(tmp_path, emulator.config(window_days=7, **UNLIMITED))
+    folder = Folder(tmp_path, emulator.config(window_days=7))
     records = [to_record(bot, row) for bot in BOTS for row in ROWS[bot]]
     ends = {record["id"]: (record["bot_id"], record["end_date"] or record["start_date"] or "9") for record in records}
     chance = random.Random(5)

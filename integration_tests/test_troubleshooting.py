@@ -12,7 +12,7 @@ from flask import Response, request
 
 from integration_tests.command import CATALOG, STREAM, Outcome, options, run
 from integration_tests.documents import PAGE, section, table
-from integration_tests.in_process import UNLIMITED, check, sync
+from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.kore_emulator.behaviour import DAY
 from integration_tests.preloaded import started
@@ -47,7 +47,7 @@ def synced(
     **changes: Any,
 ) -> str:
     with server({BOT: rows}, reading or Reading()) as emulator:
-        outcome = sync(emulator.config(**{**UNLIMITED, **changes}))
+        outcome = sync(emulator.config(**changes))
     assert outcome.code == code, outcome.told
     return f"{outcome.told}\n{outcome.log}"
 
@@ -87,7 +87,7 @@ def resumed(code: int, cursor: str) -> str:
     states = [{"partition": {"bot_id": BOT}, "cursor": {"end_date": cursor}}]
     stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(**UNLIMITED), [{"type": "STREAM", "stream": stream}])
+        outcome = sync(emulator.config(), [{"type": "STREAM", "stream": stream}])
     assert outcome.code == code
     return f"{outcome.told}\n{outcome.log}"
 

@@ -148,12 +148,13 @@ class Emulator:
             self._requests.clear()
 
     def config(self, **overrides: Any) -> dict[str, Any]:
-        """A connector config that reads everything this emulator has."""
+        """A connector config that reads everything this emulator has, and waits for no limit of its own."""
         rows = (row for bot in self._bots.values() for row in bot.log.rows)
         earliest = min((when for row in rows for when in (row.start, row.end) if when is not None), default=None)
         day = datetime.fromtimestamp(self.clock.seconds() if earliest is None else earliest / 1000, timezone.utc)
         start = {"start_date": f"{day:%Y-%m-%d}T00:00:00Z"}
-        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **overrides}
+        unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
+        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **unlimited, **overrides}
 
     def rows(self, bot_id: str) -> list[dict[str, Any]]:
         """All rows of a bot, as the API sends them."""
