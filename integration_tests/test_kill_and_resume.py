@@ -57,16 +57,16 @@ def test_killed_over_and_over_a_sync_ends_complete(reading: Reading, tmp_path: P
 
 
 def test_a_dense_log_that_is_killed_half_way_is_resumed_and_not_begun_again(tmp_path: Path) -> None:
-    bot, count, page = "st-dense", 20_000, 100
+    bot, count, page = "st-dense", 8_000, 100
     end = NOW - timedelta(minutes=5)
     with Emulator({bot: even_rows(bot, end - timedelta(days=80), end, count)}) as emulator:
-        config = emulator.config(page_size=page)
-        got, state = killed_read(tmp_path, config, None, 12_000)
+        config = emulator.config(page_size=page, window_days=20)
+        got, state = killed_read(tmp_path, config, None, 5_000)
         assert state is not None
         emulator.clear_requests()
         resumed = sync(config, state)
         assert resumed.errors == []
         assert len(got | set(resumed.ids)) == count
         assert set(resumed.ids.values()) == {1}
-        # 200 pages in all, 120 of them before the kill.
-        assert len(emulator.requests) <= 170
+        # 80 pages in four parts; 40 of them lie before the last state.
+        assert len(emulator.requests) <= 70
