@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from random import Random
@@ -108,7 +109,6 @@ class Emulator:
         self._lock = Lock()
         self._connections: set[socket.socket] = set()
         self._server: BaseWSGIServer | None = None
-        self._thread: Thread | None = None
         self.reading = reading or Reading()
 
     @property
@@ -178,42 +178,29 @@ class Emulator:
             self.add_rows(bot_id, rows)
         return dict.fromkeys(self._bots, count_per_bot)
 
-    def start(self) -> Emulator:
+    def __enter__(self) -> Emulator:
         """Listen and serve in a thread of its own."""
-        if self._server is not None:
-            raise RuntimeError("the emulator is already running")
         app, handler = _application(self), _handler(self.clock, self._connections)
         self._server = make_server(self._host, self._port, app, threaded=True, request_handler=handler)
         self._port = self._server.server_port
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
-
-    def stop(self) -> None:
-        """Stop listening and hang up on every client."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server = self._thread = None
-        for connection in list(self._connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def __enter__(self) -> Emulator:
-        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        """Stop listening and hang up on every client."""
+        assert self._server is not None
+        self._server.shutdown()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, bot_id: str) -> Response:
         """Answer the current request for a page of a bot's log."""
         play = self._plays.get(bot_id, self._common)
-        token, body = request.headers.get("auth"), json_object(request.get_data())
+        token, body = request.headers.get("auth"), request.get_json(silent=True)
+        body = body if isinstance(body, dict) else None
         seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers), jti_of(token))
         with self._lock:
             self._requests.append(seen)
@@ -271,8 +258,7 @@ def _application(emulator: Emulator) -> Flask:
 
     @app.post("/_emulator/rows")
     def log_recent_rows() -> Response:
-        asked = json_object(request.get_data()) or {}
-        return _json({"added": emulator.log_recent_rows(int(asked.get("count_per_bot", 40)))})
+        return _json({"added": emulator.log_recent_rows(int(request.get_json()["count_per_bot"]))})
 
     @app.get("/_emulator/rows/<bot_id>")
     def bot_rows(bot_id: str) -> Response:
@@ -313,15 +299,6 @@ def _handler(clock: Clock, connections: set[socket.socket]) -> type[WSGIRequestH
             pass
 
     return Handler
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """A body as a JSON object, or None if it is not one."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _json(value: object) -> Response:
