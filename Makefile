@@ -1,6 +1,8 @@
 # Needs Python 3.10 to 3.13 and make, nothing else: every tool goes into an environment in this folder.
 PYTHON ?= python3
 export PYTHON
+# Where this is set, every process would compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 POETRY := .tools/bin/poetry
 IMAGE := integration_tests/image

@@ -16,10 +16,9 @@ BUILD = ROOT / "integration_tests" / "image" / "build.sh"
 
 # The standard tests look for the command `docker` when they are imported. This one leads to whatever engine there is.
 os.environ["PATH"] = os.pathsep.join([str(BUILD.parent / "bin"), os.environ["PATH"]])
-# A slow machine is no fault of the code. `make fuzz` takes the other profile.
+# A slow machine is no fault of the code.
 settings.register_profile("tests", deadline=None)
-settings.register_profile("fuzz", deadline=None, max_examples=200_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+settings.load_profile("tests")
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
 
@@ -61,8 +60,7 @@ def configs(request: pytest.FixtureRequest) -> Iterator[None]:
     if not (isinstance(request.cls, type) and issubclass(request.cls, ConnectorTestSuiteBase)):
         yield
         return
-    now = NOW
-    rows = generate_rows("st-alpha", now - timedelta(days=120), now - timedelta(minutes=5), 300, 1)
+    rows = generate_rows("st-alpha", NOW - timedelta(days=120), NOW - timedelta(minutes=5), 300, 1)
     with Emulator({"st-alpha": rows}) as emulator:
         good = emulator.config()
         written = {"config.json": good, "invalid_config.json": {**good, "bot_ids": ["st-nobody"]}}

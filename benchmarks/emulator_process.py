@@ -82,8 +82,7 @@ def main() -> None:
     # The CDK's own JWT authenticator gives no `jti`, so a token may be used again.
     SendingEmulator.transfer = options.transfer
     with SendingEmulator(logs, Reading(reject_reused_jti=False), now=now) as server:
-        unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
-        config = server.config(start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}", **unlimited)
+        config = server.config(start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}")
         print(json.dumps(config), flush=True)
         stopped = Event()
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())

@@ -40,10 +40,14 @@ class Outcome:
     def ids(self) -> Counter[str]:
         return Counter(record["id"] for record in self.records)
 
+    def rows(self, bot_id: str) -> Counter[str]:
+        """How often each row of a bot was emitted, by its description, which tests make unique."""
+        return Counter(record["description"] for record in self.records if record["bot_id"] == bot_id)
+
     @property
     def cursors(self) -> dict[str, str]:
         """Bot -> `end_date` of the last STATE message."""
-        states = self.states[-1]["stream"]["stream_state"]["states"]
+        states = self.states[-1]["stream"]["stream_state"].get("states", [])
         return {state["partition"]["bot_id"]: state["cursor"]["end_date"] for state in states}
 
     @property
@@ -51,17 +55,23 @@ class Outcome:
         return [m["trace"]["error"] for m in self.of_type("TRACE") if m["trace"]["type"] == "ERROR"]
 
     @property
+    def told(self) -> str:
+        """What a person is told: the status of a check, the errors of a read."""
+        statuses = [message["connectionStatus"].get("message", "") for message in self.of_type("CONNECTION_STATUS")]
+        return "\n".join([*statuses, *(error["message"] for error in self.errors)])
+
+    @property
     def log(self) -> str:
         return "\n".join(message["log"]["message"] for message in self.of_type("LOG"))
 
 
 def options(folder: Path, **documents: Any) -> list[str]:
-    """The options that name documents, which are written to files in the folder."""
+    """The options that name documents, which are written to files in the folder: bytes as they are, others as JSON."""
     words = []
     for name, document in documents.items():
         if document is not None:
             path = folder / f"{name}.json"
-            path.write_text(json.dumps(document))
+            path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
             words += [f"--{name}", str(path)]
     return words
 
@@ -76,18 +86,18 @@ def parse(stdout: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stdout.split("\n") if line.strip()]
 
 
-def _outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
+def outcome_of(done: subprocess.CompletedProcess[str]) -> Outcome:
     return Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
 
 
 def finished(line: list[str], timeout: float = 120) -> Outcome:
     """Starts a command line afresh and runs it to its end."""
-    return _outcome(subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False))
+    return outcome_of(subprocess.run(line, capture_output=True, text=True, timeout=timeout, check=False))
 
 
 def typed(words: list[str], environment: Mapping[str, str] | None = None, timeout: float = 120) -> Outcome:
     """Runs the connector with these words as its command line, and these variables besides its environment's."""
-    return _outcome(preloaded.completed(words, {**os.environ, **(environment or {})}, timeout))
+    return outcome_of(preloaded.completed(words, {**os.environ, **(environment or {})}, timeout))
 
 
 def run(command: str, *flags: str, timeout: float = 120, **documents: Any) -> Outcome:

@@ -1,73 +1,85 @@
-"""One sync through the source object: the messages of the command line, without the start of a process."""
+"""A check or a sync through the source object: the messages of the command line, without the start of a process."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from types import SimpleNamespace
+from threading import current_thread
 from typing import Any
 from unittest.mock import patch
 
-from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, TraceType, Type
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    ConfiguredAirbyteCatalogSerializer,
+    Status,
+    Type,
+)
 from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
-from airbyte_cdk.sources.streams.http import rate_limiting
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests import manifest_schema  # noqa: F401 (for what its import does)
-from integration_tests.command import CATALOG
+from integration_tests.command import CATALOG, Outcome
 from integration_tests.kore_emulator import RequestSeen
 from source_kore_llm_logs import SourceKoreLlmLogs
 
-UNLIMITED = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
-"""A config that never waits for a limit of its own."""
+
+@contextmanager
+def without_waits(waits: list[float] | None = None) -> Iterator[None]:
+    """Workers do not wait between the tries of a request: the seconds are noted in `waits` instead."""
+    sleep = time.sleep
+
+    def sleep_outside_of_workers(seconds: float) -> None:
+        if not current_thread().name.startswith(("workerpool", "ThreadPool")):
+            sleep(seconds)
+        elif seconds and waits is not None:
+            waits.append(seconds)
+
+    with patch.object(time, "sleep", sleep_outside_of_workers):
+        yield
 
 
-@dataclass
-class Synced:
-    """What one sync emitted. `failure` is what it told of its end, or None where it ended well."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    states: list[dict[str, Any]] = field(default_factory=list)
-    failure: str | None = None
-    records_before_first_state: int | None = None
-
-    @property
-    def ids(self) -> Counter[str]:
-        return Counter(record["id"] for record in self.records)
-
-    def rows(self, bot_id: str) -> Counter[str]:
-        """How often each row of a bot was emitted, by its description, which tests make unique."""
-        return Counter(record["description"] for record in self.records if record["bot_id"] == bot_id)
-
-    def cursor(self, bot_id: str) -> str | None:
-        """How far the last STATE says that a bot was read."""
-        if not self.states:
-            return None
-        states = self.states[-1]["stream"]["stream_state"].get("states", [])
-        return next((one["cursor"]["end_date"] for one in states if one["partition"]["bot_id"] == bot_id), None)
-
-
-@patch.object(rate_limiting, "time", SimpleNamespace(sleep=lambda _: None))
-def sync(config: dict[str, Any], state: list[dict[str, Any]] | None = None) -> Synced:
-    """One incremental sync, without waits between the tries of a request; a failure is told and not raised."""
-    messages = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
-    catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
-    synced, told = Synced(), []
-    logging.getLogger("airbyte").setLevel(logging.ERROR)  # Nobody reads it here.
+@contextmanager
+def logged_into(messages: list[dict[str, Any]]) -> Iterator[None]:
+    """What is logged becomes LOG messages, as on the command line."""
+    handler, logger = logging.Handler(), logging.getLogger("airbyte")
+    handler.emit = lambda line: messages.append({"type": "LOG", "log": {"message": line.getMessage()}})  # type: ignore[method-assign]
+    logger.addHandler(handler)
     try:
-        source = SourceKoreLlmLogs(catalog=catalog, config=config, state=messages)
-        for message in source.read(logging.getLogger("airbyte"), config, catalog, messages):
-            if message.type is Type.RECORD and message.record:
-                synced.records.append(message.record.data)
-            elif message.type is Type.STATE and message.state:
-                synced.states.append(AirbyteStateMessageSerializer.dump(message.state))
-                if synced.records_before_first_state is None:
-                    synced.records_before_first_state = len(synced.records)
-            elif message.type is Type.TRACE and message.trace and message.trace.type is TraceType.ERROR:
-                told.append(message.trace.error.message if message.trace.error else "")
-    except Exception as error:
-        synced.failure = "\n".join([*told, str(error)])
-    return synced
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def check(config: dict[str, Any]) -> Outcome:
+    """Code 1 where it failed; raises whatever is not told in the status or by a sentence of its own."""
+    with without_waits():
+        status = SourceKoreLlmLogs().check(logging.getLogger("airbyte"), config)
+    message = AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
+    return Outcome(int(status.status is Status.FAILED), [AirbyteMessageSerializer.dump(message)], "", "")
+
+
+def sync(
+    config: dict[str, Any], state: list[dict[str, Any]] | None = None, waits: list[float] | None = None
+) -> Outcome:
+    """One incremental sync, without waits. Code 1 where it failed; raises whatever has no sentence of its own."""
+    states = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
+    catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
+    messages, code = list[dict[str, Any]](), 0
+    with without_waits(waits), logged_into(messages):
+        try:
+            for message in SourceKoreLlmLogs().read(logging.getLogger("airbyte"), config, catalog, states):
+                if message.type is Type.RECORD and message.record:
+                    messages.append({"type": "RECORD", "record": {"data": message.record.data}})
+                else:
+                    messages.append(AirbyteMessageSerializer.dump(message))
+        except AirbyteTracedException as fault:
+            message = AirbyteMessageSerializer.dump(fault.as_airbyte_message())
+            message["trace"]["error"].pop("stack_trace", None)  # As on the command line.
+            messages.append(message)
+            code = 1
+    return Outcome(code, messages, "", "")
 
 
 def assert_no_request_spans_more_than_90_days(requests: Iterable[RequestSeen]) -> None:

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Thread
 from types import TracebackType
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. Its length is announced, and the connection stays open. A header that is given as "" is not sent."""
+    """One answer. Its length is announced, and the connection stays open. `raw` bytes are sent in its place, and the
+    connection is closed."""
 
     status: int = 200
     body: bytes = b"[]"
     headers: dict[str, str] = field(default_factory=dict)
     clock_ahead: float = 0.0
     """Seconds, of the server's `Date`."""
-    after: float = 0.0
-    """Seconds that it takes."""
-    is_dropped: bool = False
-    """The connection is closed in its place."""
-    is_cut: bool = False
-    """The connection is closed in the middle of the body."""
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 256
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever asked has gone."""
+    raw: bytes | None = None
 
 
 class ScriptedServer:
@@ -49,11 +39,17 @@ class ScriptedServer:
         page: bytes = b"[]",
         of_bot: Mapping[str, Answer] | None = None,
         answers: Callable[[str, dict[str, Any]], Answer] | None = None,
+        tls: ssl.SSLContext | None = None,
     ):
         script = iter(script)
         self.asked = asked = list[tuple[str, str, dict[str, str]]]()
 
-        gone = self._gone = Event()
+        def given(path: str, body: bytes) -> Answer:
+            bot = path.split("/")[-2] if path.count("/") > 1 else ""
+            if answers is not None:
+                return answers(bot, json.loads(body))
+            of_this_bot = (of_bot or {}).get(bot)
+            return of_this_bot or next(script, None) or Answer(body=page if b'"skip": "0"' in body else b"[]")
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -61,38 +57,37 @@ class ScriptedServer:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked.append((self.command, self.path, dict(self.headers.items())))
-                of_this_bot = next((answer for bot, answer in (of_bot or {}).items() if f"/{bot}/" in self.path), None)
-                if answers is not None:
-                    given = answers(self.path.split("/")[-2], json.loads(body))
-                else:
-                    given = of_this_bot or next(script, None) or Answer(body=page if b'"skip": "0"' in body else b"[]")
-                if given.after:
-                    gone.wait(given.after)
-                if given.is_dropped:
+                answer = given(self.path, body)
+                if answer.raw is not None:
                     self.close_connection = True
+                    self.wfile.write(answer.raw)
                     return
-                self.send_response_only(given.status)
-                own = {
-                    "Date": self.date_time_string(time.time() + given.clock_ahead),
-                    "Content-Length": str(len(given.body)),
-                }
-                for name, value in {**own, **given.headers}.items():
-                    if value:
-                        self.send_header(name, value)
+                self.send_response_only(answer.status)
+                date = self.date_time_string(time.time() + answer.clock_ahead)
+                for header in {"Date": date, "Content-Length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(*header)
                 self.end_headers()
-                self.wfile.write(given.body[: len(given.body) // 2] if given.is_cut else given.body)
-                self.close_connection |= given.is_cut
+                self.wfile.write(answer.body)
 
             do_POST = do_GET = do_CONNECT = answer
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+        self.address = f"{host}:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+    def config(self, *bots: str, **changes: Any) -> dict[str, Any]:
+        """A config that leads here and reads a few days."""
+        return {
+            "host": f"{self._scheme}://{self.address}", "bot_ids": list(bots or ["st-alpha"]), "client_id": "cs-1",
+            "client_secret": "a-secret-of-the-app-in-this-test-long-enough-for-every-algorithm-of-it",
+            "start_date": time.strftime("%Y-%m-%d", time.gmtime(time.time() - 4 * 86400)),
+            "requests_per_minute": 100_000, "requests_per_hour": 1_000_000, **changes,
+        }  # fmt: skip
 
     def __enter__(self) -> ScriptedServer:
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -101,6 +96,5 @@ class ScriptedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._gone.set()
         self._server.shutdown()
         self._server.server_close()

@@ -115,14 +115,6 @@ def test_links_within_the_project_lead_somewhere(document: Any) -> None:
             assert anchor in names, link
 
 
-def test_what_airbyte_shows_beside_the_form_has_no_picture_and_no_link_that_leads_nowhere_there() -> None:
-    """It leaves out what is in HideInUI, and takes a path for one of its own site."""
-    shown = re.sub(r"<HideInUI>.*?</HideInUI>", "", PAGE.read_text(), flags=re.DOTALL)
-    links = re.findall(r"\]\(([^)]+)\)", shown)
-    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", shown)]
-    assert [link for link in links if not link.startswith("https://") and link.removeprefix("#") not in anchors] == []
-
-
 @pytest.mark.parametrize(
     "text",
     [PAGE.read_text(), README.read_text(), SPEC["properties"]["window_days"]["description"]],

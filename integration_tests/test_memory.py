@@ -7,7 +7,10 @@ import pytest
 from benchmarks.emulator_process import TRANSFERS
 from benchmarks.stalled_reader import LIMIT_MIB, stalled_read
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+    pytest.mark.waits,
+]
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)

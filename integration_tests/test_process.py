@@ -1,42 +1,57 @@
-"""The process as a program among others: its output closed or full, its input through pipes, its faults in order."""
+"""The process as a program among others: its output closed or full, its input through pipes, its faults in order.
 
+A command that is told to end does so by that signal, at a whole line, whatever it waits for, and loses nothing.
+"""
+
+import fcntl
 import json
 import os
+import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from benchmarks.emulator_process import emulator as even_emulator
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, finished, parse, read, typed
-from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
+from integration_tests.command import CATALOG, STREAM, Outcome, arguments, outcome_of, parse, read, run, stopped, typed
+from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 
 COMMAND = [sys.executable, "-m", "source_kore_llm_logs"]
 BOT = "st-alpha"
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 100, seed=1)
+DENSE = even_rows(BOT, NOW - timedelta(days=200), NOW - timedelta(minutes=5), 6_000)
+"""More than a pipe and the connector's queue hold."""
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background ignores SIGINT, and so would the command."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+# Output
 
 
 def test_a_reader_that_goes_ends_the_read_at_once(tmp_path: Path) -> None:
-    with even_emulator(rows=12_000, bots=2, payload_bytes=500) as config:
-        line = arguments("read", tmp_path, config=config, catalog=CATALOG)
+    with Emulator({BOT: DENSE}) as emulator:
+        line = arguments("read", tmp_path, config=emulator.config(), catalog=CATALOG)
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stderr is not None
-            for _ in range(5):
-                process.stdout.readline()
+            process.stdout.readline()
             process.stdout.close()
             assert process.wait(timeout=60) == 1
             assert process.stderr.read() == "Standard output cannot be written: its reader has gone.\n"
-
-
-def into(stdout: str, command: str = "spec") -> tuple[int, str]:
-    """The status and stderr of a command whose stdout a shell redirects."""
-    line = f'"$@" {stdout}'
-    done = subprocess.run(["bash", "-c", line, "bash", *COMMAND, command], capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -48,7 +63,9 @@ def into(stdout: str, command: str = "spec") -> tuple[int, str]:
     ],
 )
 def test_output_that_cannot_be_written_ends_the_command_with_one_line(stdout: str, reason: str) -> None:
-    assert into(stdout) == (1, f"Standard output cannot be written: {reason}.\n")
+    line = ["bash", "-c", f'"$@" {stdout}', "bash", *COMMAND, "spec"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"Standard output cannot be written: {reason}.\n")
 
 
 def test_output_that_is_set_not_to_block_loses_nothing() -> None:
@@ -60,59 +77,47 @@ def test_output_that_is_set_not_to_block_loses_nothing() -> None:
     assert process.returncode == 0
 
 
+# Input
+
+
 @pytest.mark.parametrize("line", [[], ["frobnicate"], ["check"], ["read", "--config", "x"], ["--nonsense"]])
 def test_a_wrong_command_line_gets_the_usage_on_stderr_and_ends_with_2(line: list[str]) -> None:
     outcome = typed(line)
-    assert outcome.code == 2
-    assert outcome.stdout == ""
+    assert (outcome.code, outcome.stdout) == (2, "")
     assert "usage:" in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
 
-def test_config_catalog_and_state_come_through_pipes(tmp_path: Path) -> None:
+def test_config_catalog_and_state_come_through_pipes_and_standard_input(tmp_path: Path) -> None:
     with Emulator({BOT: ROWS}) as emulator:
         first = read(emulator.config())
-        documents = {"config": emulator.config(), "catalog": CATALOG, "state": first.states}
-        line = [*COMMAND, "read"]
+        documents = {"catalog": CATALOG, "state": first.states}
+        line = [*COMMAND, "read", "--config", "/dev/stdin"]
         for name, document in documents.items():
             pipe = tmp_path / name
             os.mkfifo(pipe)
             line += [f"--{name}", str(pipe)]
-            writer = 'cat > "$0"'
-            given = subprocess.Popen(["sh", "-c", writer, str(pipe)], stdin=subprocess.PIPE, text=True)
+            given = subprocess.Popen(["sh", "-c", 'cat > "$0"', str(pipe)], stdin=subprocess.PIPE, text=True)
             assert given.stdin is not None
             given.stdin.write(json.dumps(document))
             given.stdin.close()
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        second = Outcome(done.returncode, parse(done.stdout), done.stdout, done.stderr)
-        assert (second.code, second.stderr) == (0, "")
-        assert len(first.records) == len(ROWS)
-        assert len(second.records) < len(ROWS)
-        assert second.states
+        config = json.dumps(emulator.config())
+        second = outcome_of(subprocess.run(line, input=config, capture_output=True, text=True, check=False))
+    assert (second.code, second.stderr) == (0, "")
+    assert len(second.records) < len(first.records) == len(ROWS)
+    assert second.states
 
 
-def test_a_config_comes_through_standard_input() -> None:
-    with Emulator({BOT: ROWS}) as emulator:
-        line = [*COMMAND, "check", "--config", "/dev/stdin"]
-        given = json.dumps(emulator.config())
-        done = subprocess.run(line, input=given, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert parse(done.stdout)[-1]["connectionStatus"]["status"] == "SUCCEEDED"
-
-
-def test_a_stream_that_is_not_here_is_an_error_that_names_it_before_anything_is_read(tmp_path: Path) -> None:
+def test_a_stream_that_is_not_here_is_an_error_that_names_it_before_anything_is_read() -> None:
     other = json.loads(json.dumps(CATALOG["streams"][0]))
     other["stream"]["name"] = "conversations"
     with Emulator({BOT: ROWS}) as emulator:
-        catalog = {"streams": [*CATALOG["streams"], other]}
-        outcome = finished(arguments("read", tmp_path, config=emulator.config(), catalog=catalog))
+        outcome = run("read", config=emulator.config(), catalog={"streams": [*CATALOG["streams"], other]})
         assert emulator.requests == []
-    assert outcome.code == 1
     (error,) = outcome.errors
-    assert error["failure_type"] == "config_error"
+    assert (outcome.code, error["failure_type"], outcome.records) == (1, "config_error", [])
     assert "`conversations`" in error["message"]
     assert f"`{STREAM}`" in error["message"]
-    assert outcome.records == []
 
 
 def kinds(outcome: Outcome) -> list[str]:
@@ -120,8 +125,7 @@ def kinds(outcome: Outcome) -> list[str]:
     found = []
     for message in outcome.messages:
         trace: dict[str, Any] = message.get("trace", {})
-        status = trace.get("stream_status", {}).get("status")
-        found.append(status or trace.get("type") or message["type"])
+        found.append(trace.get("stream_status", {}).get("status") or trace.get("type") or message["type"])
     return found
 
 
@@ -136,8 +140,7 @@ def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when
     last = {kind: len(found) - 1 - found[::-1].index(kind) for kind in ("RECORD", "STATE", "INCOMPLETE")}
     assert last["RECORD"] < last["STATE"] < last["INCOMPLETE"]
     assert "COMPLETE" not in found
-    (error,) = outcome.errors
-    assert error["message"].startswith("Bot st-unknown: a wrong bot id, or a bot that the app does not serve")
+    assert outcome.told.startswith("Bot st-unknown: a wrong bot id, or a bot that the app does not serve")
     logs = [json.dumps(message.get("log", "")) for message in outcome.messages]
     # At that moment nobody knew yet that the other bot would be answered with the same credentials.
     logged = [place for place, log in enumerate(logs) if "Bot st-unknown: wrong credentials or a wrong bot id." in log]
@@ -145,13 +148,105 @@ def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when
     assert logged[0] < last["RECORD"]
 
 
-def test_two_hundred_bots_with_one_fault_share_a_sentence() -> None:
-    unknown = [f"st-unknown-{n}" for n in range(200)]
-    with Emulator({BOT: ROWS}) as emulator:
-        outcome = read(emulator.config(bot_ids=[*unknown, BOT]))
-    assert outcome.code == 1
-    assert len(outcome.ids) == len(ROWS)
-    (error,) = outcome.errors
-    assert error["message"].startswith("200 bots: a wrong bot id, or a bot that the app does not serve")
-    assert error["message"].count("a wrong bot id") == 1
-    assert all(f"{bot}," in error["message"] or f"{bot}." in error["message"] for bot in unknown)
+# Signals
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_read_that_is_told_to_end_does_so_at_a_whole_line_and_the_next_goes_on_from_its_last_state(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Behind the first part, no answer comes before the signal."""
+    told = Event()
+    with Emulator({BOT: DENSE[::6]}, Reading(largest_limit=20)) as running:
+        running.before_response = lambda _: told.wait(60) if len(running.requests) > 40 else None  # type: ignore[assignment,return-value]
+        config = running.config(window_days=30)
+        line = arguments("read", tmp_path, config=config, catalog=CATALOG)
+        outcome = stopped(line, lambda pid: os.kill(pid, number), after='"type":"STATE"')
+        told.set()
+        assert (outcome.code, outcome.stderr) == (-number, "")
+        assert outcome.stdout.endswith("\n")
+        assert f"Ended by {number.name}." in outcome.log
+        running.before_response = None
+        rest = read(config, outcome.states[-1:])
+    assert 0 < len(outcome.ids) < len(DENSE[::6])
+    assert 0 < len(rest.ids) < len(DENSE[::6])
+    assert len(set(outcome.ids) | set(rest.ids)) == len(DENSE[::6])
+
+
+def test_a_read_that_waits_for_the_rate_limit_ends_too(tmp_path: Path) -> None:
+    with Emulator({BOT: ROWS}, Reading(requests_per_minute=6)) as running:
+        config = running.config(requests_per_minute=6)
+        line = arguments("read", tmp_path, config=config, catalog=CATALOG)
+        outcome = stopped(line, lambda pid: os.kill(pid, signal.SIGTERM), after=" are used up, waiting")
+        assert (outcome.code, len(running.requests), running.refused_by_rate) == (-signal.SIGTERM, 6, 0)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_read_that_nobody_reads_ends_too_and_leaves_no_config_behind(tmp_path: Path, number: signal.Signals) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with Emulator({BOT: DENSE}) as emulator:
+        line = arguments("read", tmp_path, config=emulator.config(), catalog=CATALOG)
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(line, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None
+            waiting = 0
+            while waiting < 60 * 1024:  # Of 64 KiB that a pipe holds.
+                answer = fcntl.ioctl(process.stdout.fileno(), termios.FIONREAD, b"\0" * 4)
+                waiting = struct.unpack("i", answer)[0]
+                time.sleep(0.05)
+            process.send_signal(number)
+            try:
+                assert process.wait(timeout=60) == -number
+            finally:
+                process.kill()
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
+
+
+def importing(*before: str) -> subprocess.Popen[str]:
+    """The process of a command line that is in the midst of its imports."""
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    line = [*before, *COMMAND, "spec"]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    assert any(text.split()[-1:] == ["orjson"] for text in process.stderr)
+    return process
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_command_ends_while_it_still_imports(number: signal.Signals) -> None:
+    with importing() as process:
+        process.send_signal(number)
+        assert process.stderr is not None
+        rest = process.stderr.read()
+    assert process.returncode == -number
+    assert "Traceback" not in rest
+    assert "source_kore_llm_logs.source" not in rest
+
+
+UNSHARE = ["unshare", "--pid", "--fork", "--kill-child"]
+
+
+def can_unshare() -> bool:
+    try:
+        return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not can_unshare(), reason="unshare --pid is not permitted here")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_process_1_of_a_container_ends_with_128_and_the_signal_while_it_still_imports(number: signal.Signals) -> None:
+    with importing(*UNSHARE) as unshare:
+        child = int(Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read_text())
+        os.kill(child, number)
+    assert unshare.returncode == 128 + number
+
+
+def test_a_signal_that_the_parent_ignores_is_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with importing() as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        process.stderr.read()
+    assert process.returncode == 0

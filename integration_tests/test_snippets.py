@@ -17,16 +17,14 @@ from typing import Any
 import pytest
 import yaml
 
-from integration_tests.command import finished, parse
+from integration_tests.command import parse, run
 from integration_tests.documents import PAGE, README, ROOT, block, blocks
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs.records.record import to_record
 
 BOT = "st-alpha"
 ROWS = generate_rows(BOT, NOW - timedelta(days=100), NOW - timedelta(minutes=90), 120, seed=5)
-NEW_ROWS = generate_rows(
-    BOT, NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6
-)  # The suite may take half an hour.
+NEW_ROWS = generate_rows(BOT, NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6)
 IMAGE = f"airbyte/source-kore-llm-logs:{yaml.safe_load((ROOT / 'metadata.yaml').read_text())['data']['dockerImageTag']}"
 PYAIRBYTE = ROOT / ".venv-demo/bin/python"
 DLT = ROOT / ".venv-dbt/bin/python"
@@ -54,11 +52,16 @@ def folder(emulator: Emulator, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def ran(line: list[Any], folder: Path, text: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = os.environ | COMMANDS | environment
+    return subprocess.run(
+        line, input=text, cwd=folder, env=variables, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
 def typed(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a block as a shell does, up to the first command that fails."""
-    return subprocess.run(
-        ["sh", "-e"], input=text, cwd=folder, env=os.environ | COMMANDS, capture_output=True, text=True, timeout=120
-    )
+    return ran(["sh", "-e"], folder, text)
 
 
 def well(done: subprocess.CompletedProcess[str]) -> str:
@@ -81,7 +84,7 @@ def in_the_files(folder: Path) -> list[str]:
 
 def test_the_readmes_configuration_is_what_the_spec_requires() -> None:
     config = json.loads(block(README, "Your own bots", '"client_secret"'))
-    (message,) = finished([sys.executable, "-m", "source_kore_llm_logs", "spec"]).of_type("SPEC")
+    (message,) = run("spec").of_type("SPEC")
     assert list(config) == message["spec"]["connectionSpecification"]["required"]
 
 
@@ -151,10 +154,8 @@ print("found:", count, kinds, tables)
     sync = block(README, "Your own bots", "source-kore-llm-logs check")
     for stored in (len(ROWS), len(ROWS + NEW_ROWS)):
         well(typed(sync, folder))
-        environment = os.environ | {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(folder / "dlt")}
-        done = subprocess.run(
-            [DLT, "-c", counted], cwd=folder, env=environment, capture_output=True, text=True, timeout=140, check=False
-        )
+        environment = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(folder / "dlt")}
+        done = ran([DLT, "-c", counted], folder, **environment)
         assert f"found: {stored} [('JSON',)] [(1,)]" in well(done)
         emulator.add_rows(BOT, NEW_ROWS)
 
@@ -162,11 +163,8 @@ print("found:", count, kinds, tables)
 def by_pyairbyte(script: str, folder: Path) -> tuple[int, int]:
     """How many records a PyAirbyte script read, and how many its cache then holds."""
     told = script + '\nprint("read:", result.processed_records, "stored:", len(calls))\n'
-    done = subprocess.run(
-        [PYAIRBYTE, "-c", told], cwd=folder, env=os.environ | COMMANDS, capture_output=True, text=True, timeout=140
-    )
-    said = re.search(r"read: (\d+) stored: (\d+)", well(done))
-    assert said, done.stdout
+    said = re.search(r"read: (\d+) stored: (\d+)", well(ran([PYAIRBYTE, "-c", told], folder)))
+    assert said
     return int(said[1]), int(said[2])
 
 
@@ -233,9 +231,7 @@ def test_the_pyairbyte_script_reads_every_row_from_the_image(image: str, folder:
 
 def test_a_database_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
     missing = tmp_path / "kore.duckdb"
-    done = subprocess.run(
-        ["make", "--silent", "dbt", f"DATABASE={missing}"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = ran(["make", "--silent", "dbt", f"DATABASE={missing}"], ROOT)
     assert done.returncode != 0
     assert done.stderr.startswith(f"There is no {missing}. Name the DuckDB file")
     assert not missing.exists()
@@ -245,9 +241,3 @@ def test_pyairbytes_script_and_make_dbt_name_the_same_file() -> None:
     (written,) = re.findall(r'DuckDBCache\(db_path="(.+?)"\)', PAGE.read_text())
     named = re.findall(r"make dbt DATABASE=(\S+?)[`\s]", README.read_text() + PAGE.read_text())
     assert set(named) == {written}
-
-
-def test_the_make_commands_of_the_readme_exist() -> None:
-    targets = set(re.findall(r"^make (\w+)", "\n".join(blocks(README.read_text())), re.M))
-    assert targets
-    assert targets <= set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.M))

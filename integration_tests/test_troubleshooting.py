@@ -1,52 +1,42 @@
-"""Every row of the docs page's troubleshooting table is what a person really sees, told by the real command line."""
+"""Every row of the docs page's troubleshooting table is what a person really sees."""
 
-import json
 import re
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, STREAM, Outcome, options, read, run
-from integration_tests.in_process import UNLIMITED
+from integration_tests.command import CATALOG, STREAM, Outcome, options, run
+from integration_tests.documents import PAGE, section, table
+from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.kore_emulator.behaviour import DAY
 from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 
-PAGE = Path(__file__).parent.parent / "docs/integrations/sources/kore-llm-logs.md"
 BOT = "st-alpha"
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 60, seed=1)
 
 
-def told(outcome: Outcome) -> str:
-    """All that the command said to a person."""
-    statuses = [message["connectionStatus"].get("message", "") for message in outcome.of_type("CONNECTION_STATUS")]
-    return "\n".join([*statuses, *(error["message"] for error in outcome.errors), outcome.log])
+def failed(outcome: Outcome) -> str:
+    assert outcome.code == 1
+    return outcome.told
+
+
+def checked(reading: Reading | None = None, **changes: Any) -> str:
+    with Emulator({BOT: ROWS}, reading or Reading()) as emulator:
+        return failed(run("check", config=emulator.config(**changes)))
 
 
 def checked_beside_another(answer: Answer) -> str:
     """One bot gets this answer, another an empty log."""
     with ScriptedServer(of_bot={BOT: answer}) as server:
-        config = {
-            "host": f"http://{server.address}", "bot_ids": [BOT, "st-beta"], "client_id": "cs-1",
-            "client_secret": "s" * 64, "start_date": "2025-01-01",
-        }  # fmt: skip
-        return told(run("check", config=config))
-
-
-def checked(reading: Reading | None = None, **changes: Any) -> str:
-    with Emulator({BOT: ROWS}, reading or Reading()) as emulator:
-        outcome = run("check", config=emulator.config(**changes))
-        assert outcome.code == 1
-        return told(outcome)
+        return failed(check(server.config(BOT, "st-beta")))
 
 
 def synced(
@@ -57,9 +47,9 @@ def synced(
     **changes: Any,
 ) -> str:
     with server({BOT: rows}, reading or Reading()) as emulator:
-        outcome = read(emulator.config(**changes))
-        assert outcome.code == code
-        return told(outcome)
+        outcome = sync(emulator.config(**changes))
+    assert outcome.code == code, outcome.told
+    return f"{outcome.told}\n{outcome.log}"
 
 
 class HidesARow(Emulator):
@@ -88,15 +78,8 @@ def answered(status: int, body: bytes = b"", **names: str) -> str:
         patch.delenv("https_proxy", raising=False)
         for name, value in variables.items():
             patch.setenv(name, value.format(address=server.address))
-        outcome = run(
-            "check",
-            config={
-                "host": "kore.invalid" if variables else f"http://{server.address}",
-                "bot_ids": [BOT], "client_id": "cs-1", "client_secret": "s" * 64, "start_date": "2025-01-01",
-            },
-        )  # fmt: skip
-        assert outcome.code == 1
-        return told(outcome)
+        # Variables are read where the command starts.
+        return failed(run("check", config=server.config(**({"host": "kore.invalid"} if variables else {}))))
 
 
 def resumed(code: int, cursor: str) -> str:
@@ -104,34 +87,22 @@ def resumed(code: int, cursor: str) -> str:
     states = [{"partition": {"bot_id": BOT}, "cursor": {"end_date": cursor}}]
     stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = read(emulator.config(), [{"type": "STREAM", "stream": stream}])
-        assert outcome.code == code
-        return told(outcome)
-
-
-def at_an_address_without_the_api() -> str:
-    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        said = checked(host=f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
-        return said
+        outcome = sync(emulator.config(), [{"type": "STREAM", "stream": stream}])
+    assert outcome.code == code
+    return f"{outcome.told}\n{outcome.log}"
 
 
 def with_a_certificate_that_is_none() -> str:
     with Emulator({BOT: ROWS}) as emulator:
-        return told(run("check", config=emulator.config(host=emulator.url.replace("http:", "https:"))))
+        return failed(check(emulator.config(host=emulator.url.replace("http:", "https:"))))
 
 
-def with_the_own_limit_used_up() -> str:
-    """Reads only until the wait is announced."""
-    with Emulator({BOT: ROWS}, Reading(largest_limit=5)) as emulator, tempfile.TemporaryDirectory() as folder:
-        config = emulator.config(requests_per_minute=2)
-        with started(["read", *options(Path(folder), config=config, catalog=CATALOG)]) as stdout:
-            for text in stdout:
-                message = json.loads(text)
-                if message["type"] == "LOG" and "used up" in message["log"]["message"]:
-                    return str(message["log"]["message"])
-    return ""
+def until(word: str, reading: Reading | None = None, **config: Any) -> str:
+    """Reads only until it says this."""
+    with Emulator({BOT: ROWS}, reading) as emulator, tempfile.TemporaryDirectory() as folder:
+        words = ["read", *options(Path(folder), config=emulator.config(**config), catalog=CATALOG)]
+        with started(words) as stdout:
+            return next(text for text in stdout if word in text)
 
 
 AT_ONE_MOMENT = [{**row, "start Date": ROWS[0]["start Date"], "End Date": ROWS[0]["End Date"]} for row in ROWS[:30]]
@@ -141,7 +112,9 @@ SEEN: dict[str, Callable[[], str]] = {
     "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
     "is no field of the configuration": lambda: checked(payload_contents="redacted"),
     "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
-    "The catalog names …": lambda: told(run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})),
+    "The catalog names …": lambda: failed(
+        run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})
+    ),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "a wrong bot id, or a bot that the app does not serve": lambda: checked_beside_another(
         Answer(401, b"Invalid SDK credentials")
@@ -161,42 +134,40 @@ SEEN: dict[str, Callable[[], str]] = {
     "names no file of certificates": lambda: answered(200, REQUESTS_CA_BUNDLE="/no/such/file.pem"),
     "No secure connection to …": with_a_certificate_that_is_none,
     "sends the request on …": lambda: answered(307, Location="https://other.example.com/"),
-    "the API answered with status …. Check Host": at_an_address_without_the_api,
+    "the API answered with status …. Check Host": lambda: answered(501),
     "an HTML page instead of rows": lambda: checked(Reading(faults_script=["html_200"] * 2)),
     "a JSON object or a cipher text instead of an array of rows": lambda: checked(
         Reading(faults_script=["object_200"])
     ),
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
-    "requests … are used up, waiting": with_the_own_limit_used_up,
-    "rate limit reached (…), waiting": lambda: synced(
-        0, ROWS, Reading(largest_limit=9, requests_per_minute=5, rate_window_scale=0.02, rate_refusal="429_retry_after")
-    ),
+    "requests … are used up, waiting": lambda: until("used up", requests_per_minute=2),
+    "rate limit reached (…), waiting": lambda: until("rate limit", Reading(faults_script=["429"])),
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
     "broke off the connection before it answered": lambda: checked(Reading(fault_rate=1, faults=["reset"])),
     "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
     "cannot be read to the end": lambda: synced(
-        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5, **UNLIMITED
+        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
     ),
     "the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page": lambda: synced(
-        1, ROWS, Reading(skip="rounded", largest_limit=10), **UNLIMITED
+        1, ROWS, Reading(skip="rounded", largest_limit=10)
     ),
     "the API gives some rows only for a small request": lambda: synced(
-        1, ROWS, server=HidesARow, bot_ids=[BOT], **UNLIMITED
+        1, ROWS, server=HidesARow, bot_ids=[BOT]
     ),
     "not read from there to …": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
     "the server answers with …": lambda: synced(0, ROWS),
-    "from where the next sync reads again": lambda: synced(0, ROWS, Reading(cut=DAY), **UNLIMITED),
+    "from where the next sync reads again": lambda: synced(0, ROWS, Reading(cut=DAY)),
     "the API ignores the filter `…`, and gives rows": lambda: synced(
         1, ROWS, Reading(ignored_filters=frozenset({"taskId"})), task_id=ROWS[0]["task Id"]
     ),
     "no row matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
     "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0, ROWS),
-    "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY), **UNLIMITED),
+    "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY)),
     "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
-    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01", **UNLIMITED),
+    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
     "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "dates were of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")
@@ -205,15 +176,8 @@ SEEN: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-def table() -> list[str]:
-    """The first column of the troubleshooting table."""
-    section = PAGE.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
-    rows = [line.split(" | ")[0].removeprefix("| ").strip() for line in section.splitlines() if line.startswith("| ")]
-    return rows[1:]
-
-
 def test_the_table_has_just_these_rows() -> None:
-    assert table() == list(SEEN)
+    assert [row[0] for row in table(section(PAGE, "Troubleshooting"))] == list(SEEN)
 
 
 @pytest.mark.parametrize("seen", SEEN)

@@ -9,7 +9,7 @@ from unit_tests.simulated.scenario import Scenario
 from unit_tests.simulated.strategies import drawn, smallest
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "5000"))
-SHARES = 4
+SHARES = 20
 """Tests that may run side by side."""
 FIRST = int(os.environ.get("SEED", "0"))
 """The number that the first scenario follows from; `make fuzz` draws it."""

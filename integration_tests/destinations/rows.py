@@ -12,7 +12,6 @@ from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from source_kore_llm_logs.records.record import Record, to_record
 
 BOTS = ("st-alpha", "st-beta")
-UNLIMITED = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
 
 PAYLOADS: tuple[Any, ...] = (
     "123",

@@ -16,7 +16,6 @@ import requests
 from integration_tests.command import Outcome, catalog_of, run
 from integration_tests.destinations.column_types import KIND, expected_types
 from integration_tests.destinations.rows import (
-    UNLIMITED,
     all_records,
     assert_same_rows,
     old_rows,
@@ -84,7 +83,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_every_row_arrives_whole_on_s3_in_both_formats(emulator: Emulator, tmp_path: Path) -> None:
-    config = emulator.config(**UNLIMITED)
+    config = emulator.config()
     catalog = catalog_of(config)
 
     def sync(state: Any = None) -> Outcome:

@@ -43,11 +43,3 @@ def test_a_json_column_is_an_object_or_null_for_every_destination(column: str) -
 def test_a_record_with_any_payload_is_valid_by_the_schema() -> None:
     for record in records_of({bot: odd_rows(bot) for bot in BOTS}):
         jsonschema.validate(record, SCHEMA)
-
-
-def test_the_schema_refuses_what_is_not_its_type() -> None:
-    record = records_of({BOTS[0]: odd_rows(BOTS[0])[:1]})[0]
-    wrong_values = (("time_taken_ms", 1.5), ("temperature", "hot"), ("user_id", 7), ("request_payload", "text"))
-    for column, wrong in wrong_values:
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**record, column: wrong}, SCHEMA)

@@ -10,7 +10,6 @@ import pytest
 from integration_tests.destinations.column_types import KIND, SCHEMA, expected_types
 from integration_tests.destinations.pyairbyte import Table, pyairbyte
 from integration_tests.destinations.rows import (
-    UNLIMITED,
     all_records,
     assert_same_rows,
     old_rows,
@@ -52,7 +51,7 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
 
     with (
         SERVERS[destination](tmp_path) as port,
-        pyairbyte(tmp_path, destination, emulator.config(**UNLIMITED), port) as syncs,
+        pyairbyte(tmp_path, destination, emulator.config(), port) as syncs,
     ):
         first = syncs.sync("merge")
         equal(first)

@@ -2,9 +2,8 @@
 Logs" API under any reading of what its page leaves open."""
 
 from .clock import NOW
-from .even_rows import even_rows
 from .reading import Reading
-from .rows import DEMO_BOTS, Bot, generate_rows
+from .rows import DEMO_BOTS, Bot, even_rows, generate_rows
 from .server import Emulator, RequestSeen
 
 __all__ = ["DEMO_BOTS", "NOW", "Bot", "Emulator", "Reading", "RequestSeen", "even_rows", "generate_rows"]

@@ -19,6 +19,8 @@ from .simulation import Answer, failed
 JSON = "application/json"
 HANDLER_KEY = "kore_emulator.handler"
 _CODES = {429: 4029, 500: 5000}
+_WORDS = {"401": "Invalid SDK credentials", "404": "Resource not found"}
+_BODIES = {"object_200": {"status": "success", "data": []}, "encrypted": {"data": "3q2+7w=="}}
 _TITLES = {
     413: "413 Request Entity Too Large",
     502: "502 Bad Gateway",
@@ -58,8 +60,7 @@ def refused(answer: Answer, reading: Reading, headers: Mapping[str, str] | None 
 
 
 def too_soon(refusal: TooSoon, reading: Reading) -> Response:
-    wait = {} if refusal.wait is None else {"Retry-After": str(refusal.wait)}
-    return refused(refusal.answer, reading, wait)
+    return refused(refusal.answer, reading, {"Retry-After": str(refusal.wait)})
 
 
 def faulty(fault: Fault, reading: Reading) -> Response:
@@ -70,12 +71,14 @@ def faulty(fault: Fault, reading: Reading) -> Response:
         return refused(failed("refused", "the request is not possible", reading).answer, reading)
     if fault == "429":
         words = "Rate limit for this API has been reached. Please try again after some time."
-        return too_soon(TooSoon(Answer(429, words=words), reading.retry_after_seconds), reading)
-    if fault == "object_200":
-        return Response(orjson.dumps({"status": "success", "data": []}), content_type=JSON)
-    if fault == "html_200":
-        return _gateway_page("Sign in", 200)
-    return refused(Answer(int(fault), words="Internal server error"), reading)
+        return too_soon(TooSoon(words, 25), reading)
+    if fault in _BODIES:
+        return Response(orjson.dumps(_BODIES[fault]), content_type=JSON)
+    if fault == "302":
+        return Response(status=302, headers={"Location": "/login"})
+    if fault in ("html_200", "html_403"):
+        return _gateway_page("Sign in", int(fault[-3:]))
+    return refused(Answer(int(fault), words=_WORDS.get(fault, "Internal server error")), reading)
 
 
 def damaged(fault: Fault, answer: Answer, reading: Reading) -> Response:

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from .behaviour import Behaviour
 
 Fault = Literal[
-    "412", "429", "500", "502", "503", "504", "413", "reset", "broken", "truncated", "slow", "html_200", "object_200"
+    "302", "401", "html_403", "404", "412", "413", "429", "500", "502", "503", "504",
+    "reset", "broken", "truncated", "slow", "html_200", "object_200", "encrypted",
 ]  # fmt: skip
 BotRefusal = Literal["scope", "credentials", "token"]
 
@@ -34,15 +35,11 @@ class Reading(Behaviour):
     # How often
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
-    rate_window_scale: float = 1.0  # 0.01 makes a minute last 0.6 seconds
-    rate_refusal: Literal["429", "429_retry_after", "text_400", "text_200"] = "429"
-    rate_text: Literal["window", "general"] = "window"  # which of the two documented sentences
     # What goes wrong
     fault_rate: float = 0.0  # the share of requests that meet one of `faults`; 1 means that the bot is down
     faults: Sequence[Fault] = ("500", "502", "503", "504", "reset", "broken", "truncated")
     faults_script: Sequence[Fault | None] | None = None  # used up first, one entry a request
     fault_seed: int = 0  # of whatever is left to chance
-    retry_after_seconds: int = 25  # what the fault "429" asks for
     slow_seconds: float = 2.0  # how long the fault "slow" takes
     latency_seconds: float = 0.0  # how long every answer takes
     latency_jitter_seconds: float = 0.0  # and up to how much longer, at random

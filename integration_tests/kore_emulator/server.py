@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from random import Random
@@ -47,7 +48,7 @@ class RequestSeen:
 
 
 class _Play:
-    """A reading that is being played, for all bots or for one that differs: what it leaves to chance."""
+    """A reading that is being played, for all bots or for one that differs: what it leaves to chance. Thread-safe."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -72,18 +73,10 @@ class _Play:
 class _Bot:
     """A bot's log. Its lock is held while a page is made."""
 
-    def __init__(self, log: Log) -> None:
-        self.log = log
+    def __init__(self, log: Log | Iterable[Row] = ()) -> None:
+        self.log = log if isinstance(log, Log) else Log(map(logged, log))
         self.asked = self.inserted = 0
-        self.to_appear: list[tuple[float, list[Row]]] = []
         self.lock = Lock()
-
-    def appear(self) -> None:
-        """Log what was to appear by now."""
-        due = [rows for at, rows in self.to_appear if at <= time.monotonic()]
-        self.to_appear = [waiting for waiting in self.to_appear if waiting[1] not in due]
-        for rows in due:
-            self.log = self.log.with_rows(map(logged, rows))
 
 
 class Emulator:
@@ -109,16 +102,13 @@ class Emulator:
         self.clock = Clock(now)
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
         self._host, self._port = host, port
-        self._bots = {
-            bot_id: _Bot(given if isinstance(given, Log) else Log(map(logged, given))) for bot_id, given in rows.items()
-        }
+        self._bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
         self._rate_limit = RateLimit()
         self._requests: list[RequestSeen] = []
         self._lock = Lock()
         self._connections: set[socket.socket] = set()
         self._server: BaseWSGIServer | None = None
-        self._thread: Thread | None = None
         self.reading = reading or Reading()
 
     @property
@@ -158,37 +148,27 @@ class Emulator:
             self._requests.clear()
 
     def config(self, **overrides: Any) -> dict[str, Any]:
-        """A connector config that reads everything this emulator has."""
+        """A connector config that reads everything this emulator has, and waits for no limit of its own."""
         rows = (row for bot in self._bots.values() for row in bot.log.rows)
         earliest = min((when for row in rows for when in (row.start, row.end) if when is not None), default=None)
         day = datetime.fromtimestamp(self.clock.seconds() if earliest is None else earliest / 1000, timezone.utc)
         start = {"start_date": f"{day:%Y-%m-%d}T00:00:00Z"}
-        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **overrides}
+        unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
+        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **unlimited, **overrides}
 
     def rows(self, bot_id: str) -> list[dict[str, Any]]:
-        """All rows of a bot that exist now, as the API sends them."""
-        bot = self._bots[bot_id]
-        with bot.lock:
-            bot.appear()
-            return [orjson.loads(row.body) for row in bot.log.rows]
+        """All rows of a bot, as the API sends them."""
+        return [orjson.loads(row.body) for row in self._bots[bot_id].log.rows]
 
     def row_counts(self) -> dict[str, int]:
-        """How many rows each bot has now."""
-        return {bot_id: len(self.rows(bot_id)) for bot_id in self._bots}
+        """How many rows each bot has."""
+        return {bot_id: len(bot.log.rows) for bot_id, bot in self._bots.items()}
 
-    def add_rows(self, bot_id: str, rows: Iterable[Row], appears_after: float = 0.0) -> None:
-        """Log more rows, at once or `appears_after` seconds from now, as the platform does with its lag."""
-        with self._lock:
-            bot = self._bots.setdefault(bot_id, _Bot(Log()))
-        with bot.lock:
-            bot.to_appear.append((time.monotonic() + appears_after, list(rows)))
-            bot.appear()
-
-    def remove_rows(self, bot_id: str, is_gone: Callable[[dict[str, Any]], bool]) -> None:
-        """Take rows out of the log, as the platform does with a conversation that is deleted."""
+    def add_rows(self, bot_id: str, rows: Iterable[Row]) -> None:
+        """Log more rows."""
         bot = self._bots[bot_id]
         with bot.lock:
-            bot.log = Log(row for row in bot.log.rows if not is_gone(orjson.loads(row.body)))
+            bot.log = bot.log.with_rows(map(logged, rows))
 
     def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
         """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
@@ -198,42 +178,29 @@ class Emulator:
             self.add_rows(bot_id, rows)
         return dict.fromkeys(self._bots, count_per_bot)
 
-    def start(self) -> Emulator:
+    def __enter__(self) -> Emulator:
         """Listen and serve in a thread of its own."""
-        if self._server is not None:
-            raise RuntimeError("the emulator is already running")
         app, handler = _application(self), _handler(self.clock, self._connections)
         self._server = make_server(self._host, self._port, app, threaded=True, request_handler=handler)
         self._port = self._server.server_port
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
-
-    def stop(self) -> None:
-        """Stop listening and hang up on every client."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server = self._thread = None
-        for connection in list(self._connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def __enter__(self) -> Emulator:
-        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        """Stop listening and hang up on every client."""
+        assert self._server is not None
+        self._server.shutdown()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, bot_id: str) -> Response:
         """Answer the current request for a page of a bot's log."""
         play = self._plays.get(bot_id, self._common)
-        token, body = request.headers.get("auth"), json_object(request.get_data())
+        token, body = request.headers.get("auth"), request.get_json(silent=True)
+        body = body if isinstance(body, dict) else None
         seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers), jti_of(token))
         with self._lock:
             self._requests.append(seen)
@@ -245,7 +212,8 @@ class Emulator:
             answered = too_soon(refusal, play.reading)
         except Refusal as refusal:
             answered = response(refusal.answer, play.reading)
-        seen.status = answered.status_code
+        is_broken = request.environ[HANDLER_KEY].close_connection
+        seen.status = 0 if is_broken else answered.status_code
         return answered
 
     def _answer(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
@@ -264,7 +232,6 @@ class Emulator:
             self.before_response(seen)
         bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
         with bot.lock:
-            bot.appear()
             number, bot.asked = bot.asked, bot.asked + 1
             new = arrivals(reading, body, moment, number, bot.inserted, reading.fault_seed)
             if new:
@@ -291,8 +258,7 @@ def _application(emulator: Emulator) -> Flask:
 
     @app.post("/_emulator/rows")
     def log_recent_rows() -> Response:
-        asked = json_object(request.get_data()) or {}
-        return _json({"added": emulator.log_recent_rows(int(asked.get("count_per_bot", 40)))})
+        return _json({"added": emulator.log_recent_rows(int(request.get_json()["count_per_bot"]))})
 
     @app.get("/_emulator/rows/<bot_id>")
     def bot_rows(bot_id: str) -> Response:
@@ -333,15 +299,6 @@ def _handler(clock: Clock, connections: set[socket.socket]) -> type[WSGIRequestH
             pass
 
     return Handler
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """A body as a JSON object, or None if it is not one."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _json(value: object) -> Response:

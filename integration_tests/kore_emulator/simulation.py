@@ -382,10 +382,10 @@ class Log:
         if order in ("random", "blocks"):
             return _unordered(_rows(found("as logged")), 1 if order == "random" else _BLOCK, page.chance)
         if does.ties in ("shuffled", "paged"):
-            entries = list(self._once((query, state), lambda: found("as logged")))
+            mixed = list(self._once((query, state), lambda: found("as logged")))
             chance = page.chance if does.ties == "shuffled" else random.Random(1_000_003 * page.skip + page.limit)
-            chance.shuffle(entries)
-            return _rows(sorted(entries, key=_BY_KEY))
+            chance.shuffle(mixed)
+            return _rows(sorted(mixed, key=_BY_KEY))
         if does.ties == "heap":
             entries = self._once((query, state), lambda: found("as logged"))
             if len(entries) > wanted * does.heap_from:

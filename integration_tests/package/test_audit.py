@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from typing import Any
 
 import pytest
+
+from integration_tests.scripted_server import Answer, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,69 +16,50 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@contextmanager
-def database(vulnerable: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Plays OSV, the database of known vulnerabilities: its address, and the packages that it was asked about."""
-    asked: list[str] = []
+class Database(ScriptedServer):
+    """Plays OSV, the database of known vulnerabilities; `named` are the packages that it was asked about."""
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name = query["package"]["name"]
-            asked.append(name)
-            known = {
-                "id": "PYSEC-0000-1",
-                "summary": "made up",
-                "affected": [{"package": query["package"], "versions": [query["version"]], "ranges": []}],
-            }
-            body = json.dumps({"vulns": [known]} if name == vulnerable else {}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def __init__(self, vulnerable: str | None = None) -> None:
+        self.named: list[str] = []
 
-        def log_message(self, *_: object) -> None:
-            pass
+        def answer(_: str, query: dict[str, Any]) -> Answer:
+            self.named.append(query["package"]["name"])
+            affected = [{"package": query["package"], "versions": [query["version"]], "ranges": []}]
+            known = {"id": "PYSEC-0000-1", "summary": "made up", "affected": affected}
+            return Answer(body=json.dumps({"vulns": [known]} if self.named[-1] == vulnerable else {}).encode())
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/query", asked
-        server.shutdown()
+        super().__init__(answers=answer)
 
 
-def audit(address: str, folder: Path) -> tuple[int, str]:
+def audit(database: Database, folder: Path) -> tuple[int, str]:
     """Runs `make audit` with another database: its exit code, and all it printed."""
-    options = f"AUDIT_OPTIONS=--vulnerability-service osv --osv-url {address}"
+    options = f"AUDIT_OPTIONS=--vulnerability-service osv --osv-url http://{database.address}/v1/query"
     installed = ("-o", ".tools/.installed", "-o", ".venv-release/.installed")
     line = ["make", *installed, "audit", options, f"AUDIT_FOLDER={folder}"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_it_passes_when_nothing_is_known_of_any_locked_dependency(tmp_path: Path) -> None:
-    with database() as (address, asked):
-        code, output = audit(address, tmp_path)
+    with Database() as database:
+        code, output = audit(database, tmp_path)
     assert code == 0, output
     assert "No known vulnerabilities found" in output
-    assert {"airbyte-cdk", "requests", "pyjwt", "pendulum", "orjson"} <= set(asked)
-    assert "pytest" not in asked
+    assert {"airbyte-cdk", "requests", "pyjwt", "pendulum", "orjson"} <= set(database.named)
+    assert "pytest" not in database.named
 
 
 def test_it_fails_and_names_the_dependency_that_is_vulnerable(tmp_path: Path) -> None:
-    with database(vulnerable="pyjwt") as (address, _):
-        code, output = audit(address, tmp_path)
+    with Database(vulnerable="pyjwt") as database:
+        code, output = audit(database, tmp_path)
     assert code != 0
-    assert "pyjwt" in output
-    assert "PYSEC-0000-1" in output
-    assert "not known to be safe" in output
+    assert all(said in output for said in ("pyjwt", "PYSEC-0000-1", "not known to be safe"))
 
 
 def test_it_fails_when_the_database_cannot_be_asked(tmp_path: Path) -> None:
-    with database() as (address, _):
+    with Database() as database:
         pass
-    code, output = audit(address, tmp_path)
+    code, output = audit(database, tmp_path)
     assert code != 0
-    assert "Connection refused" in output
-    assert "not known to be safe" in output
+    assert all(said in output for said in ("Connection refused", "not known to be safe"))
     assert "Traceback" not in output
