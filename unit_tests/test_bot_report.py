@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -75,7 +76,9 @@ SCOPE = Scope(developer=True)
 def test_what_a_server_was_seen_to_do_is_a_sentence(
     lines: pytest.LogCaptureFixture, profile: ServerProfile, said: str
 ) -> None:
-    report().log_profile(profile)
+    log, made = log_of(), report()
+    for log.profile in (None, profile, replace(profile, rows=())):
+        made.log_progress(log)
     assert lines.messages == [f"Bot st-1: the server answers with {said}."]
 
 

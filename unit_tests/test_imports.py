@@ -77,4 +77,14 @@ def test_no_import_is_only_for_types_and_no_input_is_hidden() -> None:
 def test_a_module_of_the_reader_is_pure_and_needs_few_others(module: str) -> None:
     assert len(imported(module)) <= MOST_WITHIN_READING
     outside = {name.split(".")[0] for name in names(module)} - {PACKAGE}
-    assert outside <= {"bisect", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "typing"}
+    assert outside <= {
+        "bisect",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "itertools",
+        "math",
+        "typing",
+    }

@@ -61,13 +61,13 @@ def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none
     """The last bots are never answered."""
     asked, ended, waited_for = list[int](), threading.Event(), list[int]()
 
-    def first_answer(*arguments: object) -> None:
+    def check(*arguments: object) -> None:
         asked.append(1)
         if len(asked) > 2 * source.CHECKED_AT_ONCE and not ended.wait(5):
             waited_for.append(1)
         raise fault
 
-    monkeypatch.setattr(retriever, "first_answer", first_answer)
+    monkeypatch.setattr(retriever.LogRetriever, "_check", check)
     status = SourceKoreLlmLogs().check(LOGGER, {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]})
     ended.set()
     assert (status.status, waited_for) == (Status.FAILED, [])

@@ -17,9 +17,9 @@ from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
 from source_kore_llm_logs.reading import fetch
 from source_kore_llm_logs.reading.bot_log import BotLog, Checkpoint
-from source_kore_llm_logs.reading.questions import first_answer
-from source_kore_llm_logs.reading.span import DAY, Part
-from source_kore_llm_logs.reading.wording import SPELLINGS
+from source_kore_llm_logs.reading.questions import Questions
+from source_kore_llm_logs.reading.span import DAY, MINUTE, Part, Span
+from source_kore_llm_logs.reading.wording import SPELLINGS, wordings
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import milliseconds
 from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
@@ -59,10 +59,10 @@ class LogRetriever(Retriever):
         pages = _Pages(self.requester, self._backpressure, stream_slice, redact, report)
         start, end = (milliseconds(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         longest, most = (self.config.get("window_days") or 90) * DAY, self.config.get("page_size")
-        log = BotLog(pages.answer_to, now, Part(start, end + 1), self._choice, most, longest, report.log_profile)
+        log = BotLog(pages.answer_to, now, Part(start, end + 1), self._choice, most, longest)
         try:
             if self._is_check:
-                first_answer(pages.answer_to, now, self._choice)
+                self._check(Questions(pages.answer_to, now, now(), self._choice, 1))
             else:
                 yield from self._messages(log, pages, report)
         except fetch.CannotRead as words:
@@ -70,6 +70,17 @@ class LogRetriever(Retriever):
             raise Fault(f"{words}.", kind, report.bot_id) from words
         finally:
             pages.free()
+
+    def _check(self, questions: Questions) -> None:
+        """Asks for one row of the last minute, in one wording after the other while it is refused. Raises what the last
+        refusal, or a fault, stands for."""
+        for wording in wordings(self._choice):
+            minute = Span(questions.now() - MINUTE, questions.now())
+            answer = questions.once(questions.scope, minute, 1, wording)
+            if not isinstance(answer, fetch.Refused):
+                break
+        if not isinstance(answer, fetch.Page):
+            raise answer.error
 
     def _messages(
         self, log: BotLog, pages: "_Pages", report: BotReport

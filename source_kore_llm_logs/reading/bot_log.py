@@ -10,7 +10,7 @@ asked for less the padding, whichever is later. The rest is emitted all the same
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
@@ -25,33 +25,26 @@ class Checkpoint(NamedTuple):
     complete_until: int
 
 
+@dataclass
 class BotLog:
     """One bot's window. One thread reads it, once.
 
     `fetch` sends one request. `now` gives the present in milliseconds since the epoch; it may go back when an answer
     shows that the clock is ahead. `page_size`: the most rows to ask for at once. `longest_part`: in milliseconds.
-    `tell` is called with each profile that differs.
     """
 
-    def __init__(
-        self,
-        fetch: Fetch,
-        now: Callable[[], int],
-        window: Part,
-        choice: Choice,
-        page_size: int | None = None,
-        longest_part: int = LONGEST_PART,
-        tell: Callable[[ServerProfile], None] = lambda profile: None,
-    ):
-        self.window, self._now, self._choice, self._tell = window, now, choice, tell
-        self._fetch, self._most, self._longest = fetch, page_size or LIMITS[0], longest_part
-        self._seen: ServerProfile | None = None
-        """Of the first stretch that had rows."""
-        self.profile: ServerProfile | None = None
-        """Of the stretch that is read; None before the first question."""
-        self.complete_until = window.start
-        self.parts = self.parts_read_again = 0
-        """That were read, and that took more than one pass."""
+    fetch: Fetch
+    now: Callable[[], int]
+    window: Part
+    choice: Choice
+    page_size: int | None = None
+    longest_part: int = LONGEST_PART
+    profile: ServerProfile | None = None  # The last that showed rows, if one did.
+    parts: int = 0  # That were read.
+    parts_read_again: int = 0  # That took more than one pass.
+
+    def __post_init__(self) -> None:
+        self.complete_until = self.window.start
 
     def read(self) -> Iterator[Row | Checkpoint | None]:
         """The window's rows, each once; None behind those of each page, and a Checkpoint after each part.
@@ -61,14 +54,14 @@ class BotLog:
         """
         # What the newest days show spares most questions about the others.
         newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
-        reader = Reader(self._fetch, self._choice, self._calibrate(newest, self._most))
+        reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
         start, after = self.window.start, self.window.after
-        if after > self._now():  # The first answer has shown that the local clock is ahead.
-            after = self._now() - MINUTE
+        if after > self.now():  # The first answer has shown that the local clock is ahead.
+            after = self.now() - MINUTE
         while start < after:
             stretch = Part(start, min(after, start + LONGEST_PART))
             if newest != self.window:
-                reader.use(self._calibrate(stretch, min(self._most, reader.limit)))
+                reader.use(self._calibrate(stretch, reader.limit))
             yield from self._stretch(reader, stretch)
             if self.complete_until < stretch.after:
                 return
@@ -76,11 +69,9 @@ class BotLog:
 
     def _calibrate(self, part: Part, most: int) -> ServerProfile:
         """The profile of the stretch that ends with the part; what was seen of another is kept."""
-        profile = calibrate(self._fetch, self._now, part, self._choice, most, self._seen)
-        if self.profile is None or replace(self.profile, rows=()) != replace(profile, rows=()):
-            self._tell(profile)
-        self._seen = self._seen or (profile if profile.rows else None)
-        self.profile = profile
+        before = self.profile if self.profile and self.profile.rows else None
+        profile = calibrate(self.fetch, self.now, part, self.choice, most, before)
+        self.profile = self.profile if before and not profile.rows else profile
         return profile
 
     def _stretch(self, reader: Reader, stretch: Part) -> Iterator[Row | Checkpoint | None]:
@@ -88,8 +79,8 @@ class BotLog:
         parts = [(stretch, 0)]
         while parts:
             part, unsettled = parts.pop()
-            reader.latest = self._now()
-            if reader.can_be_halved(part) and (part.length > self._longest or reader.is_too_long(part)):
+            reader.latest = self.now()
+            if reader.can_be_halved(part) and (part.length > self.longest_part or reader.is_too_long(part)):
                 parts += reversed([(half, 0) for half in part.halves()])
                 continue
             halves = yield from reader.read(part, unsettled)

@@ -21,8 +21,7 @@ from source_kore_llm_logs.reading.wording import Wording
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
 BYTES_A_PAGE = 4 * 1024 * 1024
 CALLS_TRIED = 2
-NOBODY = "nobody-1f0c6a52-not-a-user"
-"""A value that no row has."""
+NOBODY = "nobody-1f0c6a52-not-a-user"  # A value that no row has.
 DEFAULT_CHANNEL = "rtm"
 
 
@@ -70,14 +69,13 @@ def calibrate(
         return replace(silent, scopes=scopes, rows=())
     profile = before or asked.profile()
     scopes = tuple(asked.scopes_needed(profile.is_proved))
-    return replace(profile, scopes=scopes, rows=tuple(row.without_record for row in asked.shown.values()))
+    return replace(profile, scopes=scopes, rows=tuple(row._replace(record={}) for row in asked.shown.values()))
 
 
 class _Calibration(Questions):
     """The questions behind the first."""
 
-    limit = 0
-    """The largest `limit` of all, if rows of a call's five minutes came with it."""
+    limit = 0  # The largest of all, if rows of a call's five minutes came with it.
 
     def check_filters(self) -> None:
         """Finds the spelling in which every filter takes effect, with a sample of what they choose. Raises CannotRead
@@ -105,7 +103,7 @@ class _Calibration(Questions):
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
         padding = self._padding()
-        limit = self.limit or self._first_given(self.span, LIMITS)[0] or self.size
+        limit = self.limit or self._given_of(self.span, LIMITS)[0] or self.size
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
         until_now = padding < UNPROVED or not self._takes_the_future()
         return ServerProfile(self.wording, min(limit, fits), padding, until_now, ())
@@ -148,7 +146,7 @@ class _Calibration(Questions):
             others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - CELL)))
         return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
 
-    def _first_given(self, span: Span, limits: Iterable[int], wording: Wording | None = None) -> tuple[int, list[Row]]:
+    def _given_of(self, span: Span, limits: Iterable[int], wording: Wording | None = None) -> tuple[int, list[Row]]:
         """The first of the limits that gives rows, and the rows."""
         for limit in dict.fromkeys(min(limit, self.most) for limit in limits):
             answer = self.once(self.scope, span, limit, wording)
@@ -157,7 +155,7 @@ class _Calibration(Questions):
         return 0, []
 
     def _rows_of(self, cell: Span, wording: Wording) -> list[Row]:
-        limit, rows = self._first_given(cell, (self.most, self.size), wording)
+        limit, rows = self._given_of(cell, (self.most, self.size), wording)
         self.limit = limit if limit == self.most else self.limit
         return rows
 

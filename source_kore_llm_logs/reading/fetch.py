@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row: what it is known by, its dates in milliseconds since the epoch, UTC (None where the API gave none that can
     be read), and the record that it becomes."""
 
@@ -14,11 +13,6 @@ class Row:
     start: int | None
     end: int | None
     record: Mapping[str, Any]
-
-    @property
-    def without_record(self) -> "Row":
-        """The same row, which takes little memory."""
-        return Row(self.id, self.start, self.end, {})
 
     @property
     def time(self) -> int | None:

@@ -1,8 +1,8 @@
 """One reading of a span, page after page, and what it proves.
 
-The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]: a short page
-proves nothing. So each page begins with the last row of the one before, which must come again. Where it comes alone, a
-page is asked for behind it: if that is empty, or refused, the end was seen.
+The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]. So each page
+begins with the last row of the one before, which must come again. Where it comes alone, a page is asked for behind it:
+if that is empty, or refused, the end was seen.
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
 whatever order they came: a pass is clean if each page began with the last row of the one before and no row came twice.
@@ -11,12 +11,12 @@ Rows that are equal in all columns are one row that comes several times in a row
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, Unavailable
 
-STALE_PAGES = 40
-"""Pages in a row that bring nothing new to a pass: `skip` is held, or rows move as fast as they are read."""
+STALE_PAGES = 40  # In a row, that bring nothing new: `skip` is held, or rows move as fast as they are read.
 
 
 class End(Enum):
@@ -28,25 +28,25 @@ class End(Enum):
     MORE = "the API finds no more than so many rows, and there are more"
 
 
+@dataclass
 class OnePass:
     """One reading; iterating gives the rows of each page, those of the overlap excepted. One thread iterates it, once.
 
     `ask(skip, limit)` sends one request of the pass. Blocks while it asks; raises what a fault stands for.
     """
 
-    def __init__(self, ask: Callable[[int, int], Answer], limit: int, most_pages: int):
-        self._ask, self.limit, self._most_pages = ask, limit, most_pages
-        self.end: End | Refused = End.SEEN
-        """How it ended: Refused, if page one was."""
-        self.is_clean, self.pages, self.places, self.largest = True, 0, 0, 0
-        self.first_limit = limit
-        """With which page one was had. Behind it, the depth may be what fails."""
-        self.seen: set[str] = set()
-        """Ids of the rows that came."""
-        self.equal: Counter[str] = Counter()
-        """How many times besides the first one page showed a row: equal rows are counted within one answer only."""
-        self._has_gone_on_behind = False
-        """Whether a last row that came alone had rows behind it: pages are cut by something else than `limit`."""
+    ask: Callable[[int, int], Answer]
+    limit: int
+    most_pages: int
+    end: End | Refused = End.SEEN  # Refused, if page one was.
+    is_clean: bool = True
+    pages: int = 0
+    places: int = 0
+    largest: int = 0
+    first_limit: int = 0  # With which page one was had. Behind it, the depth may be what fails.
+    seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
+    equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first one page showed a row.
+    has_gone_on_behind: bool = False  # A last row that came alone had others behind it: not `limit` cuts the pages.
 
     def __iter__(self) -> Iterator[list[Row]]:
         answer, last, stale, is_behind = self._page(0, 1), "", 0, False
@@ -61,12 +61,12 @@ class OnePass:
             begins_with_last = overlaps and rows[0].id == last
             new = rows[1:] if begins_with_last else rows
             self.is_clean &= begins_with_last or not last
-            self._has_gone_on_behind |= is_behind
+            self.has_gone_on_behind |= is_behind
             self.places += len(rows) - overlaps
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             stale = 0 if self._count(new, rows, last) else stale + 1
             yield new
-            if stale == STALE_PAGES or self.pages >= self._most_pages:
+            if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
             is_behind = overlaps and len(rows) == 1
@@ -83,11 +83,11 @@ class OnePass:
         """The page that begins with the last row, or the one behind it; and whether it is that. Behind a row that came
         alone one row is asked for: that means the same however `skip` is read."""
         if is_behind:
-            return self._ask(self.places, 1), True
+            return self.ask(self.places, 1), True
         answer = self._page(self.places - 1, min(2, self.limit))
         if isinstance(answer, Unavailable):
             # Two rows may be too large together: the next alone.
-            single = self._ask(self.places, 1)
+            single = self.ask(self.places, 1)
             return (single, True) if isinstance(single, Page) else (answer, False)
         return answer, False
 
@@ -95,8 +95,8 @@ class OnePass:
         """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling. Raises what
         a fault stands for, unless page one still comes: then it is the depth that fails."""
         if isinstance(answer, Refused):
-            return End.SEEN if is_behind and not self._has_gone_on_behind else End.CEILING
-        if not isinstance(answer, Page) and not isinstance(self._ask(0, 1), Page):
+            return End.SEEN if is_behind and not self.has_gone_on_behind else End.CEILING
+        if not isinstance(answer, Page) and not isinstance(self.ask(0, 1), Page):
             raise answer.error
         return End.CEILING
 
@@ -120,14 +120,14 @@ class OnePass:
             return isinstance(answer, Page) and bool(answer.rows or not skip)
 
         limit = max(least, self.limit)
-        answer = self._ask(skip, limit)
+        answer = self.ask(skip, limit)
         if is_made(answer):
             return answer
-        small = self._ask(skip, least)
+        small = self.ask(skip, least)
         if limit == least or not is_made(small):
             return small
-        answer = self._ask(skip, limit)  # It may have been a fault of the moment.
+        answer = self.ask(skip, limit)  # It may have been a fault of the moment.
         while not is_made(answer) and limit > least:
             limit = self.limit = max(least, limit // 2)
-            answer = self._ask(skip, limit)
+            answer = self.ask(skip, limit)
         return answer

@@ -9,17 +9,16 @@ from itertools import chain
 from typing import Any
 
 from source_kore_llm_logs.reading.fetch import Answer, Choice, Fetch, Page, Refused, Row, Scope
-from source_kore_llm_logs.reading.span import HOUR, LONGEST_PART, MINUTE, SECOND, UNPROVED, Span
+from source_kore_llm_logs.reading.span import HOUR, LONGEST_PART, SECOND, UNPROVED, Span
 from source_kore_llm_logs.reading.wording import FORMS, Wording, wordings
 
-SAMPLE = 50
-"""Rows that the vendor's sample asks for [D]."""
+SAMPLE = 50  # Rows that the vendor's sample asks for [D].
+# The documented channels besides `rtm`, which leaving `channel` out means at getAnalytics [D].
 OTHER_CHANNELS = (
     "msteams", "twitter", "spark", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber", "yammer",
     "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions",
     "hangoutchat", "mattermost", "rcs",
 )  # fmt: skip
-"""The documented channels besides `rtm`, which leaving `channel` out means at getAnalytics [D]."""
 
 
 class Questions:
@@ -29,14 +28,10 @@ class Questions:
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
         self.wording, self.length = Wording(), LONGEST_PART
-        self.scopes = next(self._ways_to_choose())
-        """In which all channels that were chosen are asked for."""
-        self.scope, self.sample = self.scopes[0], list[Row]()
-        """The first rows that came, and in which scope."""
-        self.shown: dict[str, Row] = {}
-        """All rows that came and are chosen, by their ids."""
-        self.size = self.bytes = self.received = 0
-        """The last `limit` that was answered; of all pages, bytes and rows."""
+        self.scopes = next(self._ways_to_choose())  # In which all channels that were chosen are asked for.
+        self.scope, self.sample = self.scopes[0], list[Row]()  # The first rows that came, and in which scope.
+        self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
+        self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
         self._taken: list[tuple[Wording, list[Scope]]] = []
         self._is_refused = False
 
@@ -136,15 +131,3 @@ def singles(scope: Scope) -> tuple[list[Scope], list[Scope]]:
     """The scope with each of the other channels by itself: in lists of one, and as text."""
     lists = [replace(scope, channels=(name,)) for name in OTHER_CHANNELS]
     return lists, [replace(scope, channels=name) for name in OTHER_CHANNELS]
-
-
-def first_answer(fetch: Fetch, now: Callable[[], int], choice: Choice) -> None:
-    """Asks for one row of the last minute, in one wording after the other while it is refused. Raises what the last
-    refusal, or a fault, stands for."""
-    questions = Questions(fetch, now, now(), choice, 1)
-    for wording in wordings(choice):
-        answer = questions.once(questions.scope, Span(now() - MINUTE, now()), 1, wording)
-        if not isinstance(answer, Refused):
-            break
-    if not isinstance(answer, Page):
-        raise answer.error

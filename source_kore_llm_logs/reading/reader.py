@@ -12,7 +12,8 @@
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
@@ -20,46 +21,39 @@ from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch
 from source_kore_llm_logs.reading.one_pass import End, OnePass
 from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, Part, Span
 
-PAGES = 90
-"""That a part aims at: what a killed sync reads again."""
-MOST_ROWS = 9_000
-"""That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch)."""
-LEAST_AIM = 800
-"""Where pages do not go deeper than some thousand rows."""
+PAGES = 90  # That a part aims at: what a killed sync reads again.
+MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch).
+LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW = 10
 MOST_PASSES = 12
-MOST_CEILINGS = 4
-"""Passes over a part that cannot be halved, which meet a ceiling: rows that go look the same."""
-MOST_UNSETTLED = 4
-"""Parts, each half of the one before, in which rows keep moving; then the bot is given up."""
+MOST_CEILINGS = 4  # Over a part that cannot be halved, passes that meet one: rows that go look the same.
+MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; then the bot is given up.
 MOST_PAGES_OF_THE_SHORTEST = 20_000
-SHORTER = 0.95
-"""Half of a part is worth asking for if its request spans at most so much of the whole's."""
+SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
+# Of one pass after the other: pages, in pages of the first; and orders, in turn: the server's own, or that by `Time
+# Taken`, the only one that is documented [D].
 PAGE_SIZES = (1.0, 1.0, 0.7, 0.85, 0.5, 0.95, 0.6, 0.9, 0.75, 0.4, 0.8, 0.65)
-"""Of one pass after the other, in pages of the first."""
 ORDERS = (None, "asc", None, "desc")
-"""The same, in turn: the server's own order, or that by `Time Taken`, the only one that is documented [D]."""
 
 
+@dataclass
 class Passes:
     """What the passes over one span have brought so far, and whether that is all."""
 
-    def __init__(self) -> None:
-        self.known: dict[str, Row] = {}
-        """All rows that came, those of the padding included, without their records."""
-        self.page = self._places = 0
-        """The most rows in a page of the first pass; the places of the last."""
-        self._equal: Counter[str] = Counter()
+    known: dict[str, Row] = field(default_factory=dict)  # All rows that came, padding included, without records.
+    page: int = 0  # The most rows in a page of the first pass.
+    places: int = 0  # Of the last.
+    equal: Counter[str] = field(default_factory=Counter)
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
         """Whether all rows of the span are known when this pass has ended. `is_fresh`: whether it brought some of the
         part that were not."""
-        is_first, before = not self.page, self._places
-        self.page, self._places = self.page or max(one.largest, 2), one.places
-        self._equal |= one.equal
+        is_first, before = not self.page, self.places
+        self.page, self.places = self.page or max(one.largest, 2), one.places
+        self.equal |= one.equal
         if one.places < before:  # Rows went, and others may have moved into places that were read: count anew.
             self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
-        is_filled = one.places <= len(self.known) + self._equal.total()
+        is_filled = one.places <= len(self.known) + self.equal.total()
         return one.end is End.SEEN and (one.is_clean or (is_filled and not is_first and not is_fresh))
 
 
@@ -68,19 +62,13 @@ class Reader:
 
     def __init__(self, fetch: Fetch, choice: Choice, profile: ServerProfile):
         self._fetch, self._choice = fetch, choice
-        self.latest = 0
-        """When the part that is read was begun: nothing is asked for beyond, where that can be."""
-        self.limit, self.aim = LIMITS[0], MOST_ROWS
-        """Of a request; and the rows that a part is to have. Both only shrink."""
-        self.density = 0.0
-        """Rows a millisecond, of what was read last."""
-        self.longest_call = self.newest_start = 0
-        """Of the rows that were shown, and began before `latest`."""
-        self.audited = 2
-        """The most rows of a part that an audit has found to be all."""
+        self.latest = 0  # When the part that is read was begun: nothing is asked for beyond, where that can be.
+        self.limit, self.aim = LIMITS[0], MOST_ROWS  # Of a request; rows of a part. Both only shrink.
+        self.density = inf  # Rows a millisecond, of what was read last.
+        self.longest_call = self.newest_start = 0  # Of the rows that were shown, and began before `latest`.
+        self.audited = 2  # The most rows of a part that an audit has found to be all.
         self.passes = self._page = 0
-        self._emitted: dict[str, int | None] = {}
-        """Ids of rows, and their times, that no settled part holds: some have no time at all."""
+        self._emitted: dict[str, int | None] = {}  # Ids, and times, of rows that no settled part holds, if any does.
         self.use(profile)
 
     def use(self, profile: ServerProfile) -> None:
@@ -89,9 +77,6 @@ class Reader:
         self.limit = min(self.limit, profile.limit if profile.rows else self.limit)
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows)
-        times = sorted(row.time for row in profile.rows if row.time is not None)
-        apart = sorted(after - before for before, after in pairwise(times))
-        self.density = 1 / (1 + apart[len(apart) // 2]) if apart else 0.0
 
     def span(self, part: Part) -> Span:
         """What is asked for a part."""
@@ -112,7 +97,7 @@ class Reader:
     def is_too_long(self, part: Part) -> bool:
         """Whether there is a row behind those that a part is to have. It is asked only where there may be."""
         span, scope = self.span(part), self.profile.scopes[0]
-        if part.length <= self.profile.padding or self.density * span.length < 0.95 * self.aim:
+        if not self.profile.rows or part.length <= self.profile.padding or self.density * span.length < 0.95 * self.aim:
             return False
         answer = self._ask(span, scope, self.aim, 1)
         if not isinstance(answer, Page) or not answer.rows:
@@ -178,7 +163,7 @@ class Reader:
             self._shown(page)
             for row in page:
                 is_fresh |= part.owns(row) and row.id not in known
-                known[row.id] = row.without_record
+                known[row.id] = row._replace(record={})
                 if (row.time is None or part.owns(row)) and row.id not in self._emitted:
                     self._emitted[row.id] = row.time
                     yield row

@@ -17,15 +17,11 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-CELL = 5 * MINUTE
-"""A call that comes when little more than its cell is asked for proves how bounds are read."""
-CALL = 15 * MINUTE
-"""From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
-written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to `LONGEST_CALL`."""
-LONGEST_CALL = HOUR
-PROVED = CELL + CALL
-UNPROVED = DAY + 14 * HOUR + CALL
-"""The padding where bounds are proved, and where nothing is known of them."""
+CELL = 5 * MINUTE  # A call that comes when little more than its cell is asked for proves how bounds are read.
+# From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
+# written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to an hour.
+CALL, LONGEST_CALL = 15 * MINUTE, HOUR
+PROVED, UNPROVED = CELL + CALL, DAY + 14 * HOUR + CALL  # The padding, as bounds are proved or not.
 LONGEST_PART = 84 * DAY
 
 

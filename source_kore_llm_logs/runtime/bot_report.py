@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from source_kore_llm_logs.reading.bot_log import BotLog
 from source_kore_llm_logs.reading.calibration import ServerProfile
@@ -23,6 +24,7 @@ class BotReport:
         self.bot_id = bot_id
         self.repairs: Counter[str] = Counter()
         self.records = self.requests = self.received = 0
+        self._profile: ServerProfile | None = None
         self._undated: set[str] = set()
         self._ahead: set[str] = set()
         self._began = self._last_line = time.monotonic()
@@ -33,9 +35,11 @@ class BotReport:
         self._undated.update(row.id for row in rows if row.time is None)
         self._ahead.update(row.id for row in rows if row.time is not None and row.time > now)
 
-    def log_profile(self, profile: ServerProfile) -> None:
-        """How the bot's server was seen to answer."""
-        wording, scopes = profile.wording, profile.scopes
+    def _log_profile(self, profile: ServerProfile | None) -> None:
+        """How the bot's server was seen to answer, if that was not said before."""
+        if profile is None or (self._profile and replace(profile, rows=self._profile.rows) == self._profile):
+            return
+        self._profile, wording, scopes = profile, profile.wording, profile.scopes
         dates = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
         zone = f" ({wording.offset / 3_600_000:+g} h from UTC)" if wording.offset else ""
         told = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
@@ -51,6 +55,7 @@ class BotReport:
 
     def log_progress(self, log: BotLog) -> None:
         """A line a minute: how far the bot is, and when it ends if it goes on like that."""
+        self._log_profile(log.profile)
         now = time.monotonic()
         if now - self._last_line < SECONDS_BETWEEN_LINES:
             return
@@ -67,6 +72,7 @@ class BotReport:
     def log_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
         """What the bot gave, how far it is complete, and what somebody may want to look into. `filters`: those
         chosen."""
+        self._log_profile(log.profile)
         bot, start, after = self.bot_id, iso_of(log.window.start), iso_of(log.window.after)
         state = "complete"
         if has_failed:
