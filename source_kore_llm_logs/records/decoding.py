@@ -53,7 +53,9 @@ def _quickly_parsed(body: bytes) -> Any:
         written = orjson.dumps(parsed, option=orjson.OPT_STRICT_INTEGER)
     except (orjson.JSONDecodeError, TypeError):  # TypeError: an integer beyond 53 bits; deeper than orjson writes.
         return None
-    return parsed if written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n") else None
+    if written == body or written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n"):
+        return parsed
+    return None
 
 
 def loads(text: str) -> Any:

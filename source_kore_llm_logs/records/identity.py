@@ -50,12 +50,9 @@ NOTHING = ("", None)
 class Columns(NamedTuple):
     """The columns of an object. Each of its keys is in exactly one of the three, but for a twin that is null."""
 
-    known: dict[str, tuple[str, Any]]
-    """Column -> the key as it was spelled, and the value."""
-    twins: dict[str, Any]
-    """Keys that fold to the same column, and did not win it."""
-    others: dict[str, Any]
-    """Keys that are not known."""
+    known: dict[str, tuple[str, Any]]  # Column -> the key as it was spelled, and the value.
+    twins: dict[str, Any]  # Keys of a column that another key won.
+    others: dict[str, Any]  # Keys that are not known.
 
 
 def columns_of(row: Json, names: Mapping[str, str]) -> Columns:
@@ -89,14 +86,13 @@ LONGEST_ID = 128
 def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: Json) -> str:
     """32 hex digits that stand for the call, not for what was said in it. The API gives no id [D].
 
-    A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and of payloads
-    nothing but their sizes in bytes of compact JSON. So the id stays when Kore.ai adds a column (it does, release by
-    release [D]; `Session ID` is such a one), spells or orders keys in another way, or when payloads are redacted; and
-    nobody can confirm a guessed prompt by it. A row that has none of these is hashed whole.
+    A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and the sizes of the
+    payloads as compact JSON. So the id stays when Kore.ai adds a column (it does, release by release [D]), spells or
+    orders keys in another way, or when payloads are redacted; and nobody can confirm a guessed prompt by it. A row that
+    has none of these is hashed whole. A key that is spelled twice counts with both of its values, unless equal.
 
-    The token counts and payloads are those of `record`, which is not redacted yet: a log that fills
-    in its own counts later, equal to the provider's, does not make another row. A key that is spelled twice counts with
-    both of its values, unless they are equal.
+    Counts and payloads are those of `record`, which is not redacted yet: a log that fills in its own counts later,
+    equal to the provider's, does not make another row.
     """
     response_id = record["response_id"]
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):

@@ -76,8 +76,7 @@ USAGES = (
     "tokens", "billedunits",  # docs.cohere.com/reference/chat: all that the model saw, then what is paid for
     "tokenmetadata",  # PaLM
 )  # fmt: skip
-"""Objects of a response that hold counts. So do the response itself, and the first of its `results`. Those of Cohere
-may stand within a usage."""
+"""Objects of a response that hold counts, as do the response itself and the first of its `results`."""
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "request_model": ("model", "modelid"),  # Bedrock and watsonx have the second.
@@ -134,8 +133,7 @@ KEYS: Mapping[str, str] = {
 
 GATEWAY_REASONS = ("retry_exhausted", "deadline_missed", "queue_full", "evicted")
 GATEWAY_ERRORS = ("GenAI Gateway Circuit Open", "GenAI Gateway Circuit Open Error")
-"""How the platform's own gateway fails, with status 429 [D: dv2:generative-ai-tools/genai-gateway.mdx]; where in a
-payload these stand is not documented [U]."""
+"""How the platform's gateway fails [D: dv2:generative-ai-tools/genai-gateway.mdx]; where these stand is unknown [U]."""
 
 PATHS = {path.lstrip("+"): (what, rank) for what, paths in TOKENS.items() for rank, path in enumerate(paths)}
 BESIDE = frozenset(path[1:] for paths in TOKENS.values() for path in paths if path[0] == "+")
@@ -217,6 +215,7 @@ def usages_of(response: Json) -> Iterator[Json]:
     for usage in map(response.get, USAGES):
         if isinstance(usage, dict):
             yield usage
+            # Cohere's stand within a usage, too.
             yield from (part for part in map(folded(usage).get, ("tokens", "billedunits")) if isinstance(part, dict))
     yield response
     yield from first_of(response.get("results"))
@@ -282,8 +281,7 @@ def word_at(holder: Json, keys: Iterable[str]) -> str | None:
 
 
 def answer_of(response: Json) -> dict[str, str | None]:
-    """The columns of an answer, opened and folded: model, the provider's own id, and why the model stopped, as the
-    provider spells it."""
+    """The columns of an answer, opened and folded. The finish reason is spelled as the provider does."""
     return {
         "response_model": word_at(response, MODELS),
         "response_id": word_at(response, IDS),
@@ -301,7 +299,9 @@ def finish_reason(response: Json) -> str | None:
     return word_at(response, ("incompletedetails", "status") if is_responses else ("promptfeedback", *REASONS))
 
 
-READERS = {"request_model": word, "max_tokens": whole_number}
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(PARAMETERS, number), "request_model": word, "max_tokens": whole_number
+}  # fmt: skip
 
 
 def parameters(request: Json) -> dict[str, Any]:
@@ -313,16 +313,14 @@ def parameters(request: Json) -> dict[str, Any]:
             name = fold(key)
             column = PARAMETER_KEYS.get(name)
             if column is not None and found.get(column) is None:
-                convert: Callable[[Any], Any] = READERS.get(column, number)
-                found[column] = convert(value)
+                found[column] = READERS[column](value)
             elif name in HOLDERS and holder is request and isinstance(value, dict):
                 holders.append(value)
     return found
 
 
 def provider(integration: Any, response: Json, response_id: str | None) -> str | None:
-    """The provider's well-known name: by the integration, whose name may be the user's own, then by the id of the
-    answer and by what only one provider writes. None where nothing tells. Raises nothing."""
+    """The provider's well-known name: by the integration, else by the answer's id, else by what only one writes."""
     if isinstance(integration, str) and fold(integration) in INTEGRATIONS:
         return INTEGRATIONS[fold(integration)]
     marks = [name for prefix, name in ID_PREFIXES.items() if (response_id or "").startswith(prefix)]
@@ -330,11 +328,10 @@ def provider(integration: Any, response: Json, response_id: str | None) -> str |
 
 
 def failure(payload: Any, response: Json | None, failed: bool) -> tuple[str | None, str | None]:
-    """The columns `error_type` and `error_message` of a response as it was logged, and opened. `failed`: the row says
-    that its call failed. Raises nothing.
+    """The columns `error_type` and `error_message` of a response as it was logged, and opened. Raises nothing.
 
-    The kind of error is the gateway's reason, else what the provider calls `type` (Gemini: `status`, Bedrock:
-    `__type`), else its code. Text and objects that are no known error count as one only if the call failed.
+    The type is the gateway's reason, else the provider's `type` (Gemini: `status`, Bedrock: `__type`), else its code.
+    Text and objects that are no known error count as one only if the row says that its call `failed`.
     """
     if response is None:
         return None, payload if failed and isinstance(payload, str) and payload else None

@@ -17,10 +17,8 @@ from source_kore_llm_logs.records.identity import NAMES, fold
 
 REMOVED = "[redacted]"
 """Stands for a value that was removed; as a key, for columns that were, with their number."""
-LONGEST_NAME = 256
-"""A name of a task, prompt, node or model has at most so many characters, in one line."""
-LONGEST_WORD = 160
-"""What may stay of a payload's texts has at most so many characters."""
+LONGEST_NAME = 256  # Characters, in one line, of the name of a task, prompt, node or model.
+LONGEST_WORD = 160  # Characters of a text that may stay of a payload.
 
 
 def words(text: str) -> frozenset[str]:
@@ -30,8 +28,7 @@ def words(text: str) -> frozenset[str]:
 OTHER_COLUMNS = words(
     "language ttft conversationid channeluserid channeluserids guardrailoutcome riskscore integrationtype row"
 )
-"""Columns of the product's screen and of older versions; whether the API gives them is not known [U]. And what a row
-that is no object is kept under."""
+"""Columns of the product's screen and of older versions, if the API gives them [U]; what no object is kept under."""
 FINISH_REASONS = words(
     "stop length content_filter tool_calls function_call"  # OpenAI chat.completions
     " completed failed in_progress cancelled queued incomplete max_output_tokens max_messages"  # OpenAI Responses
@@ -110,11 +107,8 @@ def is_id(value: str) -> bool:
 
 
 def is_gemini_id(value: str) -> bool:
-    """Whether a text is an event's id: base64 of a second (of 2020 to 2039) and three numbers of seven bits a byte.
-
-    Gemini's ids have no mark of their own. google-genai documents `responseId` as "the encoding of the event_id"; that
-    it begins with the time of the answer was seen in every public sample, to the microsecond where that is told, too.
-    """
+    """Whether a text is base64 of a second (of 2020 to 2039) and three numbers of seven bits a byte. google-genai
+    documents `responseId` as "the encoding of the event_id"; that it begins so was seen in every public sample."""
     try:
         event = b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
     except ValueError:
