@@ -156,9 +156,10 @@ def usage_of(response: Json) -> dict[str, int | None]:
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
     requests, responses = request_readings(found, (cached or 0) + (written or 0)), response_readings(found)
-    pairs = [(request, answered) for request in requests for answered in responses]
-    fitting = [pair for pair in pairs if None not in pair and sum(pair) == total]
-    request, answered = (fitting or pairs)[0]
+    request, answered = requests[0], responses[0]
+    if None not in (request, answered):
+        fitting = [(one, other) for one in requests for other in responses if one + other == total]
+        request, answered = (fitting or [(request, answered)])[0]
     if total is not None and total > (request or 0) + (answered or 0):
         if request is not None:
             answered = total - request
@@ -215,8 +216,8 @@ def usages_of(response: Json) -> Iterator[Json]:
     for usage in map(response.get, USAGES):
         if isinstance(usage, dict):
             yield usage
-            # Cohere's stand within a usage, too.
-            yield from (part for part in map(folded(usage).get, ("tokens", "billedunits")) if isinstance(part, dict))
+            inner = folded(usage)  # Cohere's stand within a usage, too.
+            yield from (inner[name] for name in ("tokens", "billedunits") if isinstance(inner.get(name), dict))
     yield response
     yield from first_of(response.get("results"))
 
@@ -232,7 +233,9 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
         name = fold(key)
         if isinstance(value, dict):
             prefix = "details." if name.endswith("details") else f"{name}."
-            yield from ((path, inner) for key, inner in value.items() if (path := prefix + fold(key)) in PATHS)
+            for key, inner in value.items():
+                if (path := prefix + fold(key)) in PATHS:
+                    yield path, inner
         elif name in PATHS:
             yield name, value
 
@@ -290,7 +293,7 @@ def answer_of(response: Json) -> dict[str, str | None]:
 
 
 def finish_reason(response: Json) -> str | None:
-    for answers in map(response.get, ANSWERS):
+    for answers in filter(None, map(response.get, ANSWERS)):
         for first in first_of(answers):
             if found := word_at(folded(first), REASONS):
                 return found

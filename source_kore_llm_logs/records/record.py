@@ -33,15 +33,16 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+TOP = frozenset(identity.COLUMNS.values()) - {"payload_details"}
+DETAILS = frozenset(identity.DETAILS.values())
 CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(TOP, text),
     **dict.fromkeys(("start_date", "end_date"), instant),
     **dict.fromkeys(("status_code", "time_taken_ms", "request_tokens", "response_tokens"), providers.whole_number),
     **dict.fromkeys(("request_payload", "response_payload"), lambda payload: payload),
 }
-"""Column -> its value, of the row's that is not null; None for one that does not fit. All others hold text."""
-TOP = frozenset(identity.COLUMNS.values()) - {"payload_details"}
-DETAILS = frozenset(identity.DETAILS.values())
-TEXTS = TOP - CONVERTERS.keys()
+"""Column -> its value, of the row's that is not null; None for one that does not fit."""
+TEXTS = frozenset(column for column, convert in CONVERTERS.items() if convert is text)
 
 
 def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str] | None = None) -> Record:
@@ -103,15 +104,15 @@ def fill(record: Record, columns: Columns, wanted: Container[str], left: dict[st
     for column, (key, value) in columns.known.items():
         if value is None or column not in wanted:
             continue
-        convert: Callable[[Any], Any] = CONVERTERS.get(column, text)
-        converted = value if convert is text and type(value) is str else convert(value)
-        is_misfit = converted is None and value != ""
-        if is_misfit and column == "time_taken_ms":
-            exact = providers.number(value)
-            converted = None if exact is None or abs(exact) >= 2**53 else round(exact)
+        converted = value if type(value) is str and column in TEXTS else CONVERTERS[column](value)
+        if converted is None and value != "":
+            left[key] = value
+            if column == "time_taken_ms":
+                exact = providers.number(value)
+                converted = None if exact is None or abs(exact) >= 2**53 else round(exact)
         if record[column] is None:
             record[column] = converted
-        if is_misfit or record[column] != converted:
+        elif record[column] != converted:
             left[key] = value
 
 
@@ -132,7 +133,9 @@ def leave_out_sentinels(
 
 def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
     """Fills the token columns; counts that the log has itself stay, and the total is theirs."""
-    record.update({column: counted for column, counted in usage.items() if record[column] is None})
+    for column, counted in usage.items():
+        if record[column] is None:
+            record[column] = counted
     if record["request_tokens"] is not None and record["response_tokens"] is not None:
         record["total_tokens"] = providers.whole_number(record["request_tokens"] + record["response_tokens"])
 
