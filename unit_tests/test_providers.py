@@ -175,19 +175,16 @@ def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | N
         ({"error": {"type": OPEN, "code": 429}}, OPEN, OPEN),
         ({"error": OPEN}, OPEN, OPEN),
         ({"object": "error", "type": "error", "code": "ETIMEDOUT", "message": "No"}, "ETIMEDOUT", "No"),
-        ({"error": None}, None, None),
-        ({"error": []}, None, None),
-        ({"error": 5}, None, None),
-        ({"errors": [None]}, None, None),
-        ({"error": {}}, None, None),
-        ({"message": "Hello", "type": "message"}, None, None),
-        ({"choices": [{"finish_reason": "stop"}]}, None, None),
-        ("Hello", None, None),
-        (None, None, None),
     ],
 )
 def test_an_error_is_known_in_the_shape_of_every_provider(response: Any, kind: str | None, message: str | None) -> None:
     assert failure_of(response) == (kind, message)
+
+
+def test_what_is_no_error_is_none() -> None:
+    errors = [{"error": None}, {"error": []}, {"error": 5}, {"errors": [None]}, {"error": {}}]
+    for response in (*errors, {"message": "Hello", "type": "message"}, {"choices": [{}]}, "Hello", None):
+        assert failure_of(response) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -35,27 +35,20 @@ def rows_in(body: bytes) -> list[Any]:
 
     Pure and thread-safe. Raises ValueError for a body that is cut off or no JSON, TypeError for JSON that is not rows.
     """
-    parsed = _quickly_parsed(body)
-    if parsed is None:
+    try:
+        # orjson is quick, makes a double of a long integer, and keeps one of equal keys: is it the same if written?
+        parsed = orjson.loads(body)
+        written = orjson.dumps(parsed, option=orjson.OPT_STRICT_INTEGER)
+        is_all = written == body or written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n")
+    except (orjson.JSONDecodeError, TypeError):  # TypeError: an integer beyond 53 bits; deeper than orjson writes.
+        is_all = False
+    if not is_all:
         parsed = lenient(body.decode("utf-8-sig", "replace"))
     if isinstance(parsed, dict) and isinstance(parsed.get("hits"), list):
         parsed = parsed["hits"]
     if not isinstance(parsed, list):
         raise TypeError(type(parsed).__name__)
     return parsed
-
-
-def _quickly_parsed(body: bytes) -> Any:
-    """What orjson reads, if it writes the same again: it makes a double of a long integer, and keeps one of equal keys.
-    Else None."""
-    try:
-        parsed = orjson.loads(body)
-        written = orjson.dumps(parsed, option=orjson.OPT_STRICT_INTEGER)
-    except (orjson.JSONDecodeError, TypeError):  # TypeError: an integer beyond 53 bits; deeper than orjson writes.
-        return None
-    if written == body or written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n"):
-        return parsed
-    return None
 
 
 def loads(text: str) -> Any:

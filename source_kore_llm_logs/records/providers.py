@@ -110,11 +110,11 @@ INTEGRATIONS: Mapping[str, str] = {
     # The platform's own [D: dv2:generative-ai-tools/llm-integration.mdx].
     "openai": "openai", "azureopenai": "azure.ai.openai", "anthropic": "anthropic", "googlegemini": "gcp.gemini",
     "amazonbedrock": "aws.bedrock",
-    # Shorter and fuller names of the same, and the other well-known providers, as users may call an integration.
-    "azure": "azure.ai.openai", "gemini": "gcp.gemini", "google": "gcp.gen_ai", "bedrock": "aws.bedrock",
-    "awsbedrock": "aws.bedrock", "vertexai": "gcp.vertex_ai", "googlevertexai": "gcp.vertex_ai", "cohere": "cohere",
-    "deepseek": "deepseek", "groq": "groq", "ibmwatsonx": "ibm.watsonx.ai", "watsonx": "ibm.watsonx.ai",
-    "mistral": "mistral_ai", "mistralai": "mistral_ai", "perplexity": "perplexity", "xai": "x_ai",
+    # Other names of the same, and the other well-known providers, as users may call an integration.
+    "azure": "azure.ai.openai", "gemini": "gcp.gemini", "google": "gcp.gen_ai", "vertexai": "gcp.vertex_ai",
+    "googlevertexai": "gcp.vertex_ai", "bedrock": "aws.bedrock", "awsbedrock": "aws.bedrock", "cohere": "cohere",
+    "ibmwatsonx": "ibm.watsonx.ai", "watsonx": "ibm.watsonx.ai", "mistral": "mistral_ai", "mistralai": "mistral_ai",
+    "deepseek": "deepseek", "groq": "groq", "perplexity": "perplexity", "xai": "x_ai",
 }  # fmt: skip
 """The name of an integration, folded, and the provider in OpenTelemetry's words (`gen_ai.provider.name`)."""
 ID_PREFIXES: Mapping[str, str] = {
