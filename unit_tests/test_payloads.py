@@ -103,7 +103,8 @@ def replaced(value: Any, path: tuple[Any, ...], marker: Any) -> Any:
 MARKERS = (
     "Mrs Zanzibar lives at 5 Elm St", "Zanzibar", "ZANZIBAR", "gpt-Zanzibar", "models/zanzibar-1", "openai/zanzibar",
     "publishers/zanzibar/models/gemini-pro", "zanzibar.claude-2", "claude zanzibar", "gpt-4\nzanzibar",
-    "chatcmpl-Zanzibar0815", "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
+    "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO of Zanzibar", "gpt-4 Zanzibar", "stop Zanzibar", "chatcmpl-Zanzibar0815",
+    "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
     '{"messages": [{"content": "Zanzibar"}]}', {"Zanzibar": 0}, [90, 97, 110, 122],
 )  # fmt: skip
 
@@ -271,10 +272,11 @@ def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(key: str) -> No
 def test_redacted_lets_no_numbers_through_that_could_stand_for_text() -> None:
     word = int.from_bytes(b"Zanzibar", "big")
     request = {"temperature": word, "max_tokens": -word, "top_p": True, "seed": [90, 97], "n": 1e300}
-    response = {"usage": {"prompt_tokens": word, "completion_tokens": -1e9}, "results": [{"tokenCount": 90}] * 2}
+    lists = {"results": [{"tokenCount": 90}] * 2, "choices": [{"seed": 90}, {"n": 97}]}
+    response = {"usage": {"prompt_tokens": word, "completion_tokens": -1e9}, **lists}
     record = answered(response, redact=True, request=request, **{"Risk Score": word})
     assert record["request_payload"] == {}
-    assert record["response_payload"] == {"usage": {}, "results": [{"tokenCount": 90}]}
+    assert record["response_payload"] == {"usage": {}, "results": [{"tokenCount": 90}], "choices": [{}, {}]}
     assert record["additional_columns"] == {"Risk Score": REMOVED}
 
 
