@@ -36,8 +36,7 @@ def words(value: Any) -> Iterator[str]:
 
 def test_a_redacted_sync_prints_no_word_of_any_payload_even_when_debugging() -> None:
     shapes = [json.loads(path.read_text()) for path in sorted(SHAPES.glob("*.json"))]
-    now = NOW
-    rows = generate_rows(BOT, now - timedelta(days=2), now - timedelta(minutes=5), len(shapes), seed=1)
+    rows = generate_rows(BOT, NOW - timedelta(days=2), NOW - timedelta(minutes=5), len(shapes), seed=1)
     for row, shape in zip(rows, shapes, strict=True):
         row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {})}
         row["Payload Details"] = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
@@ -47,7 +46,7 @@ def test_a_redacted_sync_prints_no_word_of_any_payload_even_when_debugging() -> 
     assert outcome.code == 0
     assert len(outcome.ids) == len(shapes)
     texts = {word for shape in shapes for word in words([shape["request"], shape["response"]]) if " " in word}
-    texts -= GATEWAY_ERRORS
+    texts -= {*GATEWAY_ERRORS}
     assert len(texts) > 80
     printed = outcome.stdout + outcome.stderr
     for text in texts:

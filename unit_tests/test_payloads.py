@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.identity import fold
-from source_kore_llm_logs.records.providers import HOLDERS, PARAMETERS
-from source_kore_llm_logs.records.record import COLUMNS, NAMES, to_record
-from source_kore_llm_logs.records.redaction import HARMLESS, LONGEST_NAME, REMOVED, is_gemini_id, is_model
+from source_kore_llm_logs.records.identity import COLUMNS
+from source_kore_llm_logs.records.providers import HOLDERS, PARAMETER_KEYS
+from source_kore_llm_logs.records.record import TEXTS, to_record
+from source_kore_llm_logs.records.redaction import KEPT, LONGEST_NAME, REMOVED, is_gemini_id, is_model
 
 HERE = Path(__file__).parent
 (VENDOR_ROW,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
@@ -35,12 +35,12 @@ def row_of(fixture: dict[str, Any]) -> dict[str, Any]:
 
 def columns_of(fixture: dict[str, Any], redacted: bool = False) -> dict[str, Any]:
     """What the record's columns must say of the call."""
-    columns = dict.fromkeys(OF_A_CALL) | fixture["columns"]
-    return columns | {"error_message": None} if redacted else columns
+    return dict.fromkeys(OF_A_CALL) | fixture["columns"] | ({"error_message": None} if redacted else {})
 
 
-def as_object(payload: Any) -> Any:
-    return payload if isinstance(payload, dict) else {"value": payload}
+def answered(response: Any, redact: bool = False, request: Any = None, **row: Any) -> dict[str, Any]:
+    details = {"Request Payload": request, "Response Payload": response}
+    return to_record("st-1", {**row, "Payload Details": details}, redact)
 
 
 def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
@@ -48,46 +48,33 @@ def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shape", FIXTURES)
-def test_every_provider_fills_the_same_columns_and_keeps_its_payloads_as_they_were_sent(shape: str) -> None:
-    fixture = FIXTURES[shape]
+def test_every_provider_fills_the_same_columns_with_the_same_meaning_and_keeps_its_payloads(shape: str) -> None:
+    fixture, columns = FIXTURES[shape], columns_of(FIXTURES[shape])
     record = to_record("st-1", row_of(fixture))
-    assert of_a_call(record) == columns_of(fixture)
-    assert record["request_payload"] == as_object(fixture["request"])
-    assert record["response_payload"] == as_object(fixture["response"])
+    assert of_a_call(record) == columns
+    assert record["request_payload"] in (fixture["request"], {"value": fixture["request"]})
+    assert record["response_payload"] in (fixture["response"], {"value": fixture["response"]})
     assert record["additional_columns"] is None
-
-
-@pytest.mark.parametrize("shape", FIXTURES)
-def test_tokens_mean_the_same_for_every_provider(shape: str) -> None:
-    columns = columns_of(FIXTURES[shape])
     if columns["request_tokens"] is not None and columns["response_tokens"] is not None:
         assert columns["total_tokens"] == columns["request_tokens"] + columns["response_tokens"]
-    from_cache, to_cache = columns["cached_tokens"] or 0, columns["cache_write_tokens"] or 0
-    assert from_cache + to_cache <= (columns["request_tokens"] or 0)
-    if columns["reasoning_tokens"] is not None:
-        assert columns["reasoning_tokens"] <= columns["response_tokens"]
+    assert (columns["cached_tokens"] or 0) + (columns["cache_write_tokens"] or 0) <= (columns["request_tokens"] or 0)
+    assert (columns["reasoning_tokens"] or 0) <= (columns["response_tokens"] or 0)
 
 
 @pytest.mark.parametrize("shape", FIXTURES)
-def test_redacted_keeps_parameters_usage_finish_reason_model_and_id_and_nothing_else(shape: str) -> None:
+def test_a_call_logged_as_text_is_read_alike_and_redacted_nothing_else_is_kept(shape: str) -> None:
     fixture = FIXTURES[shape]
-    record = to_record("st-1", row_of(fixture), redact=True)
-    assert record["request_payload"] == fixture["redacted"]["request"]
-    assert record["response_payload"] == fixture["redacted"]["response"]
-    assert of_a_call(record) == columns_of(fixture, redacted=True)
-
-
-@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if not isinstance(FIXTURES[shape]["response"], str)])
-def test_a_call_logged_as_json_text_fills_the_same_columns_and_stays_text(shape: str) -> None:
-    fixture = FIXTURES[shape]
-    as_text = {**fixture, "request": json.dumps(fixture["request"]), "response": f" {json.dumps(fixture['response'])}"}
-    record = to_record("st-1", row_of(as_text))
-    assert of_a_call(record) == columns_of(fixture)
-    assert record["request_payload"] == {"value": as_text["request"]}
-    assert record["response_payload"] == {"value": as_text["response"]}
-    hidden = to_record("st-1", row_of(as_text), redact=True)
-    assert hidden["request_payload"] == fixture["redacted"]["request"]
-    assert hidden["response_payload"] == fixture["redacted"]["response"]
+    ways = [fixture]
+    if not isinstance(fixture["response"], str):
+        texts = {"request": json.dumps(fixture["request"]), "response": f" {json.dumps(fixture['response'])}"}
+        ways.append({**fixture, **texts})
+    for sent in ways:
+        record, redacted = to_record("st-1", row_of(sent)), to_record("st-1", row_of(sent), redact=True)
+        assert of_a_call(record) == columns_of(fixture)
+        assert record["response_payload"] in (sent["response"], {"value": sent["response"]})
+        assert redacted["request_payload"] == fixture["redacted"]["request"]
+        assert redacted["response_payload"] == fixture["redacted"]["response"]
+        assert of_a_call(redacted) == columns_of(fixture, redacted=True)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -116,7 +103,8 @@ def replaced(value: Any, path: tuple[Any, ...], marker: Any) -> Any:
 MARKERS = (
     "Mrs Zanzibar lives at 5 Elm St", "Zanzibar", "ZANZIBAR", "gpt-Zanzibar", "models/zanzibar-1", "openai/zanzibar",
     "publishers/zanzibar/models/gemini-pro", "zanzibar.claude-2", "claude zanzibar", "gpt-4\nzanzibar",
-    "chatcmpl-Zanzibar0815", "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
+    "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO of Zanzibar", "gpt-4 Zanzibar", "stop Zanzibar", "chatcmpl-Zanzibar0815",
+    "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
     '{"messages": [{"content": "Zanzibar"}]}', {"Zanzibar": 0}, [90, 97, 110, 122],
 )  # fmt: skip
 
@@ -126,18 +114,21 @@ def tells(record: dict[str, Any]) -> bool:
     return b"zanzibar" in written or b"90,97" in written
 
 
+def hidings(value: Any) -> Iterator[Any]:
+    """The value with each marker in each place."""
+    for path in places(value):
+        for marker in MARKERS:
+            if isinstance(marker, str) or not (path and isinstance(path[-1], tuple)):  # A key is a text.
+                yield replaced(value, path, marker)
+
+
 @pytest.mark.parametrize("shape", FIXTURES)
 def test_redacted_lets_no_text_through_wherever_in_a_payload_it_stands(shape: str) -> None:
-    details = row_of(FIXTURES[shape])["Payload Details"]
-    paths = list(places(details))
-    assert len(paths) >= 5
-    for path in paths:
-        for marker in MARKERS:
-            if path and isinstance(path[-1], tuple) and not isinstance(marker, str):
-                continue  # A key is a text.
-            changed = {"Payload Details": replaced(details, path, marker)}
-            assert tells(to_record("st-1", changed))
-            assert not tells(to_record("st-1", changed, redact=True)), (path, marker)
+    changed = [{"Payload Details": details} for details in hidings(row_of(FIXTURES[shape])["Payload Details"])]
+    assert len(changed) >= 5 * len(MARKERS) - 10
+    for row in changed:
+        assert tells(to_record("st-1", row))
+        assert not tells(to_record("st-1", row, redact=True)), row
 
 
 SSE = [shape for shape in FIXTURES if str(FIXTURES[shape]["response"]).lstrip().startswith(("data:", "event:"))]
@@ -146,22 +137,12 @@ SSE = [shape for shape in FIXTURES if str(FIXTURES[shape]["response"]).lstrip().
 @pytest.mark.parametrize("shape", SSE)
 def test_redacted_lets_no_text_through_wherever_in_a_stream_it_stands(shape: str) -> None:
     lines = FIXTURES[shape]["response"].split("\n")
-    tried = 0
-    for number, line in enumerate(lines):
-        try:
-            event = json.loads(line.removeprefix("data:"))
-        except ValueError:
-            continue
-        for path in places(event):
-            for marker in MARKERS:
-                if path and isinstance(path[-1], tuple) and not isinstance(marker, str):
-                    continue
-                changed = f"data: {json.dumps(replaced(event, path, marker))}"
-                stream = "\n".join([*lines[:number], changed, *lines[number + 1 :]])
-                row = {"Status": "Failure", "Payload Details": {"Response Payload": stream}}
-                assert not tells(to_record("st-1", row, redact=True)), (path, marker)
-                tried += 1
-    assert tried > 200
+    events = {n: line.removeprefix("data:") for n, line in enumerate(lines) if line.startswith(("data: {", "data:{"))}
+    assert len(events) > 1
+    for number, event in events.items():
+        for changed in hidings(json.loads(event)) if event.endswith("}") else ():
+            stream = "\n".join([*lines[:number], f"data: {json.dumps(changed)}", *lines[number + 1 :]])
+            assert not tells(answered(stream, redact=True, Status="Failure")), changed
 
 
 @pytest.mark.parametrize("shape", SSE)
@@ -169,11 +150,10 @@ def test_a_stream_is_read_however_its_lines_end_and_wherever_it_is_cut_off(shape
     fixture = FIXTURES[shape]
     lines = fixture["response"].replace("\r\n", "\n").split("\n")
     for ending in ("\n", "\r\n"):
-        row = row_of({**fixture, "response": " " + ending.join(lines)})
-        assert of_a_call(to_record("st-1", row)) == columns_of(fixture)
+        record = to_record("st-1", row_of({**fixture, "response": " " + ending.join(lines)}))
+        assert of_a_call(record) == columns_of(fixture)
     for end in range(0, len(fixture["response"]), 7):
-        row = row_of({**fixture, "response": fixture["response"][:end]})
-        record = to_record("st-1", row)
+        record = to_record("st-1", row_of({**fixture, "response": fixture["response"][:end]}))
         assert record["response_payload"] == {"value": fixture["response"][:end]}
         assert record["response_model"] in (None, fixture["columns"]["response_model"])
 
@@ -186,43 +166,35 @@ AS_TEXT = json.dumps(WHOLE)
 @pytest.mark.parametrize(
     "text",
     [
-        AS_TEXT.replace("Hi", "cut in a smiley \\ud83d"),
-        AS_TEXT.replace('"Hi"', "NaN"),
-        AS_TEXT.replace('"Hi"', "[Infinity, -Infinity, 1e400]"),
-        AS_TEXT.replace("Hi", "two\nlines\r\n\tand a tab"),
-        AS_TEXT.replace("Hi", "a raw \x01"),
-        AS_TEXT.replace('"Hi"', "1" * 5000),
-        AS_TEXT.replace('"Hi"', "[" * 1500 + "]" * 1500),
-        AS_TEXT.replace("}}", '}, "more": [1, {"a": "this is cut, [{ he'),
-        AS_TEXT.replace("}}", '}, "more": "a\\'),
-        AS_TEXT.replace("}}", '}, "total": 12'),
-        "\n " + AS_TEXT,
-        json.dumps(AS_TEXT),
-        json.dumps(json.dumps(AS_TEXT)),
-        json.dumps(AS_TEXT.replace('"Hi"', "NaN")),
-        json.dumps(WHOLE, indent=2),
-        f"event: message\ndata: {AS_TEXT}\n\ndata: [DONE]",
-        "data: " + AS_TEXT.replace("Hi", "half \\ud83d"),
-        "\n".join(json.dumps({key: value}) for key, value in WHOLE.items()),
+        AS_TEXT.replace("Hi", "cut in a smiley \\ud83d"), AS_TEXT.replace('"Hi"', "NaN"),
+        AS_TEXT.replace('"Hi"', "[Infinity, -Infinity, 1e400]"), AS_TEXT.replace("Hi", "two\nlines\r\n\tand a tab"),
+        AS_TEXT.replace("Hi", "a raw \x01"), AS_TEXT.replace('"Hi"', "1" * 5000),
+        AS_TEXT.replace('"Hi"', "[" * 1500 + "]" * 1500), AS_TEXT.replace("}}", '}, "total": 12'),
+        AS_TEXT.replace("}}", '}, "more": [1, {"a": "this is cut, [{ he'), AS_TEXT.replace("}}", '}, "more": "a\\'),
+        "\n " + AS_TEXT, json.dumps(AS_TEXT), json.dumps(json.dumps(AS_TEXT)), json.dumps(WHOLE, indent=2),
+        json.dumps(AS_TEXT.replace('"Hi"', "NaN")), f"event: message\ndata: {AS_TEXT}\n\ndata: [DONE]",
+        "data: " + AS_TEXT.replace("Hi", "half \\ud83d"), "\n".join(json.dumps({k: v}) for k, v in WHOLE.items()),
     ],
-)
+)  # fmt: skip
 def test_text_is_read_as_leniently_as_a_row_and_kept_as_it_is(text: str) -> None:
     for response, kept in ((text, {"value": text}), ({"body": text}, {"body": text})):
-        record = to_record("st-1", {"Payload Details": {"Response Payload": response}})
+        record = answered(response)
         told = (record["response_id"], record["response_model"], record["finish_reason"], record["total_tokens"])
         assert told == ("chatcmpl-1", "gpt-4", "length", 11)
         assert record["response_payload"] == kept
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[", '"', '{"', "{oops", "{}", "[]", '""', '"Hi"', "null", "7", "{a: 1}", "[1, 2"]
-)
-def test_text_that_holds_no_object_tells_nothing(text: str) -> None:
-    record = to_record("st-1", {"Payload Details": {"Response Payload": text}})
+    "text",
+    ["", "{", "[", '"', '{"', "{oops", "{}", "[]", '""', '"Hi"', "null", "7", "{a: 1}", "[1, 2", "[" * 5000,
+     "data: it is raining", "data:", "event: wedding", "data: [1, 2]", ": 4", "id: 7\ndata: x"],
+)  # fmt: skip
+def test_text_that_holds_no_object_tells_nothing_though_it_begins_like_one(text: str) -> None:
+    record = answered(text)
     assert of_a_call(record) == dict.fromkeys(OF_A_CALL)
     assert record["response_payload"] == {"value": text}
-    failed = to_record("st-1", {"Status": "Failure", "Payload Details": {"Response Payload": text}})
-    assert failed["error_message"] in (text or None, None)
+    assert answered(text, Status="Failure")["error_message"] in (text or None, None)
+    assert answered(text, redact=True)["response_payload"] in ({"value": REMOVED}, {})
 
 
 def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
@@ -230,21 +202,9 @@ def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
         {"id": "chatcmpl-1", "choices": [{"delta": {"content": "Hi"}, "finish_reason": "content_filter"}]},
         {"id": "", "choices": [{"content_filter_offsets": {}, "finish_reason": None}]},
     ]
-    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
-    for response in (stream, chunks):
-        record = to_record("st-1", {"Payload Details": {"Response Payload": response}})
+    for response in ("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks), chunks):
+        record = answered(response)
         assert (record["response_id"], record["finish_reason"]) == ("chatcmpl-1", "content_filter")
-
-
-@pytest.mark.parametrize(
-    "text", ["data: it is raining", "data:", "event: wedding", "data: [1, 2]", ": 4", "id: 7\ndata: x"]
-)
-def test_a_text_that_begins_like_a_stream_is_a_text(text: str) -> None:
-    record = to_record("st-1", {"Payload Details": {"Response Payload": text}})
-    assert record["response_payload"] == {"value": text}
-    assert of_a_call(record) == dict.fromkeys(OF_A_CALL)
-    hidden = to_record("st-1", {"Payload Details": {"Response Payload": text}}, redact=True)
-    assert hidden["response_payload"] == {"value": REMOVED}
 
 
 @pytest.mark.parametrize("key", VENDOR_ROW)
@@ -253,12 +213,12 @@ def test_redacted_lets_no_text_through_in_a_rows_keys_and_in_columns_that_are_no
         if isinstance(marker, str):
             respelled = {marker if k == key else k: value for k, value in VENDOR_ROW.items()}
             assert not tells(to_record("st-1", respelled, redact=True))
-        if COLUMNS.get(fold(key), ("",))[0] not in NAMES or not isinstance(marker, str):
+        if COLUMNS[key] not in TEXTS or not isinstance(marker, str):
             assert not tells(to_record("st-1", {**VENDOR_ROW, key: marker}, redact=True))
 
 
 LIKE_TEXT = st.sampled_from(["Zanzibar", "gpt-zanzibar", "zanzibar.", "msg_zanzibar", "STOP zanzibar"])
-HIDING_KEYS = sorted({*HARMLESS, *HOLDERS, *PARAMETERS, "body", "messages", "content", "message", "finishReason"})
+HIDING_KEYS = sorted({*KEPT, *HOLDERS, *PARAMETER_KEYS, "body", "messages", "content", "message", "finishReason"})
 HIDING = st.recursive(
     LIKE_TEXT | st.integers(0, 9),
     lambda inner: (
@@ -273,20 +233,21 @@ HIDING = st.recursive(
 @settings(max_examples=400, deadline=None)
 @given(HIDING, HIDING, HIDING)
 def test_redacted_lets_no_text_through_in_a_shape_nobody_foresaw(request: Any, response: Any, extra: Any) -> None:
-    row = {
-        "Payload Details": {"Request Payload": request, "Response Payload": response, "Other": extra},
-        "payload details": extra,
-        "Language": extra,
-        "Zanzibar said so": extra,
-    }
+    details = {"Request Payload": request, "Response Payload": response, "Other": extra}
+    row = {"Payload Details": details, "payload details": extra, "Language": extra, "Zanzibar said so": extra}
     record = to_record("st-1", row, redact=True)
     assert b"zanzibar" not in orjson.dumps(record).lower()
 
 
-@pytest.mark.parametrize("details", ["Zanzibar", '{"Request Payload": "Zanzibar"}', ["Zanzibar"], {"Zanzibar": 1}])
-def test_redacted_lets_no_text_through_in_payload_details_that_are_no_payload_details(details: Any) -> None:
-    record = to_record("st-1", {"Payload Details": details}, redact=True)
-    assert record["additional_columns"] == {"Payload Details": REMOVED}
+@pytest.mark.parametrize(
+    "hidden", ["Zanzibar", '{"Request Payload": "Zanzibar"}', ["Zanzibar"], [90, 97], {"Zanzibar": 1}]
+)
+def test_redacted_lets_no_text_through_in_a_row_or_in_details_that_are_none(hidden: Any) -> None:
+    details = to_record("st-1", {"Payload Details": hidden}, redact=True)
+    assert details["additional_columns"] == {"Payload Details": REMOVED}
+    assert to_record("st-1", {"row": hidden}, redact=True)["additional_columns"] == {"row": REMOVED}
+    if not isinstance(hidden, dict):
+        assert to_record("st-1", hidden, redact=True)["additional_columns"] == {"row": REMOVED}
 
 
 def test_redacted_tells_how_many_unknown_columns_it_removed_but_not_their_names() -> None:
@@ -296,17 +257,12 @@ def test_redacted_tells_how_many_unknown_columns_it_removed_but_not_their_names(
     assert record["additional_columns"] == {"TTFT": 12, "Language": REMOVED, "status ": REMOVED, REMOVED: 2}
 
 
-@pytest.mark.parametrize("row", ["Zanzibar", ["Zanzibar"], [90, 97, 110], {"row": {"Zanzibar": 1}}])
-def test_redacted_lets_no_text_through_in_a_row_that_is_not_an_object(row: Any) -> None:
-    assert to_record("st-1", row, redact=True)["additional_columns"] == {"row": REMOVED}
-
-
 LINE_ENDS = ("\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029")
 
 
-@pytest.mark.parametrize("column", NAMES)
-def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(column: str) -> None:
-    key = next(key for key, (name, _) in COLUMNS.items() if name == column)
+@pytest.mark.parametrize("key", sorted(key for key, column in COLUMNS.items() if column in TEXTS))
+def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(key: str) -> None:
+    column = COLUMNS[key]
     assert to_record("st-1", {key: "Order pizza-GenAINode0002"}, redact=True)[column] == "Order pizza-GenAINode0002"
     for text in ("z" * (LONGEST_NAME + 1), *(f"You are an assistant.{end}User: hello" for end in LINE_ENDS), "end\r"):
         assert to_record("st-1", {key: text}, redact=True)[column] == REMOVED
@@ -316,16 +272,11 @@ def test_redacted_keeps_a_column_of_names_unless_it_holds_a_text(column: str) ->
 def test_redacted_lets_no_numbers_through_that_could_stand_for_text() -> None:
     word = int.from_bytes(b"Zanzibar", "big")
     request = {"temperature": word, "max_tokens": -word, "top_p": True, "seed": [90, 97], "n": 1e300}
-    response = {
-        "usage": {"prompt_tokens": word, "completion_tokens": float("nan")},
-        "results": [{"tokenCount": 90}] * 2,
-    }
-    row = {"Payload Details": {"Request Payload": request, "Response Payload": response}, "Risk Score": word}
-    record = to_record("st-1", row, redact=True)
-    assert (record["request_payload"], record["response_payload"]) == (
-        {},
-        {"usage": {}, "results": [{"tokenCount": 90}]},
-    )
+    lists = {"results": [{"tokenCount": 90}] * 2, "choices": [{"seed": 90}, {"n": 97}]}
+    response = {"usage": {"prompt_tokens": word, "completion_tokens": -1e9}, **lists}
+    record = answered(response, redact=True, request=request, **{"Risk Score": word})
+    assert record["request_payload"] == {}
+    assert record["response_payload"] == {"usage": {}, "results": [{"tokenCount": 90}], "choices": [{}, {}]}
     assert record["additional_columns"] == {"Risk Score": REMOVED}
 
 
@@ -340,48 +291,37 @@ meta-llama/Llama-3.3-70B-Instruct mistral-large-latest mistral.mixtral-8x7b-inst
 mistralai/Mistral-7B-Instruct-v0.2 cohere.command-r-plus-v1:0 ai21.jamba-1-5-large-v1:0 deepseek-r1
 deepseek-chat deepseek-ai/DeepSeek-R1-Distill-Llama-70B Qwen/Qwen2.5-72B-Instruct phi-3.5-mini-instruct
 """
-
-
-@pytest.mark.parametrize("model", MODELS.split())
-def test_names_of_models_are_known(model: str) -> None:
-    assert is_model(model)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "ok", "o", "gpt", "Claude", "Gemini", "Nova", "Mistral", "Philadelphia", "metaphor", "gpt-john-smith",
-     "claude-maria", "gpt-4 please", "text", "text:hello", "models/", "us.", "gpt-4-", "gpt--", "ada lovelace",
-     "gpt-\u0664", "claude-\u017fonnet", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
-     "arn:aws:iam::123456789012:user/maria"],
+NO_MODELS = (
+    "", "ok", "o", "gpt", "Claude", "Gemini", "Nova", "Mistral", "Philadelphia", "metaphor", "gpt-john-smith",
+    "claude-maria", "gpt-4 please", "text", "text:hello", "models/", "us.", "gpt-4-", "gpt--", "ada lovelace",
+    "gpt-\u0664", "claude-\u017fonnet", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
+    "arn:aws:iam::123456789012:user/maria",
 )  # fmt: skip
-def test_what_is_not_the_name_of_a_model_is_not_taken_for_one(text: str) -> None:
-    assert not is_model(text)
 
 
-def test_ids_of_gemini_that_were_published_are_known_and_text_is_not_taken_for_one() -> None:
-    for known in ("UxQ6aM_sKbjFnvgPocrJaA", "oUioaJqMO4y1qtsP4dqUmQM", "9dBSaKxFwKTr3g_RjJXICg"):
-        assert is_gemini_id(known)
-        assert not is_gemini_id(f"{known[:9]}?!?!{known[9:]}")
-    for text in ("MyNameIsMariaAndI", "MariaLivesAt5ElmStreet", "call-me-at-030-1234567", "z" * 22, "A" * 22):
-        assert not is_gemini_id(text)
+def test_names_of_models_are_known_and_nothing_else_is_taken_for_one() -> None:
+    assert [model for model in MODELS.split() if not is_model(model)] == []
+    assert [text for text in NO_MODELS if is_model(text)] == []
 
 
-def test_an_id_of_gemini_is_a_time_and_three_numbers_and_no_longer_than_that() -> None:
+def test_an_id_of_gemini_is_a_time_and_three_numbers_and_text_is_not_taken_for_one() -> None:
     def encoded(second: int, numbers: bytes) -> str:
         return b64encode(second.to_bytes(4, "little") + numbers, altchars=b"-_").rstrip(b"=").decode()
 
-    now = 1_750_000_000
-    three = b"\xac\x45\xc0\xa4\xeb\xde\x0f\xd1\x8c\x95\xc8\x0a"
-    assert is_gemini_id(encoded(now, three))
-    for second in (0, 1_500_000_000, 2_300_000_000):
-        assert not is_gemini_id(encoded(second, three))
-    for numbers in (three[:-1] + b"\xca", three + b"\x01", three[:-5], b"\xff" * 60 + three, three + b"\xff"):
-        assert not is_gemini_id(encoded(now, numbers))
+    now, three = 1_750_000_000, b"\xac\x45\xc0\xa4\xeb\xde\x0f\xd1\x8c\x95\xc8\x0a"
+    published = ["UxQ6aM_sKbjFnvgPocrJaA", "oUioaJqMO4y1qtsP4dqUmQM", "9dBSaKxFwKTr3g_RjJXICg"]
+    assert [one for one in [encoded(now, three), *published] if not is_gemini_id(one)] == []
+    others = [f"{one[:9]}?!?!{one[9:]}" for one in published] + [
+        "MyNameIsMariaAndI", "MariaLivesAt5ElmStreet", "call-me-at-030-1234567", "z" * 22, "A" * 22,
+        *(encoded(second, three) for second in (0, 1_500_000_000, 2_300_000_000)),
+        *(encoded(now, numbers) for numbers in (three[:-1] + b"\xca", three + b"\x01", three[:-5], b"\xff" * 60 + three,
+                                                three + b"\xff", b"")),
+    ]  # fmt: skip
+    assert [text for text in others if is_gemini_id(text)] == []
 
 
 def test_a_parameter_at_the_top_of_a_request_wins() -> None:
-    request = {"parameters": {"temperature": 0.9, "top_p": 0.8}, "temperature": 0.1}
-    record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
+    record = answered(None, request={"parameters": {"temperature": 0.9, "top_p": 0.8}, "temperature": 0.1})
     assert (record["temperature"], record["top_p"]) == (0.1, 0.8)
 
 
@@ -397,10 +337,10 @@ def test_a_parameter_at_the_top_of_a_request_wins() -> None:
                 "usage": {"input_tokens": None, "cache_read_input_tokens": 5, "output_tokens_details": 1}
             }
         },
-        {"Response Payload": {"usage": {"inputTokens": 2**70}, "object": "response", "incomplete_details": "x"}},
-        {"Response Payload": {"usageMetadata": {"promptTokenCount": float("inf"), "thoughtsTokenCount": "7"}}},
+        {"Response Payload": {"usage": {"inputTokens": "1e400"}, "object": "response", "incomplete_details": "x"}},
+        {"Response Payload": {"usageMetadata": {"promptTokenCount": 1e300, "thoughtsTokenCount": "7"}}},
         {"Response Payload": {"inputTextTokenCount": 3, "results": [None]}},
-        {"Response Payload": {"prompt_token_count": 2**63, "generation_token_count": 2**63 - 1}},
+        {"Response Payload": {"prompt_token_count": -(2**63), "generation_token_count": 2**63 - 1}},
         {"Response Payload": '{"usage": ', "Request Payload": "[" * 5000},
         {"Response Payload": json.dumps({"body": {"body": {"body": "{}"}}}), "Request Payload": {"body": "{"}},
         {"Response Payload": '{"body":' * 900 + "1" + "}" * 900},
@@ -411,6 +351,6 @@ def test_a_value_of_the_wrong_kind_gives_null_and_never_breaks_the_reader(detail
     for redact in (False, True):
         record = to_record("st-1", {"Payload Details": details}, redact)
         orjson.dumps(record)
-        for column in OF_A_CALL:
-            assert record[column] is None or isinstance(record[column], str | int | float)
-            assert not isinstance(record[column], int) or record[column] < 2**63
+        for value in of_a_call(record).values():
+            assert value is None or isinstance(value, str | int | float)
+            assert not isinstance(value, int) or value < 2**63

@@ -11,15 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from source_kore_llm_logs.records.decoding import MENDED_TEXTS
+from source_kore_llm_logs.records import providers
+from source_kore_llm_logs.records.decoding import MENDED_TEXTS, rows_in
 from source_kore_llm_logs.records.payloads import ENVELOPES
-from source_kore_llm_logs.records.providers import ANSWERS, COUNTS, HOLDERS, IDS, MODELS, PARAMETERS, REASONS, USAGES
+from source_kore_llm_logs.records.record import SCHEMA as RECORD_SCHEMA
 from source_kore_llm_logs.records.record import SENTINELS, to_record
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
-SCHEMA = json.loads(
-    (Path(__file__).parents[1] / "source_kore_llm_logs" / "schemas" / "llm_usage_logs.json").read_text()
-)
+SCHEMA = json.loads(RECORD_SCHEMA.read_text())
 VALIDATOR = Draft7Validator(SCHEMA)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
@@ -27,65 +26,34 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KNOWN_KEYS = st.sampled_from(
-    [
-        "Status",
-        "status ",
-        "End Date",
-        "start Date",
-        "Time Taken",
-        "statusCode",
-        "Feature Name ",
-        "Feature",
-        "Request Payload",
-        "Response Tokens",
-        "Payload Details",
-    ]
-)
+    ["Status", "status ", "End Date", "start Date", "Time Taken", "statusCode", "Feature Name ", "Feature",
+     "Request Payload", "Response Tokens", "Payload Details"]
+)  # fmt: skip
+
+
+def as_read(row: Any) -> Any:
+    """The row as it comes out of an answer's body."""
+    return rows_in(json.dumps([row]).encode())[0]
 
 
 def test_the_vendors_sample_becomes_exactly_one_right_record() -> None:
     (row,) = SAMPLE
-    record = to_record("st-f3195ec3-72aa-5317-92", row)
-    assert record == {
-        "id": record["id"],
-        "bot_id": "st-73bfdb2f-xxxx-55e6-b4c8-3f568a6exxxx",
-        "session_id": None,
-        "user_id": "u-40b3eafc-xxxx-55f2-83e8-cf4d0fb1xxxx",
-        "task_id": "dg-200ad1ff-xxxx-5219-810e-4ee3800dxxxx",
-        "channel_name": "msteams",
-        "feature_name": "GenAI Node",
-        "prompt_name": "Default",
-        "integration": "OpenAI",
-        "model_name": "GPT-4",
-        "description": "Order pizza-GenAINode0002",
-        "status": "Success",
-        "status_code": 200,
-        "start_date": "2024-03-08T06:38:54.008Z",
-        "end_date": "2024-03-08T06:38:58.386Z",
-        "time_taken_ms": 4378,
-        "request_tokens": 614,
-        "response_tokens": 74,
-        "total_tokens": 688,
-        "cached_tokens": None,
-        "cache_write_tokens": None,
-        "reasoning_tokens": None,
-        "provider": "openai",
-        "request_model": "gpt-4",
-        "response_model": "gpt-4-0613",
-        "response_id": "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO",
-        "finish_reason": "stop",
-        "error_type": None,
-        "error_message": None,
-        "temperature": 0.5,
-        "top_p": 1,
-        "max_tokens": 1500,
-        "frequency_penalty": 0,
-        "presence_penalty": 0,
+    # If its id changes, so does every id: all rows of every user arrive once more. That is a breaking change.
+    assert to_record("st-1", row) == {
+        "id": "2d99c612c7bbab071d6f5f788c694623", "bot_id": "st-73bfdb2f-xxxx-55e6-b4c8-3f568a6exxxx",
+        "session_id": None, "user_id": "u-40b3eafc-xxxx-55f2-83e8-cf4d0fb1xxxx",
+        "task_id": "dg-200ad1ff-xxxx-5219-810e-4ee3800dxxxx", "channel_name": "msteams", "feature_name": "GenAI Node",
+        "prompt_name": "Default", "integration": "OpenAI", "model_name": "GPT-4",
+        "description": "Order pizza-GenAINode0002", "status": "Success", "status_code": 200,
+        "start_date": "2024-03-08T06:38:54.008Z", "end_date": "2024-03-08T06:38:58.386Z", "time_taken_ms": 4378,
+        "request_tokens": 614, "response_tokens": 74, "total_tokens": 688, "cached_tokens": None,
+        "cache_write_tokens": None, "reasoning_tokens": None, "provider": "openai", "request_model": "gpt-4",
+        "response_model": "gpt-4-0613", "response_id": "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO",
+        "finish_reason": "stop", "error_type": None, "error_message": None, "temperature": 0.5, "top_p": 1,
+        "max_tokens": 1500, "frequency_penalty": 0, "presence_penalty": 0,
         "request_payload": row["Payload Details"]["Request Payload"],
-        "response_payload": row["Payload Details"]["Response Payload"],
-        "additional_columns": None,
-    }
-    assert len(record["id"]) == 32
+        "response_payload": row["Payload Details"]["Response Payload"], "additional_columns": None,
+    }  # fmt: skip
 
 
 def test_an_unknown_column_and_a_misfit_value_are_kept_under_their_own_keys() -> None:
@@ -97,23 +65,12 @@ def test_an_unknown_column_and_a_misfit_value_are_kept_under_their_own_keys() ->
 @pytest.mark.parametrize(
     ("sent", "column", "kept"),
     [
-        (4378, 4378, None),
-        ("4378", 4378, None),
-        (" 4378.0 ", 4378, None),
-        ("4378\x1f", 4378, None),
-        ("999999999999999999.0", 999999999999999999, None),
-        ("٣", 3, "٣"),
-        (1234.567, 1235, 1234.567),
-        ("1234.567", 1235, "1234.567"),
-        (0.2, 0, 0.2),
-        (-3.5, -4, -3.5),
-        ("1.5e3", 1500, "1.5e3"),
-        (1e300, None, 1e300),
-        ("fast", None, "fast"),
-        (True, None, True),
-        ("", None, None),
+        (4378, 4378, None), ("4378", 4378, None), (" 4378.0 ", 4378, None), ("4378\x1f", 4378, None),
+        ("999999999999999999.0", 999999999999999999, None), ("٣", 3, "٣"), (1234.567, 1235, 1234.567),
+        ("1234.567", 1235, "1234.567"), (0.2, 0, 0.2), (-3.5, -4, -3.5), ("1.5e3", 1500, "1.5e3"),
+        (1e300, None, 1e300), ("fast", None, "fast"), (True, None, True), ("", None, None),
     ],
-)
+)  # fmt: skip
 def test_a_duration_is_whole_milliseconds_and_what_was_rounded_is_kept(sent: Any, column: Any, kept: Any) -> None:
     record = to_record("st-1", {"Time Taken": sent})
     assert record["time_taken_ms"] == column
@@ -123,30 +80,15 @@ def test_a_duration_is_whole_milliseconds_and_what_was_rounded_is_kept(sent: Any
 @pytest.mark.parametrize(
     ("sent", "column"),
     [
-        (1, 1.0),
-        (0, 0.0),
-        (0.5, 0.5),
-        ("0.5", 0.5),
-        (" 1 ", 1.0),
-        ("1e-3", 0.001),
-        (1e30, None),
-        (-1e29, None),
-        (10**400, None),
-        (9.9e28, 9.9e28),
-        ("1e400", None),
-        ("NaN", None),
-        ("warm", None),
-        (True, None),
-        ([0.5], None),
-        ("", None),
+        (1, 1.0), (0, 0.0), (0.5, 0.5), ("0.5", 0.5), (" 1 ", 1.0), ("1e-3", 0.001), (1e30, None), (-1e29, None),
+        (9.9e28, 9.9e28), ("1e400", None), ("NaN", None), ("warm", None), (True, None), ([0.5], None), ("", None),
     ],
-)
+)  # fmt: skip
 def test_a_parameter_is_a_decimal_with_a_fraction_or_null_and_stays_in_the_payload(sent: Any, column: Any) -> None:
     for request in ({"temperature": sent}, {"generationConfig": {"topP": sent, "temperature": sent}}):
         record = to_record("st-1", {"Payload Details": {"Request Payload": request}})
         assert repr(record["temperature"]) == repr(column)
-        if not isinstance(sent, int) or sent < 2**63:
-            assert record["request_payload"] == request
+        assert record["request_payload"] == request
 
 
 @pytest.mark.parametrize("levels", [90, 99, 230, 240, 246, 250, 253, 254, 400, 900])
@@ -162,15 +104,10 @@ def test_a_record_of_a_deep_row_is_written_with_what_carries_it(levels: int, pla
 
 
 OLDER = {
-    "start Date": "2024-03-08T06:38:54.008Z",
-    "End Date": "2024-03-08T06:38:58.386Z",
-    "Feature": "GenAI Node",
-    "Model": "GPT-4",
-    "Description": "Order pizza-GenAINode0002",
-    "channelUserIds": ["29:1gmwl6k7ohtd"],
-    "Request Payload": SAMPLE[0]["Payload Details"]["Request Payload"],
-    "Response Payload": SAMPLE[0]["Payload Details"]["Response Payload"],
-}
+    **{key: SAMPLE[0][key] for key in ("start Date", "End Date", "Description")}, "Feature": "GenAI Node",
+    "Model": "GPT-4", "channelUserIds": ["29:1gmwl6k7ohtd"],
+    **{key: SAMPLE[0]["Payload Details"][key] for key in ("Request Payload", "Response Payload")},
+}  # fmt: skip
 
 
 def test_a_row_as_older_versions_gave_it_fills_the_same_columns() -> None:
@@ -190,22 +127,17 @@ def test_a_row_as_older_versions_gave_it_fills_the_same_columns() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "column", "read"),
     [
-        ("Feature", "GenAI Node", "feature_name", "GenAI Node"),
-        ("model", "GPT-4", "model_name", "GPT-4"),
-        ("Channel", "rtm", "channel_name", "rtm"),
-        ("Kore User ID", "u-1", "user_id", "u-1"),
-        ("streamId", "st-9", "bot_id", "st-9"),
+        ("Feature", "GenAI Node", "feature_name", "GenAI Node"), ("model", "GPT-4", "model_name", "GPT-4"),
+        ("Channel", "rtm", "channel_name", "rtm"), ("Kore User ID", "u-1", "user_id", "u-1"),
+        ("streamId", "st-9", "bot_id", "st-9"), ("endTime", 1709879934008, "end_date", "2024-03-08T06:38:54.008Z"),
         ("Start Time", "2024-03-08T06:38:54.008Z", "start_date", "2024-03-08T06:38:54.008Z"),
-        ("endTime", 1709879934008, "end_date", "2024-03-08T06:38:54.008Z"),
-        ("Time Taken (ms)", 12, "time_taken_ms", 12),
-        ("session-id", "s-1", "session_id", "s-1"),
-        ("task_id", "dg-1", "task_id", "dg-1"),
-        ("Request Tokens", 7, "request_tokens", 7),
-        ("responseTokens", "7", "response_tokens", 7),
+        ("Time Taken (ms)", 12, "time_taken_ms", 12), ("session-id", "s-1", "session_id", "s-1"),
+        ("task_id", "dg-1", "task_id", "dg-1"), ("FEATURE_NAME", "A", "feature_name", "A"),
+        ("Request Tokens", 7, "request_tokens", 7), ("responseTokens", "7", "response_tokens", 7),
         ("requestPayload", {"model": "gpt-4"}, "request_model", "gpt-4"),
         ("Response Payload", "Hi", "response_payload", {"value": "Hi"}),
     ],
-)
+)  # fmt: skip
 def test_a_column_is_known_by_its_other_names(key: str, value: Any, column: str, read: Any) -> None:
     record = to_record("st-1", {key: value})
     assert record[column] == read
@@ -232,8 +164,9 @@ def test_beside_its_column_another_name_is_a_column_of_its_own(row: Any, column:
 
 
 PAYLOAD_KEYS = sorted(
-    {*COUNTS, *USAGES, *ANSWERS, *REASONS, *MODELS, *IDS, *PARAMETERS, *HOLDERS, *ENVELOPES, "body", "error"}
-)
+    {*providers.COUNTS, *providers.USAGES, *providers.ANSWERS, *providers.REASONS, *providers.MODELS, *providers.IDS,
+     *providers.PARAMETER_KEYS, *providers.HOLDERS, *ENVELOPES, "body", "error"}
+)  # fmt: skip
 PAYLOAD = st.recursive(
     JSON | st.integers(0, 10**30) | st.sampled_from(["7", "stop", "gpt-4", "{", "data: {}"]),
     lambda inner: (
@@ -261,7 +194,7 @@ ROWS = (
 def test_any_row_becomes_a_record_that_is_valid_and_written_and_has_one_id(row: Any) -> None:
     ids = set()
     for redact in (False, True):
-        record = to_record("st-1", row, redact)
+        record = to_record("st-1", as_read(row), redact)
         assert list(record) == list(SCHEMA["properties"])
         written = json.loads(orjson.dumps(record))
         VALIDATOR.validate(written)
@@ -272,45 +205,25 @@ def test_any_row_becomes_a_record_that_is_valid_and_written_and_has_one_id(row: 
     assert len(ids) == 1
 
 
-def test_deep_payloads_are_kept_as_text_below_a_hundred_levels() -> None:
-    deep: Any = "leaf"
-    for _ in range(400):
-        deep = {"a": deep}
-    record = to_record("st-1", {"Payload Details": {"Request Payload": deep}})
-    assert b"leaf" in orjson.dumps(record)
-
-
 def test_redacted_keeps_parameters_usage_and_finish_reason() -> None:
     (row,) = SAMPLE
     full, kept = to_record("st-1", row), to_record("st-1", row, redact=True)
     assert {c for c in full if full[c] != kept[c]} == {"request_payload", "response_payload"}
-    assert kept["request_payload"] == {
-        "model": "gpt-4", "temperature": 0.5, "max_tokens": 1500, "top_p": 1, "frequency_penalty": 0,
-        "presence_penalty": 0,
-    }  # fmt: skip
-    assert kept["response_payload"]["usage"] == {
-        "prompt_tokens": 614,
-        "completion_tokens": 74,
-        "total_tokens": 688,
-    }
+    request = {"model": "gpt-4", "temperature": 0.5, "max_tokens": 1500, "top_p": 1}
+    assert kept["request_payload"] == {**request, "frequency_penalty": 0, "presence_penalty": 0}
+    assert kept["response_payload"]["usage"] == {"prompt_tokens": 614, "completion_tokens": 74, "total_tokens": 688}
 
 
-@pytest.mark.parametrize("payload", ["text", "", '{"a": 1}', ["list"], [], 5, 0, 0.5, False, True])
-def test_a_payload_that_is_no_object_stands_in_value(payload: Any) -> None:
+@pytest.mark.parametrize("payload", ["text", "", '{"a": 1}', ["list"], [], 5, 0, 0.5, False, True, None])
+def test_a_payload_that_is_no_object_stands_in_value_and_one_that_is_absent_is_null(payload: Any) -> None:
     row = {"Payload Details": {"Request Payload": payload, "Response Payload": {"value": payload}}}
-    record = to_record("st-1", row)
-    assert json.dumps(record["request_payload"]) == json.dumps({"value": payload})
+    record, hidden = to_record("st-1", row), to_record("st-1", row, redact=True)
+    expected = None if payload is None else {"value": payload}
+    assert json.dumps(record["request_payload"]) == json.dumps(expected)
     assert record["response_payload"] == {"value": payload}
-    hidden = to_record("st-1", row, redact=True)
-    assert isinstance(hidden["request_payload"], dict)
+    assert type(hidden["request_payload"]) is type(expected)
     assert hidden["response_payload"] == {}
-
-
-@pytest.mark.parametrize("details", [{"Request Payload": None}, {}, None])
-def test_a_payload_that_is_absent_is_null(details: Any) -> None:
-    for redact in (False, True):
-        record = to_record("st-1", {"Payload Details": details}, redact)
-        assert (record["request_payload"], record["response_payload"]) == (None, None)
+    assert to_record("st-1", {"Payload Details": None})["request_payload"] is None
 
 
 def keys_and_texts(value: Any) -> list[str]:
@@ -321,36 +234,18 @@ def keys_and_texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def test_u0000_becomes_ufffd_wherever_it_stands_and_is_counted_once_a_text() -> None:
-    payload = {"messages": ["a\0b", {"\0": "c\0\0"}], "model": "gpt\0"}
-    row = {
-        "Description": "d\0",
-        "User ID": "fine",
-        "New\0": 1,
-        "Payload Details": {"Request Payload": payload, "Response Payload": "x\0y"},
-    }
+@pytest.mark.parametrize("odd", ["\0", "\ud83d"])
+def test_u0000_and_half_a_surrogate_become_ufffd_wherever_they_stand_and_are_counted_once_a_text(odd: str) -> None:
+    payload = {"messages": [f"a{odd}b", {odd: f"c{odd}{odd}"}], "model": f"gpt{odd}"}
+    details = {"Request Payload": payload, "Response Payload": f"x{odd}y"}
+    row = {"Description": f"d{odd}", "User ID": "fine", f"New{odd}": 1, "Payload Details": details}
     repairs: Counter[str] = Counter()
     record = to_record("st-1", row, repairs=repairs)
     assert repairs == {MENDED_TEXTS: 7}
-    assert not any("\0" in text for text in keys_and_texts(record))
     assert record["description"] == "d\ufffd"
     assert record["request_payload"] == {"messages": ["a\ufffdb", {"\ufffd": "c\ufffd\ufffd"}], "model": "gpt\ufffd"}
     assert record["response_payload"] == {"value": "x\ufffdy"}
     assert record["additional_columns"] == {"New\ufffd": 1}
-
-
-def test_half_a_surrogate_becomes_ufffd_and_is_counted() -> None:
-    repairs: Counter[str] = Counter()
-    row = {
-        "Description": "half \ud83d",
-        "\udc00": 1,
-        "Payload Details": {"Request Payload": ["\ud83d\ude00", "\ud83d"]},
-    }
-    record = to_record("st-1", row, repairs=repairs)
-    assert record["description"] == "half \ufffd"
-    assert record["additional_columns"] == {"\ufffd": 1}
-    assert record["request_payload"] == {"value": ["\ufffd\ufffd", "\ufffd"]}
-    assert repairs == {MENDED_TEXTS: 4}
 
 
 def test_u0000_within_json_text_reaches_no_column_that_is_read_from_it() -> None:
@@ -361,64 +256,44 @@ def test_u0000_within_json_text_reaches_no_column_that_is_read_from_it() -> None
         assert not any("\0" in found for found in keys_and_texts(record))
 
 
-def test_keys_that_only_u0000_kept_apart_stay_apart() -> None:
+def test_keys_that_only_u0000_kept_apart_stay_apart_and_one_that_is_spelled_out_is_a_text_like_any_other() -> None:
     record = to_record("st-1", {"a\0": 1, "a\ufffd": 2, "a\ufffd\ufffd": 3})
     assert sorted(record["additional_columns"].values()) == [1, 2, 3]
-
-
-def test_a_backslash_and_u0000_spelled_out_is_a_text_like_any_other() -> None:
     repairs: Counter[str] = Counter()
     assert to_record("st-1", {"Description": "\\u0000"}, repairs=repairs)["description"] == "\\u0000"
     assert not repairs
 
 
-@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**40])
-def test_integers_beyond_64_bits_keep_their_digits_as_text(number: int) -> None:
-    details = {"Request Payload": {"n": [number]}, "Request Tokens": number, "New": number}
-    record = to_record("st-1", {"Time Taken": number, "New": number, "User ID": number, "Payload Details": details})
-    assert (record["time_taken_ms"], record["request_tokens"], record["total_tokens"]) == (None, None, None)
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, -(2**63) - 1, 2**64, 10**40])
+def test_counts_beyond_64_bits_and_their_sums_are_null_and_keep_their_digits(number: int) -> None:
+    details = {"Request Tokens": number, "Response Tokens": 1, "Response Payload": {"usage": {"total_tokens": number}}}
+    record = to_record("st-1", as_read({"User ID": number, "Payload Details": details}))
     assert record["user_id"] == str(number)
-    additional = record["additional_columns"]
-    assert additional["Time Taken"] == additional["Payload Details"]["Request Tokens"] == str(number)
-    if not -(2**63) <= number < 2**64:  # Between, orjson writes and reads the number itself.
-        assert record["request_payload"] == {"n": [str(number)]}
-        assert additional["New"] == str(number)
+    assert record["total_tokens"] is None
+    left = None if number < 2**63 and number > 0 else {"Payload Details": {"Request Tokens": str(number)}}
+    assert record["additional_columns"] == left
+
+
+START, NONE = "2026-11-25T10:00:00.000Z", "0001-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize(
-    "details",
+    ("start", "end", "kept"),
     [
-        {"Request Tokens": 2**63 - 1, "Response Tokens": 1},
-        {"Response Payload": {"usage": {"prompt_tokens": 2**63 - 1, "completion_tokens": 2}}},
-        {"Response Payload": {"usage": {"input_tokens": 2**63 - 1, "cache_read_input_tokens": 2**63 - 1}}},
+        (START, "9999-12-31T23:59:59.999Z", (START, None)),
+        (START, "0001-01-01T00:00:00", (START, None)),
+        (START, "9999-12-31T00:00:00+05:00", (START, None)),
+        (NONE, "9999-12-31T23:59:59.999Z", (None, None)),
+        (NONE, None, (None, None)),
+        (NONE, START, (NONE, START)),  # Its end files the row.
     ],
 )
-def test_a_total_beyond_64_bits_is_null(details: dict[str, Any]) -> None:
-    assert to_record("st-1", {"Payload Details": details})["total_tokens"] is None
-
-
-@pytest.mark.parametrize("end", ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00", "9999-12-31T00:00:00+05:00"])
-def test_a_sentinel_end_is_no_end_and_is_counted(end: str) -> None:
+def test_a_row_is_filed_under_no_date_that_stands_for_none_and_each_is_counted(start: Any, end: Any, kept: Any) -> None:
     repairs: Counter[str] = Counter()
-    row = {"start Date": "2026-11-25T10:00:00.000Z", "End Date": end}
+    row = {"start Date": start, "End Date": end}
     record = to_record("st-1", row, repairs=repairs)
-    assert (record["start_date"], record["end_date"]) == ("2026-11-25T10:00:00.000Z", None)
-    assert record["additional_columns"] == {"End Date": end}
-    assert repairs == {SENTINELS: 1}
+    assert (record["start_date"], record["end_date"]) == kept
+    left = {key: date for (key, date), column in zip(row.items(), kept, strict=True) if date and column is None}
+    assert record["additional_columns"] == (left or None)
+    assert repairs == ({SENTINELS: len(left)} if left else {})
     assert to_record("st-1", row) == record
-
-
-def test_a_row_with_no_date_but_sentinels_is_a_row_without_dates() -> None:
-    for row in (
-        {"start Date": "0001-01-01T00:00:00.000Z", "End Date": "9999-12-31T23:59:59.999Z"},
-        {"start Date": "9999-12-31T23:59:59.999Z"},
-    ):
-        record = to_record("st-1", row)
-        assert (record["start_date"], record["end_date"], record["additional_columns"]) == (None, None, row)
-
-
-def test_a_sentinel_start_beside_a_good_end_stays_for_the_end_files_the_row() -> None:
-    row = {"start Date": "0001-01-01T00:00:00.000Z", "End Date": "2026-11-25T10:00:00.000Z"}
-    record = to_record("st-1", row)
-    assert (record["start_date"], record["end_date"]) == tuple(row.values())
-    assert record["additional_columns"] is None

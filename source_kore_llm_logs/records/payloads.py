@@ -1,21 +1,17 @@
 """A payload is opened: the object that it is, or that its text, its stream or its envelope holds.
 
 OpenAI, Azure OpenAI and guardrails are known from logged rows [C], the others by their public API references [U: no
-logged sample is known]. `providers` reads what is opened; a payload that cannot be opened is kept whole all the same.
+logged sample is known]. A payload that cannot be opened is kept whole all the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any
 
-import orjson
-
-from source_kore_llm_logs.records.decoding import completed, lenient
-
-Json = Mapping[str, Any]
+from source_kore_llm_logs.records.decoding import Json, completed, lenient, loads
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
-
 ENVELOPES = (
     "message", "delta", "response",  # events of Anthropic, Cohere and OpenAI Responses; Vercel AI SDK
     "messageStop", "metadata", "amazon-bedrock-invocationMetrics",  # events of Bedrock; all of its models
@@ -25,13 +21,12 @@ ENVELOPES = (
     "interaction", "meta_info", "additional_kwargs",  # events of Gemini's Interactions; SGLang; LlamaIndex
 )  # fmt: skip
 """Objects within a response, or within an event of a stream, that hold parts of the answer."""
-ENVELOPES_AS_SET = frozenset(ENVELOPES)
-
-CHUNK = frozenset(
+NO_ENVELOPE = frozenset(ENVELOPES).isdisjoint
+NO_CHUNK = frozenset(
     ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text",
      "message", "delta", "response", "usage"]
-)  # fmt: skip
-"""What an object has one of, if it is a part of an answer that was logged as a list."""
+).isdisjoint  # fmt: skip
+"""Whether an object has nothing that a part of an answer has, if it was logged as a list."""
 
 
 def opened(payload: Any) -> Json | None:
@@ -43,41 +38,33 @@ def opened(payload: Any) -> Json | None:
     if isinstance(payload, str):
         payload = parsed(payload)
     if isinstance(payload, dict):
-        body = payload.get("body")
-        if isinstance(body, str):
-            body = opened(body)
-        return unwrapped({**payload, **body} if isinstance(body, dict) else payload)
+        body = opened(payload["body"]) if isinstance(payload.get("body"), str) else None
+        return unwrapped({**payload, **body} if body else payload)
     if isinstance(payload, list):
-        return laid_over(chunk for chunk in payload if isinstance(chunk, dict) and not CHUNK.isdisjoint(chunk))
+        return laid_over(chunk for chunk in payload if isinstance(chunk, dict) and not NO_CHUNK(chunk))
     return None
 
 
 def parsed(text: str) -> Any:
-    """The value that a text of JSON holds, or the object that its lines do; None for any other text."""
+    """The value that a text of JSON holds, or the object that its lines do, or what is whole of one that was cut off;
+    None for any other text."""
     begin = text.lstrip()[:8]
     if begin.startswith(STREAM):
         return laid_over(events(text))
-    if begin[:1] not in ("{", "[", '"'):
+    if not begin.startswith(("{", "[", '"')):
         return None
     try:
-        value = orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError):
-        value = mended(text)
+        value = loads(text)
+    except ValueError:
+        value = laid_over(events(text)) or _beginning(text)
     # JSON that was encoded twice is a text again, and shorter.
     return parsed(value) if isinstance(value, str) else value
 
 
-def mended(text: str) -> Any:
-    """What JSON holds that is not strict: half surrogates, NaN, raw line breaks; an object a line; an end cut off."""
-    try:
-        return lenient(text)
-    except (ValueError, RecursionError):
-        whole = laid_over(events(text))
-    if whole is not None:
-        return whole
+def _beginning(text: str) -> Any:
     try:
         return lenient(completed(text)) or None
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 
@@ -88,55 +75,33 @@ def events(text: str) -> Iterator[Json]:
         line = line.removeprefix("data:").strip()
         if line.startswith("{"):
             try:
-                yield orjson.loads(line)
-            except orjson.JSONDecodeError:
-                try:
-                    yield lenient(line)
-                except (ValueError, RecursionError):
-                    continue
+                yield loads(line)
+            except ValueError:
+                continue
 
 
 def laid_over(chunks: Iterable[Json]) -> Json | None:
-    """One object of the chunks of an answer, the later over the earlier; None if there are none.
-
-    What is null or empty replaces nothing, nor does a count of zero: the last of OpenAI's chunks has all of the usage
-    and no answer, Anthropic counts the request in its first event and the answer in a later one.
-    """
-    whole: dict[str, Any] = {}
-    for chunk in chunks:
-        lay_over(whole, unwrapped(chunk))
-    return whole or None
+    """One object of the chunks of an answer, the later over the earlier; None if there are none."""
+    return reduce(merged, map(unwrapped, chunks), {}) or None
 
 
 def unwrapped(part: Json, depth: int = 3) -> Json:
     """The part, and beside it what its envelopes hold; what it has itself comes first."""
-    if not depth or ENVELOPES_AS_SET.isdisjoint(part):
+    if not depth or NO_ENVELOPE(part):
         return part
-    whole: dict[str, Any] = {}
-    for key in ENVELOPES:
-        if isinstance(part.get(key), dict):
-            lay_over(whole, unwrapped(part[key], depth - 1))
-    lay_over(whole, part)
+    held = (unwrapped(part[key], depth - 1) for key in ENVELOPES if isinstance(part.get(key), dict))
+    whole: Json = merged(reduce(merged, held, {}), part)
     return whole
 
 
-def lay_over(whole: dict[str, Any], part: Json, depth: int = 2) -> None:
-    """Changes `whole`, but none of the objects in it: objects in both, and the first of their lists, are made anew."""
-    for key, value in part.items():
-        old = whole.get(key)
-        if not old:
-            if value is not None or key not in whole:
-                whole[key] = value
-        elif depth and isinstance(value, dict) and isinstance(old, dict):
-            whole[key] = dict(old)
-            lay_over(whole[key], value, depth - 1)
-        elif depth and is_list_of_objects(value) and is_list_of_objects(old):
-            if not value[0].get("index"):  # The first of several answers speaks for all.
-                whole[key] = [dict(old[0]), *value[1:]]
-                lay_over(whole[key][0], value[0], 0)
-        elif value:
-            whole[key] = value
+def merged(old: Any, new: Any, depth: int = 3) -> Any:
+    """The new value over the old one: objects key by key, and so the first object of a list, which speaks for all.
 
-
-def is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    What is null or empty replaces nothing, nor does a count of zero: the last of OpenAI's chunks has all of the usage
+    and no answer, Anthropic counts the request in its first event and the answer in a later one.
+    """
+    if depth and isinstance(old, dict) and isinstance(new, dict):
+        return old | {key: merged(old[key], value, depth - 1) if key in old else value for key, value in new.items()}
+    if depth and old and new and all(isinstance(value, list) and isinstance(value[0], dict) for value in (old, new)):
+        return old if new[0].get("index") else [merged(old[0], new[0], 1), *new[1:]]
+    return new if new or (new is not None and not old) else old
