@@ -260,6 +260,14 @@ def test_a_rate_limit_is_waited_for_and_not_for_ever() -> None:
     assert "rate limit" in fault_of(asked, hour, 1).message
 
 
+def test_a_bot_that_never_answered_all_tries_of_a_request_is_tried_twice_with_each_further_one_until_it_has() -> None:
+    asked = handler()
+    for bot, tries in (("st-1", MAX_TRIES), ("st-1", 2), ("st-2", MAX_TRIES), ("st-1", 2)):
+        fault_of(asked, answer(503, bot=bot), tries)
+    asked.interpret_response(answer(200, b"[]"))
+    fault_of(asked, answer(503), MAX_TRIES)
+
+
 def test_waits_time_outs_and_faults_are_counted_each_on_their_own_for_each_request() -> None:
     asked, response = handler(), answer(429)
     pauses(asked, response, 6)

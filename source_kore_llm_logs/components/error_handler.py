@@ -29,7 +29,7 @@ from source_kore_llm_logs.records.decoding import rows_in
 
 MAX_TRIES = 7
 MAX_TRIES_OF_A_LARGE_PAGE = 3  # Of more rows than the vendor's sample asks for [D]: a smaller one is asked for then.
-MAX_TRIES_OF_A_CHECK = 2
+MAX_TRIES_OF_A_CHECK = 2  # And of further requests of a bot that never answered.
 MOST_SECONDS_OF_A_CHECK = 5.0  # Before its second try, whatever the server says: somebody waits for the answer.
 MAX_TIMEOUTS = 2
 MOST_SECONDS_OF_WAITS = 4 * 3600  # For one request. An hourly limit can take an hour to free.
@@ -53,8 +53,7 @@ def bot_of(request: requests.PreparedRequest) -> str:
 
 def attempts_at(request: Any) -> dict[str, float]:
     """What a request has met: `faults`, `timeouts`, `waits`, seconds `waited`; and the `pause` before its next try."""
-    attempts: dict[str, float] = vars(request).setdefault("attempts", defaultdict(int))
-    return attempts
+    return vars(request).setdefault("attempts", defaultdict(int))  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -71,7 +70,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.backoff_strategies = [self]
         self._is_check = bool(parameters.get("is_check"))
-        self._answered: set[str] = set()  # Bots that gave rows, or none; each is asked by one thread.
+        self._answered: dict[str, bool] = {}  # Of a bot: ever. False: all tries of a request failed before.
 
     @property
     def max_retries(self) -> int:
@@ -102,7 +101,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         if status in (200, 204):
             try:
                 rows_of(response)
-                self._answered.add(bot_of(request))
+                self._answered[bot_of(request)] = True
                 return ErrorResolution(ResponseAction.SUCCESS)
             except TypeError:
                 pass
@@ -139,15 +138,16 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         bot = None if rule.get("of_host") else bot_of(request)
         attempts["faults"] += 1
         attempts["timeouts"] += about == "page_size"
-        if "tries" in rule and bot not in self._answered:
+        if "tries" in rule and not self._answered.get(bot_of(request)):
             most, about = rule["tries"], None  # The host is hardly Kore.ai: no smaller page is asked for.
-        if self._is_check:
+        if self._is_check or self._answered.get(bot_of(request)) is False:
             most = MAX_TRIES_OF_A_CHECK
         elif int(orjson.loads(request.body or b"{}").get("limit", 0)) > SAMPLE:
             most = MAX_TRIES_OF_A_LARGE_PAGE
         is_too_large = attempts["timeouts"] >= MAX_TIMEOUTS
         if is_too_large or attempts["faults"] >= most:
             about = "page_size" if is_too_large else "fault" if about == "page_size" else about
+            self._answered.setdefault(bot_of(request), False)
             what = f"{what} Tried {attempts['faults']} times."
             raise Fault(what, FailureType.transient_error, bot, about=about)
         pause = pause or min(60.0, 0.25 * 2.0 ** attempts["faults"]) * random.uniform(0.5, 1.5)
