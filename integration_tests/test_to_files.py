@@ -109,18 +109,25 @@ def test_killed_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_th
 ) -> None:
     emulator.reading = Reading(largest_limit=20)
     folder = Folder(tmp_path, emulator.config(window_days=7))
+
+    def state() -> bytes:
+        return folder.state_file.read_bytes() if folder.state_file.exists() else b""
+
     records = [to_record(bot, row) for bot in BOTS for row in ROWS[bot]]
     ends = {record["id"]: (record["bot_id"], record["end_date"] or record["start_date"] or "9") for record in records}
     chance = random.Random(5)
-    for _ in range(6):
-        after, killed = chance.randrange(5, 60), Event()
-        process = folder.begun()
+    for kill in range(8):
+        before, after, killed = state(), chance.randrange(5, 60), Event()
+
+        def is_due(kill: int = kill, before: bytes = before, after: int = after) -> bool:
+            """In turn, when the state has changed and when so many requests were sent."""
+            return len(emulator.requests) >= after if kill % 2 else state() != before
+
         # The answer at which it is killed never comes, so it cannot have ended before.
         emulator.clear_requests()
-        emulator.before_response = lambda _, after=after, killed=killed: (  # type: ignore[misc]
-            None if len(emulator.requests) < after else killed.wait(60)
-        )
-        while process.is_alive() and len(emulator.requests) < after:
+        emulator.before_response = lambda _, is_due=is_due, killed=killed: killed.wait(60) if is_due() else None  # type: ignore[misc]
+        process = folder.begun()
+        while process.is_alive() and not is_due():
             time.sleep(0.001)
         process.kill()
         process.join()
