@@ -27,18 +27,14 @@ class Checkpoint(NamedTuple):
 
 @dataclass
 class BotLog:
-    """One bot's window. One thread reads it, once.
-
-    `fetch` sends one request. `now` gives the present in milliseconds since the epoch; it may go back when an answer
-    shows that the clock is ahead. `page_size`: the most rows to ask for at once. `longest_part`: in milliseconds.
-    """
+    """One bot's window. One thread reads it, once."""
 
     fetch: Fetch
-    now: Callable[[], int]
+    now: Callable[[], int]  # Milliseconds since the epoch; it goes back when an answer shows that the clock is ahead.
     window: Part
     choice: Choice
-    page_size: int | None = None
-    longest_part: int = LONGEST_PART
+    page_size: int | None = None  # The most rows to ask for at once.
+    longest_part: int = LONGEST_PART  # In milliseconds.
     profile: ServerProfile | None = None  # The last that showed rows, if one did.
     parts: int = 0  # That were read.
     parts_read_again: int = 0  # That took more than one pass.

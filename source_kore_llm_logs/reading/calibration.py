@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Row, Scope
-from source_kore_llm_logs.reading.questions import OTHER_CHANNELS, SAMPLE, Questions, singles
+from source_kore_llm_logs.reading.questions import OTHER_CHANNELS, SAMPLE, Questions, one_by_one
 from source_kore_llm_logs.reading.span import CALL, CELL, DAY, HOUR, PROVED, UNPROVED, Part, Span, cell_around
 from source_kore_llm_logs.reading.wording import Wording
 
@@ -27,18 +27,14 @@ DEFAULT_CHANNEL = "rtm"
 
 @dataclass(frozen=True, slots=True)
 class ServerProfile:
-    """What a server was seen to do for one bot.
-
-    `limit`: the largest known to give rows. `padding`: milliseconds by which requests reach beyond their part.
-    `until_now`: no `dateTo` may lie ahead of now. `scopes`: the log is read once in each. `rows`: some of the log's.
-    """
+    """What a server was seen to do for one bot."""
 
     wording: Wording
-    limit: int
-    padding: int
-    until_now: bool
-    scopes: tuple[Scope, ...]
-    rows: tuple[Row, ...] = ()
+    limit: int  # The largest known to give rows.
+    padding: int  # Milliseconds by which requests reach beyond their part.
+    until_now: bool  # No `dateTo` may lie ahead of now.
+    scopes: tuple[Scope, ...]  # The log is read once in each.
+    rows: tuple[Row, ...] = ()  # Some of the log's, without their records.
 
     @property
     def is_proved(self) -> bool:
@@ -48,18 +44,11 @@ class ServerProfile:
 def calibrate(
     fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
 ) -> ServerProfile:
-    """Asks about the 84 days that end with the part, or now; where days so old are refused, about the part. `most`: the
-    largest `limit` to ask for. `before`: what was seen in other days; then only scopes are asked about.
-
-    Blocks while it asks. Raises CannotRead for a filter that is ignored, what the last refusal stands for where every
-    wording is refused, and what a fault stands for that smaller pages did not mend.
-    """
+    """Asks about the 84 days that end with the part, or now. `most`: the largest `limit` to ask for. `before`: what was
+    seen in other days; then only scopes are asked about. Blocks while it asks. Raises CannotRead for a filter that is
+    ignored, and what a refusal of every wording, or a fault that smaller pages did not mend, stands for."""
     asked = _Calibration(fetch, now, part.after, choice, most)
-    wording = before.wording if before else None
-    refusal = asked.find_sample(wording)
-    if refusal:
-        asked.length = min(part.length, asked.length)
-        refusal = asked.find_sample(wording)
+    refusal = asked.find_sample(before.wording if before else None)
     if refusal:
         raise refusal.error
     asked.check_filters()
@@ -75,23 +64,22 @@ def calibrate(
 class _Calibration(Questions):
     """The questions behind the first."""
 
-    limit = 0  # The largest of all, if rows of a call's five minutes came with it.
+    limit = 0  # The largest that gave rows.
 
     def check_filters(self) -> None:
         """Finds the spelling in which every filter takes effect, with a sample of what they choose. Raises CannotRead
         for a filter that the server ignores in both."""
-        found, ignored = self.wording, ""
-        for wording in (found, replace(found, spelling=1 - found.spelling)) if self.sample else ():
+        found = self.wording
+        for wording in (found, replace(found, spelling=1 - found.spelling)):
             if wording != found:
                 self.find_sample(wording)
-            ignored = next((name for name in self.choice.filters if self._gives_nobodys(name)), "")
+            ignored = [name for name in self.choice.filters if self.sample and self._gives_nobodys(name)]
             if not ignored:
                 return
-        if ignored:
-            raise CannotRead(
-                f"the API ignores the filter `{ignored}`, and gives rows that were not chosen. Remove `{ignored}` from "
-                "the configuration, and filter the rows in your warehouse"
-            )
+        raise CannotRead(
+            f"the API ignores the filter `{ignored[0]}`, and gives rows that were not chosen. Remove `{ignored[0]}` "
+            "from the configuration, and filter the rows in your warehouse"
+        )
 
     def _gives_nobodys(self, name: str) -> bool:
         """Whether rows come where a value is asked for that no row has."""
@@ -103,26 +91,24 @@ class _Calibration(Questions):
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
         padding = self._padding()
-        limit = self.limit or self._given_of(self.span, LIMITS)[0] or self.size
+        if self.limit < self.most:
+            self._given_of(self.span, LIMITS)
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
         until_now = padding < UNPROVED or not self._takes_the_future()
-        return ServerProfile(self.wording, min(limit, fits), padding, until_now, ())
+        return ServerProfile(self.wording, min(self.limit or self.size, fits), padding, until_now, ())
 
     def _takes_the_future(self) -> bool:
         now = self.now()
-        if self.wording.reach or self.span.date_to < now - UNPROVED:
-            return False
         ahead = self.wording.rounded(Span(now - 80 * DAY, now + UNPROVED), None)
-        answer = self.once(self.scope, ahead, 1)
-        return isinstance(answer, Page) and bool(answer.rows)
-
-    # Bounds
+        is_over = self.wording.reach or self.span.date_to < now - UNPROVED
+        return not is_over and bool(self._given_of(ahead, (1,)))
 
     def _padding(self) -> int:
         """That requests need. Sets the wording's offset."""
-        if self.wording.dates == "milliseconds" and any(map(self._is_given, self._cells_shown())):
+        dates, cells = self.wording.dates, [] if self.wording.dates == "day" else self._cells_shown()
+        if dates == "milliseconds" and any(cell.holds(row) for cell in cells for row in self._given_of(cell)):
             return PROVED
-        if self.wording.dates == "seconds" and any(map(self._is_given_alone, self._cells_shown())):
+        if dates == "seconds" and any(map(self._is_given_alone, cells)):
             return PROVED + HOUR  # Clocks are set forward and back.
         return UNPROVED
 
@@ -146,31 +132,25 @@ class _Calibration(Questions):
             others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - CELL)))
         return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
 
-    def _given_of(self, span: Span, limits: Iterable[int], wording: Wording | None = None) -> tuple[int, list[Row]]:
-        """The first of the limits that gives rows, and the rows."""
-        for limit in dict.fromkeys(min(limit, self.most) for limit in limits):
+    def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> list[Row]:
+        """The rows that come with the first of the limits that gives some: the largest, and the last answered."""
+        for limit in dict.fromkeys(min(limit, self.most) for limit in limits or (self.most, self.size)):
             answer = self.once(self.scope, span, limit, wording)
             if isinstance(answer, Page) and answer.rows:
-                return limit, answer.rows
-        return 0, []
-
-    def _rows_of(self, cell: Span, wording: Wording) -> list[Row]:
-        limit, rows = self._given_of(cell, (self.most, self.size), wording)
-        self.limit = limit if limit == self.most else self.limit
-        return rows
-
-    def _is_given(self, cell: Span) -> bool:
-        return any(map(cell.holds, self._rows_of(cell, self.wording)))
+                self.limit = max(self.limit, limit)
+                return answer.rows
+        return []
 
     def _is_given_alone(self, cell: Span) -> bool:
         """Whether a call of the cell comes, and not with the cells beside it, nor anything from far away. Sets the
         wording's offset."""
         wording = self.wording
         for _ in range(2):
-            rows = self._rows_of(cell, wording)
+            rows = self._given_of(cell, wording=wording)
             times = [row.time - cell.date_from for row in rows if row.time is not None]
             if any(map(cell.holds, rows)):
-                beside = [row for by in (-CELL, CELL) for row in self._rows_of(cell.moved(by), wording)]
+                besides = (Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL))
+                beside = [row for span in besides for row in self._given_of(span, wording=wording)]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
                 if any(map(cell.holds, beside)) or any(abs(time) > 2 * CELL + CALL for time in times):
                     return False
@@ -179,8 +159,6 @@ class _Calibration(Questions):
                 return True
             wording = replace(wording, offset=wording.offset - round(times[0] / CALL) * CALL if times else 0)
         return False
-
-    # Scopes
 
     def scopes_needed(self, are_bounds_proved: bool) -> list[Scope]:
         """In which the log must be read: in doubt, all that may be needed."""
@@ -218,7 +196,7 @@ class _Calibration(Questions):
             whole = self.rows(replace(scope, channels=(*OTHER_CHANNELS, DEFAULT_CHANNEL)))
             if any(_channel(row) == DEFAULT_CHANNEL for row in whole):
                 return [listed] if others else []
-        for way in singles(scope):
+        for way in one_by_one(scope):
             answers = [(single, self.ask(single, limit=1)) for single in way]
             given = [(single, answer.rows) for single, answer in answers if isinstance(answer, Page)]
             if given:

@@ -28,40 +28,37 @@ class Page(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The server does not take these arguments (a 4xx); `error` is what to raise if it takes no others."""
+    """The server does not take these arguments: a 4xx. `error` is what to raise if it takes no others."""
 
     error: Exception
 
 
 class Unavailable(NamedTuple):
-    """This page could not be had, and trying again did not mend it: it is too large, takes too long, or the server
-    fails; `error` is what to raise if no other page can be had."""
+    """The page could not be had, for its size or for a fault. `error` is what to raise if no other can be had."""
 
     error: Exception
 
 
 Answer: TypeAlias = Page | Refused | Unavailable
+# A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`.
 Body: TypeAlias = Mapping[str, Any]
-"""A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`."""
+# One request for one bot. Blocks until it is answered. Raises what no other request could mend, as a wrong secret.
 Fetch: TypeAlias = Callable[[Body], Answer]
-"""One request for one bot. Blocks until it is answered. Raises what no other request could mend, as a wrong secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rows a request asks for. `channels`: a list; one as text, as an older page of the vendor shows it [D]; or
-    None, which leaves the key out."""
+    """Whose rows a request asks for."""
 
     developer: bool
-    channels: tuple[str, ...] | str | None = None
+    channels: tuple[str, ...] | str | None = None  # A list; one as text, as an older page shows it [D]; or no key.
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the configuration chooses. `filters`: of its fields `channels`, `feature_names`, `task_id`, `user_ids` and
-    `channel_user_ids`, those that have a value."""
+    """What the configuration chooses."""
 
-    filters: Mapping[str, Any] = field(default_factory=dict)
+    filters: Mapping[str, Any] = field(default_factory=dict)  # The fields of `SPELLINGS` that have a value.
     include_developer: bool = True
 
 

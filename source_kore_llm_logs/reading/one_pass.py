@@ -31,11 +31,9 @@ class End(Enum):
 @dataclass
 class OnePass:
     """One reading; iterating gives the rows of each page, those of the overlap excepted. One thread iterates it, once.
+    Blocks while it asks; raises what a fault stands for."""
 
-    `ask(skip, limit)` sends one request of the pass. Blocks while it asks; raises what a fault stands for.
-    """
-
-    ask: Callable[[int, int], Answer]
+    ask: Callable[[int, int], Answer]  # Of `skip` and `limit`: one request of the pass.
     limit: int
     most_pages: int
     end: End | Refused = End.SEEN  # Refused, if page one was.
@@ -85,8 +83,7 @@ class OnePass:
         if is_behind:
             return self.ask(self.places, 1), True
         answer = self._page(self.places - 1, min(2, self.limit))
-        if isinstance(answer, Unavailable):
-            # Two rows may be too large together: the next alone.
+        if isinstance(answer, Unavailable):  # Two rows may be too large together: the next alone.
             single = self.ask(self.places, 1)
             return (single, True) if isinstance(single, Page) else (answer, False)
         return answer, False
@@ -102,9 +99,8 @@ class OnePass:
 
     def _count(self, new: list[Row], page: list[Row], last: str) -> bool:
         """Takes note of a page's rows. Whether some are new to this pass."""
-        for row_id, times in Counter(row.id for row in page).items():
-            if times > 1:
-                self.equal[row_id] = max(self.equal[row_id], times - 1)
+        ids = [row.id for row in page]
+        self.equal |= Counter(ids) - Counter(set(ids))
         before, known = last, len(self.seen)
         for row in new:
             self.is_clean &= row.id not in self.seen or row.id == before

@@ -3,7 +3,7 @@
 No answer never means no: what is refused, too large or failing is asked again in smaller pages.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -27,8 +27,8 @@ class Questions:
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
-        self.wording, self.length = Wording(), LONGEST_PART
-        self.scopes = next(self._ways_to_choose())  # In which all channels that were chosen are asked for.
+        self.wording = Wording()
+        self.scopes = self._ways_to_choose()[0]  # In which all channels that were chosen are asked for.
         self.scope, self.sample = self.scopes[0], list[Row]()  # The first rows that came, and in which scope.
         self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
         self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
@@ -37,10 +37,10 @@ class Questions:
 
     @property
     def span(self) -> Span:
-        """84 days, or less, that end with what is asked about, or now; and what the widest padding adds."""
+        """84 days that end with what is asked about, or now; and what the widest padding adds."""
         now = self.now()
         after = min(self._after, now)
-        return Span(after - self.length - UNPROVED, min(after + UNPROVED, now - self.wording.reach))
+        return Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, now - self.wording.reach))
 
     def once(self, scope: Scope, span: Span, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
         """The answer to one request, whatever it is."""
@@ -115,19 +115,16 @@ class Questions:
             yield replace(wording, dates=dates), replace(users, developer=True), 10
         if users.channels is None:
             yield wording, replace(users, channels=OTHER_CHANNELS), 10
-            for single in chain(*singles(users)) if self._is_refused else ():
+            for single in chain(*one_by_one(users)) if self._is_refused else ():
                 yield wording, single, 1
 
-    def _ways_to_choose(self) -> Iterator[list[Scope]]:
+    def _ways_to_choose(self) -> tuple[list[Scope], ...]:
         """Users' rows, which come whatever `isDeveloper` means, and nearly every bot has some. Chosen channels one by
         one: of a list, a server may heed the first alone."""
         channels = self.choice.filters.get("channels")
-        yield [Scope(False, (name,)) for name in channels or ()] or [Scope(False)]
-        if channels:
-            yield [Scope(False, name) for name in channels]
+        return one_by_one(Scope(False), channels) if channels else ([Scope(False)],)
 
 
-def singles(scope: Scope) -> tuple[list[Scope], list[Scope]]:
-    """The scope with each of the other channels by itself: in lists of one, and as text."""
-    lists = [replace(scope, channels=(name,)) for name in OTHER_CHANNELS]
-    return lists, [replace(scope, channels=name) for name in OTHER_CHANNELS]
+def one_by_one(scope: Scope, channels: Iterable[str] = OTHER_CHANNELS) -> tuple[list[Scope], list[Scope]]:
+    """The scope with each channel by itself: in lists of one, and as text."""
+    return [replace(scope, channels=(name,)) for name in channels], [replace(scope, channels=name) for name in channels]

@@ -90,9 +90,8 @@ class Reader:
 
     def can_be_halved(self, part: Part) -> bool:
         """Whether half of the part is a shorter request."""
-        return part.length > 1 and all(
-            self.span(half).length <= SHORTER * self.span(part).length for half in part.halves()
-        )
+        shorter = SHORTER * self.span(part).length
+        return part.length > 1 and all(self.span(half).length <= shorter for half in part.halves())
 
     def is_too_long(self, part: Part) -> bool:
         """Whether there is a row behind those that a part is to have. It is asked only where there may be."""
@@ -109,12 +108,9 @@ class Reader:
 
     def read(self, part: Part, unsettled: int = 0) -> Generator[Row | None, None, list[tuple[Part, int]]]:
         """The rows of the part, and those without any date, that were not given before; None behind those of each page.
-        Its value: nothing if all are there; or the halves to read instead, each with the number of parts around it, of
-        so many `unsettled`, in which rows keep moving.
-
-        Blocks while a request is under way. Raises CannotRead where halves are no shorter requests, and what a refusal
-        or a fault stands for.
-        """
+        Its value: nothing if all are there; or the halves to read instead, each with the number of parts around it in
+        which rows keep moving. Blocks while a request is under way. Raises CannotRead where halves are no shorter
+        requests, and what a refusal or a fault stands for."""
         self.passes = 0
         for scope in self.profile.scopes:
             why = yield from self._read_in(scope, part)
@@ -199,8 +195,8 @@ class Reader:
         return True
 
     def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
-        """Whether a row of the part is not known. What a server does not find comes last in its order: behind as many
-        rows as are known in the request's span; or first in another order."""
+        """Whether a row of the part is not known. It comes behind as many as are known in the request's span, or in
+        another order."""
         span = self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
@@ -213,19 +209,15 @@ class Reader:
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
 
     def _rows(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> list[Row]:
-        """The rows of an answer, of one row where so many cannot be had; none of a refusal. Raises what a fault stands
-        for: it is no answer."""
+        """The rows of an answer; none of a refusal. Raises what a fault stands for."""
         answer = self._ask(span, scope, skip, limit, order)
-        if isinstance(answer, Unavailable):
-            answer = self._ask(span, scope, skip, 1, order)
+        answer = self._ask(span, scope, skip, 1, order) if isinstance(answer, Unavailable) else answer
         if isinstance(answer, Unavailable):
             raise answer.error
         return answer.rows if isinstance(answer, Page) else []
 
     def _shown(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            start = row.start if row.start is not None else row.end
-            if start is not None and self.newest_start < start <= self.latest:
-                self.newest_start = start
-            if row.start is not None and row.end is not None:
-                self.longest_call = max(self.longest_call, row.end - row.start)
+            start = row.start if row.start is not None else row.end or 0
+            self.newest_start = max(self.newest_start, start) if start <= self.latest else self.newest_start
+            self.longest_call = max(self.longest_call, (row.end or 0) - (row.start or row.end or 0))

@@ -61,9 +61,6 @@ class Span(NamedTuple):
         times = [time for time in (row.start, row.end) if time is not None]
         return len(times) == 2 and self.date_from + margin <= times[0] <= times[1] <= self.date_to - margin
 
-    def moved(self, by: int) -> "Span":
-        return Span(self.date_from + by, self.date_to + by)
-
 
 def cell_around(row: Row) -> Span | None:
     """The span that holds the row's call and no multiple of five minutes strictly inside, if there is one. A bound that

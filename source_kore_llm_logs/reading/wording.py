@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from source_kore_llm_logs.reading.fetch import Choice, Scope
 from source_kore_llm_logs.reading.span import DAY, Span
 
+# Field of the configuration -> keys of the request body: the sample's spelling [D, C], then the table's [D].
 SPELLINGS: Mapping[str, tuple[str, str]] = {
     "channels": ("channel", "channel"),
     "feature_names": ("featureName", "featureName"),
@@ -19,25 +20,19 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     "user_ids": ("userIds", "userId"),
     "channel_user_ids": ("channelUserIds", "channelUIds"),
 }
-"""Field of the configuration -> keys of the request body: the sample's spelling [D, C], then the table's [D]."""
 Form = Literal["milliseconds", "seconds", "day"]
-FORMS: tuple[Form, ...] = get_args(Form)
-"""Of dates, the likeliest first; days last, since they prove nothing."""
+FORMS: tuple[Form, ...] = get_args(Form)  # Of dates, the likeliest first; days last, since they prove nothing.
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One way to write a request.
-
-    `offset`: milliseconds by which the server's clock is ahead of UTC, where it reads times without a zone. `reach`:
-    milliseconds before now that `dateTo` stays, for servers to which today is the future.
-    """
+    """One way to write a request."""
 
     dates: Form = "milliseconds"
     integers: bool = False
     spelling: int = 0
-    offset: int = 0
-    reach: int = 0
+    offset: int = 0  # Milliseconds by which the server's clock is ahead of UTC, where it reads times without a zone.
+    reach: int = 0  # Milliseconds before now that `dateTo` stays, for servers to which today is the future.
 
     def key(self, name: str) -> str:
         """The key of the request for this field of the configuration."""
@@ -53,11 +48,8 @@ class Wording:
     def body(self, span: Span, choice: Choice, scope: Scope, skip: int, limit: int, **other: Any) -> dict[str, Any]:
         """The body of a request; `other` replaces keys, or adds some."""
         number = int if self.integers else str
-        body = {
-            "dateFrom": self.date(span.date_from),
-            "dateTo": self.date(span.date_to),
-            "isDeveloper": scope.developer,
-        }
+        dates = {"dateFrom": self.date(span.date_from), "dateTo": self.date(span.date_to)}
+        body: dict[str, Any] = {**dates, "isDeveloper": scope.developer}
         if scope.channels:
             body["channel"] = scope.channels if isinstance(scope.channels, str) else list(scope.channels)
         chosen = {self.key(name): value for name, value in choice.filters.items() if name != "channels"}
