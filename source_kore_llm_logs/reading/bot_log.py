@@ -51,9 +51,8 @@ class BotLog:
         # What the newest days show spares most questions about the others.
         newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
         reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
-        start, after = self.window.start, self.window.after
-        if after > self.now():  # The first answer has shown that the local clock is ahead.
-            after = self.now() - MINUTE
+        start, now = self.window.start, self.now()  # The first answer may have shown that the local clock is ahead.
+        after = self.window.after if self.window.after <= now else now - MINUTE
         while start < after:
             stretch = Part(start, min(after, start + LONGEST_PART))
             if newest != self.window:
