@@ -123,3 +123,10 @@
             then 'aws.bedrock'
     end
 {%- endmacro %}
+
+{# Two tables tell of the same model at the same provider; your own prices have no provider. #}
+{% macro same_price(one, other) -%}
+    {{ one }}.price_source = {{ other }}.price_source
+    and coalesce({{ one }}.provider, '') = coalesce({{ other }}.provider, '')
+    and {{ one }}.price_key = {{ other }}.price_key
+{%- endmacro %}
