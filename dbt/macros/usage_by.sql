@@ -64,9 +64,9 @@ group by {{ columns | join(', ') }}
 {% endmacro %}
 
 {# The same, the heaviest first: what part of all tokens, and which place. #}
-{% macro heaviest(columns, whole=true, more=[]) %}
+{% macro heaviest(columns, more=[]) %}
 with usage as (
-    {{ kore_llm_logs.usage_by(columns, whole, more) }}
+    {{ kore_llm_logs.usage_by(columns, more=more) }}
 )
 
 select
