@@ -122,7 +122,7 @@ listed as (
 
     select distinct provider, short_key as looked_up, price_key, 1 as is_short
     from {{ ref('int_kore_llm_prices') }}
-    where price_source = 'public' and short_key is not null
+    where price_source = 'public' and short_key like '%-%'  -- `claude` tells a family, no model.
 ),
 
 provider_order as (
