@@ -69,6 +69,15 @@
     ) end
 {%- endmacro %}
 
+{# What a scan looked at, by its payload or else by the name of its feature. #}
+{% macro guardrail_scanned(columns) %}
+    {%- set feature = 'lower(' ~ typed_column(columns, 'feature_name', 'string') ~ ')' -%}
+    coalesce(
+        {{ payload_text(columns, 'request_payload', 'req_type') }},
+        case when {{ feature }} like '%input' then 'request' when {{ feature }} like '%output' then 'response' end
+    )
+{%- endmacro %}
+
 {# When a row reached the table, in UTC: Airbyte and PyAirbyte, Airbyte before version 2 of its destinations, dlt. #}
 {% macro arrived_at(columns) %}
     {%- set airbyte = columns.get('_airbyte_extracted_at') or columns.get('_airbyte_emitted_at') -%}

@@ -65,6 +65,15 @@ NAMES: list[tuple[str, str, str, str, Any]] = [
     ("openai", "", "o3", "", [(10, 40), (2, 8), (2, 8)]),
     ("together_ai", "", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "", EMPTY),
     ("", "", "", "XO GPT", EMPTY),
+    ("", "", "", "Claude", EMPTY),
+    ("", "", "", "gpt-4o (2024-08-06)", (2.5, 10)),
+    ("", "", "", "Claude 3.5 Sonnet (v2)", (3, 15)),
+    ("", "", "", "Command R (08-2024)", (0.15, 0.6)),
+    ("azure.ai.openai", "", "gpt-4o-dev-01", "", [(5, 15), (2.5, 10), (2.5, 10)]),
+    ("", "", "groq/llama-3.1-8b-instant", "", (0.05, 0.08)),
+    ("", "", "", "Llama 3 70B", (2.65, 3.5)),
+    ("aws.bedrock", "", "", "Mistral 7B Instruct", (0.15, 0.2)),
+    ("openai", "gpt-3.5-turbo-instruct", "", "", (1.5, 2)),
 ]
 
 

@@ -21,7 +21,7 @@ with source_rows as (
         {{ typed_column(columns, name, kind) }} as {{ name }},
         {% endfor -%}
         {{ scanner }} as guardrail_scanner,
-        case when {{ scanner }} is not null then {{ payload_text(columns, 'request_payload', 'req_type') }} end as guardrail_scanned,
+        case when {{ scanner }} is not null then {{ guardrail_scanned(columns) }} end as guardrail_scanned,
         case when {{ scanner }} is not null then lower({{ payload_text(columns, 'response_payload', 'is_valid') }}) end
             as guardrail_is_valid,
         {{ time_to_first_token(columns) }} as time_to_first_token_ms,

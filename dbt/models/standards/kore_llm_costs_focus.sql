@@ -75,6 +75,7 @@ charges as (
     'ContractedCost': cost,
     'ContractedUnitPrice': 'unit_price',
     'EffectiveCost': cost,
+    'InvoiceId': 'cast(null as ' ~ dbt.type_string() ~ ')',
     'InvoiceIssuerName': provider_for_people('issuer'),
     'ListCost': 'cast(cast(tokens * list_unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')',
     'ListUnitPrice': 'list_unit_price',
