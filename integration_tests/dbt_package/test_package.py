@@ -4,7 +4,7 @@ import json
 import os
 import re
 import subprocess
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -373,27 +373,3 @@ def test_time_to_the_first_token_where_the_log_has_it(built: Warehouse) -> None:
     assert (times["plain"], times["azure"], times["nothing known"], times["long"]) == (120, 340.5, None, None)
     chunks = {row["kore_call_id"]: row["gen_ai_response_time_to_first_chunk"] for row in found["kore_llm_calls_otel"]}
     assert (chunks["plain"], chunks["azure"]) == (0.12, 0.3405)
-
-
-def test_a_project_of_its_own_uses_the_package_with_its_own_prices(tmp_path: Path) -> None:
-    warehouse_of(tmp_path, {**CALL, "id": "1"})
-    package = yaml.safe_load(re.findall(r"```yaml\n(packages:.*?)```", (PACKAGE / "README.md").read_text(), re.S)[0])
-    assert package["packages"][0]["subdirectory"] == PACKAGE.name
-    settings = yaml.safe_load(re.findall(r"```yaml\n(vars:.*?)```", (PACKAGE / "README.md").read_text(), re.S)[0])
-    settings["vars"] |= {"kore_llm_logs_database": "logs", "kore_llm_logs_schema": "main"}
-    project = {"name": "theirs", "version": "1.0", "profile": "kore_llm_logs", **settings}
-    (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(project))
-    (tmp_path / "packages.yml").write_text(yaml.safe_dump({"packages": [{"local": str(PACKAGE)}]}))
-    dbt = environment(".venv-dbt") / "dbt"
-    command = f"{dbt} deps && {dbt} build --exclude-resource-type unit_test"
-    told = {"KORE_DUCKDB": "logs.duckdb", "KORE_SCHEMA": "marts", "DBT_PROFILES_DIR": str(PACKAGE)}
-    done = subprocess.run(
-        ["sh", "-c", command], cwd=tmp_path, env={**told, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        found = database.execute("SELECT price_source, CAST(cost_usd AS DOUBLE) FROM marts.kore_llm_calls").fetchall()
-        budgets = database.execute("SELECT DISTINCT budget FROM marts.kore_llm_budgets").fetchall()
-    # 1,000 tokens at 1.80 and 500 at 7 for a million, since 2026-07-01; before, at 2 and 8.
-    assert found == [("own", pytest.approx(0.0053 if NOW.date() >= date(2026, 7, 1) else 0.006))]
-    assert sorted(budgets) == [("GPT-4 a day",), ("all",)]
