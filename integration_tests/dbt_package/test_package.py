@@ -153,7 +153,7 @@ def test_the_page_shows_each_mart_and_loads_nothing(built: Warehouse) -> None:
     page = page_of(built)
     assert set(re.findall(r"<footer>(\w+)</footer>", page)) == set(MARTS)
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
-    assert "<b>$0.79</b> for 5 calls that have a price and tokens" in page
+    assert "<b>$0.78</b> for 5 calls that have a price and tokens" in page
     assert "<b>1</b> calls without a cost" in page
 
 
