@@ -189,7 +189,7 @@ def test_the_documentation_builds_and_describes_every_column(built: Warehouse) -
     assert {name for name in names if "kore_llm_" not in name} == set()
     listed = (PACKAGE / "README.md").read_text()
     assert {name for name in names if name not in listed} == {
-        f"kore_llm_usage_by_{name}" for name in ("model", "feature", "channel", "bot", "provider", "session", "task")
+        f"kore_llm_usage_by_{name}" for name in ("model", "feature", "channel", "bot", "provider", "task")
     }
 
 
@@ -335,7 +335,8 @@ def test_the_costs_pass_the_validator_of_focus(built: Warehouse) -> None:
     done = subprocess.run(command, cwd=packages, capture_output=True, text=True, timeout=300, check=False)
     results = re.findall(r"^\S+ ((\w+)-\w+-\d+-\w): (PASS|FAIL)", done.stdout, re.M)
     assert {column for _, column, result in results if result == "PASS"} > set(names) - {"CommitmentDiscountStatus"}
-    assert {rule for rule, _, result in results if result == "FAIL"} == set()
+    # One of two rules of which one must hold: an id of an invoice, or none. The validator tells each by itself.
+    assert {rule for rule, _, result in results if result == "FAIL"} == {"InvoiceId-C-005-C"}
     assert ("gcp.gemini/gemini-2.5-pro/Input Tokens/above 200000",) in prices
 
 
