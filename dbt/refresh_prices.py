@@ -79,7 +79,7 @@ def prices_of(price_map: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str
 
 def price_key(model: str) -> str:
     """The name by which models are compared: the macro `price_key` does the same in SQL."""
-    return re.sub(r"[ ._@-]+", "-", model.rsplit("/", 1)[-1].strip().lower())
+    return re.sub(r"[ ._@-]+", "-", re.sub(r"[()]", " ", model).strip().lower().rsplit("/", 1)[-1])
 
 
 def _price(model: str, entry: Mapping[str, Any]) -> Price | None:

@@ -42,11 +42,11 @@
     {%- if not column -%} cast(null as {{ type_of(kind) }})
     {%- elif kind == 'timestamp' -%} {{ utc_timestamp(column.sql, column.type) }}
     {%- else -%} cast({{ column.sql }} as {{ type_of(kind) }})
-    {%- endif %} as {{ name }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro type_of(kind) %}
-    {{- {'string': dbt.type_string(), 'integer': type_integer(), 'number': dbt.type_numeric(), 'timestamp': dbt.type_timestamp()}[kind] -}}
+    {{- {'string': dbt.type_string(), 'integer': type_integer(), 'number': type_double(), 'timestamp': dbt.type_timestamp()}[kind] -}}
 {% endmacro %}
 
 {# A key of a payload. Where dlt took the objects apart, it is a column of its own, `request_payload__scanner`. #}
@@ -56,6 +56,26 @@
     {%- elif whole -%} {{ json_text(whole.sql, whole.type, key) }}
     {%- else -%} cast(null as {{ dbt.type_string() }})
     {%- endif -%}
+{%- endmacro %}
+
+{# What a guardrail's scanner is called, null where the row is a call of a model: that has tokens, or another payload. Where the
+   payload was redacted, the name of the feature tells (`Guardrails - LLM Input`). #}
+{% macro guardrail_scanner(columns) %}
+    case when coalesce(
+        {%- for name in ('total_tokens', 'request_tokens', 'response_tokens') %} {{ typed_column(columns, name, 'integer') }}{{ ',' if not loop.last }}{% endfor -%}
+    ) is null then coalesce(
+        {{ payload_text(columns, 'request_payload', 'scanner') }},
+        case when lower({{ typed_column(columns, 'feature_name', 'string') }}) like 'guardrail%' then '(none)' end
+    ) end
+{%- endmacro %}
+
+{# What a scan looked at, by its payload or else by the name of its feature. #}
+{% macro guardrail_scanned(columns) %}
+    {%- set feature = 'lower(' ~ typed_column(columns, 'feature_name', 'string') ~ ')' -%}
+    coalesce(
+        {{ payload_text(columns, 'request_payload', 'req_type') }},
+        case when {{ feature }} like '%input' then 'request' when {{ feature }} like '%output' then 'response' end
+    )
 {%- endmacro %}
 
 {# When a row reached the table, in UTC: Airbyte and PyAirbyte, Airbyte before version 2 of its destinations, dlt. #}

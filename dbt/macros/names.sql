@@ -8,9 +8,9 @@
 
 {% macro matches(value, pattern) %}({{ replaced(value, pattern, '#') }} <> {{ value }}){% endmacro %}
 
-{# `Azure/GPT-4o mini`, `gpt-4o-mini` and `GPT_4o  Mini` are one. #}
+{# `Azure/GPT-4o mini`, `gpt-4o-mini` and `GPT_4o (Mini)` are one. #}
 {% macro price_key(name) %}
-    {{- replaced(replaced('lower(trim(' ~ name ~ '))', '^.*/'), '[ ._@-]+', '-') -}}
+    {{- replaced(replaced('lower(trim(' ~ replaced(name, '[()]', ' ') ~ '))', '^.*/'), '[ ._@-]+', '-') -}}
 {% endmacro %}
 
 {# Without what says who sells the model, where it runs, and what a deployment is for: `us.anthropic.claude-x`, `GPT-4o (Azure)`
@@ -24,12 +24,12 @@
     case when {{ key }} like 'ft:%' then {{ replaced(key, '^(ft:[^:]+):.*$', '\\1') }} else
     {%- set plain = namespace(key=key) -%}
     {%- for pattern, by in [
-        ('-?[(](' ~ sellers ~ ')[)]$', ''),
+        ('-(' ~ sellers ~ ')$', ''),
         ('^(us-gov|us|eu|apac|ap|au|jp|ca|sa|in|global)-(amazon|anthropic|meta|mistral|cohere|deepseek|openai|xai|ai21|moonshotai|zai|writer|twelvelabs|nvidia)-', '\\2-'),
         ('^((' ~ sellers ~ ')[:-]+)+', ''),
         ('^mistral-(mi|pix|mag|dev|vox)', '\\1'),
         ('^((' ~ uses ~ ')-)+', ''),
-        ('(-(' ~ uses ~ '))+$', ''),
+        ('(-(' ~ uses ~ ')(-?[0-9][0-9]?)?)+$', ''),
         ('^gpt([0-9])', 'gpt-\\1'),
     ] -%}
         {%- set plain.key = replaced(plain.key, pattern, by) -%}
@@ -47,6 +47,7 @@
         ('-(v[01]|latest|default|maas|00[0-9])$', ''),
         ('^claude-([0-9](-[0-9])?)-(opus|sonnet|haiku)', 'claude-\\3-\\1'),
         ('^llama-', 'llama'),
+        ('^((llama|mistral|mixtral).*)-(instruct|chat)$', '\\1'),
     ] -%}
         {%- set short.key = replaced(short.key, pattern, by) -%}
     {%- endfor -%}
@@ -118,8 +119,17 @@
     case
         when {{ said }} like '%azure%' then 'azure.ai.openai'
         when {{ said }} like '%bedrock%' then 'aws.bedrock'
+        when {{ said }} like '%groq%' then 'groq'
+        when {{ said }} like '%watsonx%' then 'ibm.watsonx.ai'
         when {{ said }} like '%vertex%' or {{ said }} like '%publishers/%' or {{ said }} like '%@20%' then 'gcp.vertex_ai'
         when {{ matches(said, '(^|[ /.])(amazon|anthropic|meta|mistral|cohere|ai21|deepseek|openai|moonshotai|qwen|writer)[.][a-z]') }}
             then 'aws.bedrock'
     end
+{%- endmacro %}
+
+{# Two tables tell of the same model at the same provider; your own prices have no provider. #}
+{% macro same_price(one, other) -%}
+    {{ one }}.price_source = {{ other }}.price_source
+    and coalesce({{ one }}.provider, '') = coalesce({{ other }}.provider, '')
+    and {{ one }}.price_key = {{ other }}.price_key
 {%- endmacro %}

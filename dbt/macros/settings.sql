@@ -36,7 +36,7 @@
 {% endmacro %}
 
 {% macro own_price_rows() %}
-    {%- set usd = type_usd() -%}
+    {%- set usd = type_price() -%}
     {{- refuse_repeats('kore_llm_own_prices', ['model', 'valid_from', 'prompt_tokens_above'], 'prices from the same day for') -}}
     {{ setting_rows('kore_llm_own_prices', {
         'model': dbt.type_string(), 'valid_from': 'date', 'prompt_tokens_above': type_integer(),

@@ -5,6 +5,9 @@
 {% macro default__type_usd() %}numeric(28, 12){% endmacro %}
 {% macro bigquery__type_usd() %}bignumeric{% endmacro %}
 
+{# US dollars for a million tokens. #}
+{% macro type_price() %}{{ return('numeric' if target.type == 'bigquery' else 'numeric(18, 9)') }}{% endmacro %}
+
 {# BigQuery knows `bigint` too, but its analyzer does not. #}
 {% macro type_integer() %}{{ return('int64' if target.type == 'bigquery' else dbt.type_bigint()) }}{% endmacro %}
 

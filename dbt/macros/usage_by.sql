@@ -4,6 +4,15 @@
 {# Tokens times a price for a million of them. #}
 {% macro usd(value) %}cast(cast({{ value }} as {{ type_usd() }}) / 1000000 as {{ type_usd() }}){% endmacro %}
 
+{# What a call costs, by the names of the columns that have the prices; needs the tokens of each kind. #}
+{% macro cost_at(before, after) %}
+    {%- set parts = [] -%}
+    {%- for kind in price_kinds() -%}
+        {%- do parts.append(('reasoning_part' if kind == 'reasoning' else kind) ~ ' * ' ~ before ~ kind ~ after) -%}
+    {%- endfor -%}
+    {{ usd(parts | join(' + ')) }}
+{%- endmacro %}
+
 {# Kore.ai documents Success and Failure; other words are taken for what they say. #}
 {% macro is_failure() %}
     case
@@ -55,9 +64,9 @@ group by {{ columns | join(', ') }}
 {% endmacro %}
 
 {# The same, the heaviest first: what part of all tokens, and which place. #}
-{% macro heaviest(columns, whole=true, more=[]) %}
+{% macro heaviest(columns, more=[]) %}
 with usage as (
-    {{ kore_llm_logs.usage_by(columns, whole, more) }}
+    {{ kore_llm_logs.usage_by(columns, more=more) }}
 )
 
 select

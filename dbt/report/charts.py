@@ -98,6 +98,8 @@ def _drawn(figure: go.Figure, days: Sequence[str], *, height: int) -> str:
         ends = [date.fromisoformat(day[:10]) for day in (days[0], days[-1])]
         figure.update_xaxes(range=[ends[0] - timedelta(days=3), ends[1] + timedelta(days=3)])
         figure.update_traces(width=DAY, selector={"type": "bar"})
+    # Plotly draws white lines round bars, which hide the thin ones of many days.
+    figure.update_traces(marker_line_width=0, selector={"type": "bar"})
     figure.update_layout(
         height=height,
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "traceorder": "normal"},
@@ -132,11 +134,7 @@ def cost(what: str, answer: Answer) -> str:
     """What each model, feature, bot or user cost, or why that is not known."""
     costs = answer.column("cost_usd")
     labels = [
-        f"${cost:,.2f}"
-        if cost is not None
-        else f"no price: {missing:,} calls"
-        if missing == calls
-        else "no tokens counted"
+        usd(cost) if cost is not None else f"no price: {missing:,} calls" if missing == calls else "no tokens counted"
         for cost, missing, calls in zip(
             costs, answer.column("calls_without_price"), answer.column("calls"), strict=True
         )
@@ -147,7 +145,7 @@ def cost(what: str, answer: Answer) -> str:
 def budgets(answer: Answer) -> str:
     """The newest days, weeks or months of the budgets: red where one was passed, purple where it is going to be."""
     names = [
-        f"{budget}, {period} of {start}: ${amount:,.2f}"
+        f"{budget}, {period} of {start}: {usd(amount)}"
         for budget, period, start, amount in zip(
             *map(answer.column, ("budget", "period", "period_start", "budget_usd")), strict=True
         )
@@ -165,9 +163,9 @@ def budgets(answer: Answer) -> str:
     labels = [
         "not known: no call has a cost"
         if spent is None
-        else f"${spent:,.2f}, {_percent(used)}"
+        else f"{usd(spent)}, {_percent(used)}"
         + (f", passed on {day}, most by {model}" if passed else "")
-        + (f", ${forecast:,.2f} at this pace" if going and not passed else "")
+        + (f", {usd(forecast)} at this pace" if going and not passed else "")
         for spent, used, passed, day, model, going, forecast in rows
     ]
     colors = [RED if row[2] else PURPLE if row[5] else GREEN for row in rows]
@@ -230,7 +228,7 @@ def prompts(answer: Answer) -> str:
         for prompt, feature in zip(answer.column("prompt"), answer.column("feature"), strict=True)
     ]
     labels = [
-        f"${cost:,.2f}, ${1000 * each:,.2f} for 1,000 calls"
+        f"{usd(cost)}, {usd(1000 * each)} for 1,000 calls"
         for cost, each in zip(answer.column("cost_usd"), answer.column("cost_per_call_usd"), strict=True)
     ]
     return _bars(names, {"US dollars": answer.column("cost_usd")}, labels, [GREEN])
@@ -282,6 +280,11 @@ def _short(count: float | None) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:,.0f}"
+
+
+def usd(value: float) -> str:
+    """Cents; of what is less than a cent, two figures."""
+    return f"${value:,.2f}" if value >= 0.01 or value == 0 else f"${value:.2g}"
 
 
 def _percent(value: float | None) -> str:

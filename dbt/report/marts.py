@@ -47,6 +47,11 @@ class Answer:
         """The same with only the first rows."""
         return Answer(self.columns, self.rows[:count])
 
+    def of(self, name: str, value: Any) -> Answer:
+        """The same with only the rows that have a value in a column."""
+        index = self.columns.index(name)
+        return Answer(self.columns, [row for row in self.rows if row[index] == value])
+
     def known(self, name: str) -> Answer:
         """The same without the rows in which a column is empty."""
         index = self.columns.index(name)

@@ -37,7 +37,10 @@ def _charts(answers: dict[str, Answer]) -> list[tuple[str, str, str, str]]:
     """Mart, title, drawing, and "wide" for one that takes the whole width."""
     by = {name.removeprefix("kore_llm_"): answer for name, answer in answers.items()}
     models, features, users = by["usage_by_model"], by["usage_by_feature"], by["usage_by_user"]
-    budgets = Answer(by["budgets"].columns, by["budgets"].rows[-MOST:])
+    # The newest periods of each budget: a budget of days leaves room for one of months.
+    names = dict.fromkeys(by["budgets"].column("budget"))
+    shown = [by["budgets"].of("budget", name).rows[-max(1, MOST // len(names)) :] for name in names]
+    budgets = Answer(by["budgets"].columns, [row for rows in shown for row in rows])
     return [
         ("usage_by_day", "Tokens and failures by day", charts.tokens_and_failures(by["usage_by_day"]), "wide"),
         ("unusual_days", "Cost by day (purple: out of line)", charts.cost_by_day(by["unusual_days"]), "wide"),
@@ -81,7 +84,7 @@ def _figures(days: Answer, bots: Answer) -> str:
         (f"{calls:,}", "calls", ""),
         (f"{days.total('total_tokens'):,}", f"tokens, counted in {days.total('calls_with_total_tokens'):,} calls", ""),
         (f"{100 * days.total('failures') / max(calls, 1):.1f} %", "of the calls failed", ""),
-        (f"${days.total('cost_usd'):,.2f}", f"for {priced:,} calls that have a price and tokens", ""),
+        (charts.usd(days.total("cost_usd")), f"for {priced:,} calls that have a price and tokens", ""),
         (
             f"{calls - priced:,}",
             f"calls without a cost, {bots.total('answers_without_cost'):,} of them answers; "

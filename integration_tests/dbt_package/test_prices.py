@@ -1,7 +1,7 @@
 """What a call costs by its names, its provider and its day; and how the table of prices is kept."""
 
-import csv
 import json
+import re
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ from integration_tests.dbt_package.package import PACKAGE
 from integration_tests.dbt_package.test_package import CALL, warehouse_of
 from integration_tests.destinations.servers import environment
 
+SEED = PACKAGE / "seeds/kore_llm_public_prices.csv"
 pytestmark = pytest.mark.timeout(900)
 DAYS = ("2025-02-10", "2025-08-20", "2026-11-20")
 EMPTY = (None, None)
@@ -65,6 +66,15 @@ NAMES: list[tuple[str, str, str, str, Any]] = [
     ("openai", "", "o3", "", [(10, 40), (2, 8), (2, 8)]),
     ("together_ai", "", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "", EMPTY),
     ("", "", "", "XO GPT", EMPTY),
+    ("", "", "", "Claude", EMPTY),
+    ("", "", "", "gpt-4o (2024-08-06)", (2.5, 10)),
+    ("", "", "", "Claude 3.5 Sonnet (v2)", (3, 15)),
+    ("", "", "", "Command R (08-2024)", (0.15, 0.6)),
+    ("azure.ai.openai", "", "gpt-4o-dev-01", "", [(5, 15), (2.5, 10), (2.5, 10)]),
+    ("", "", "groq/llama-3.1-8b-instant", "", (0.05, 0.08)),
+    ("", "", "", "Llama 3 70B", (2.65, 3.5)),
+    ("aws.bedrock", "", "", "Mistral 7B Instruct", (0.15, 0.2)),
+    ("openai", "gpt-3.5-turbo-instruct", "", "", (1.5, 2)),
 ]
 
 
@@ -146,25 +156,28 @@ def test_maps_are_merged_in_any_order_and_nothing_is_dropped(order: tuple[int, .
 
 
 def test_the_seed_is_sorted_has_a_history_and_no_gap() -> None:
-    table = read_table(PACKAGE / "seeds/kore_llm_public_prices.csv")
+    table = read_table(SEED)
     assert table == merged(table, {}, date(2025, 1, 1))
     assert min(line["valid_from"] for line in table) == "2025-01-01"
     assert len({(line["provider"], line["model"]) for line in table}) > 1000
     assert sum(bool(line["valid_until"]) for line in table) > 300
 
 
-def test_a_project_of_its_own_keeps_its_own_table_of_prices_and_draws_the_page_of_its_schemas(tmp_path: Path) -> None:
-    """Installed as any package is; the marts in a schema of their own, the prices a seed of the project, refreshed."""
-    warehouse_of(tmp_path, {**CALL, "id": "1", "response_model": "ours-1", "request_model": "ours-1"})
+def test_a_project_of_its_own_uses_the_package_as_the_readme_says_with_its_own_table_of_prices(tmp_path: Path) -> None:
+    """The marts in a schema of their own, the prices a seed of the project, refreshed; the page drawn from there."""
+    ours = {"id": "2", "model_name": "Ours", "response_model": "ours-1"}
+    warehouse_of(tmp_path, {**CALL, "id": "1", "end_date": "2026-06-30"}, {**CALL, **ours})
+    readme = (PACKAGE / "README.md").read_text()
+    package, settings = (
+        yaml.safe_load(re.findall(rf"```yaml\n({word}:.*?)```", readme, re.S)[0]) for word in ("packages", "vars")
+    )
+    assert package["packages"][0]["subdirectory"] == PACKAGE.name
+    there = {"kore_llm_logs_database": "logs", "kore_llm_logs_schema": "main", "kore_llm_public_prices": "our_prices"}
     project = {
         "name": "theirs",
         "version": "1.0",
         "profile": "kore_llm_logs",
-        "vars": {
-            "kore_llm_logs_database": "logs",
-            "kore_llm_logs_schema": "main",
-            "kore_llm_public_prices": "our_prices",
-        },
+        "vars": settings["vars"] | there,
         "models": {"kore_llm_logs": {"+schema": "llm"}},
     }
     (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(project))
@@ -174,22 +187,22 @@ def test_a_project_of_its_own_keeps_its_own_table_of_prices_and_draws_the_page_o
     (tmp_path / "seeds").mkdir()
     (tmp_path / "map.json").write_text(json.dumps({"ours-1": {**PRICED, "input_cost_per_token": 1e-6}}))
     told = {"KORE_DUCKDB": "logs.duckdb", "KORE_SCHEMA": "theirs", "DBT_PROFILES_DIR": str(PACKAGE)}
-
-    def run(*words: str) -> None:
-        path = f"{environment('.venv-dbt')}:/usr/bin:/bin"
-        done = subprocess.run(
-            words, cwd=tmp_path, env={**told, "PATH": path}, capture_output=True, text=True, check=False
-        )
+    told["PATH"] = f"{environment('.venv-dbt')}:/usr/bin:/bin"
+    folder = "dbt_packages/kore_llm_logs"
+    for command in (
+        "dbt deps",
+        f"python {folder}/refresh_prices.py map.json --day 2025-01-01 --table seeds/our_prices.csv",
+        "dbt build --exclude-resource-type unit_test",
+        f"python {folder}/report page.html",
+    ):
+        done = subprocess.run(command.split(), cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-
-    package = "dbt_packages/kore_llm_logs"
-    run("dbt", "deps")
-    run("python", f"{package}/refresh_prices.py", "map.json", "--day", "2025-01-01", "--table", "seeds/our_prices.csv")
-    run("dbt", "build", "--exclude-resource-type", "unit_test")
-    run("python", f"{package}/report", "page.html")
-    with (tmp_path / "seeds/our_prices.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == len(read_table(PACKAGE / "seeds/kore_llm_public_prices.csv")) + 1
+    assert len(read_table(tmp_path / "seeds/our_prices.csv")) == len(read_table(SEED)) + 1
     with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        query = "SELECT priced_model, CAST(cost_usd AS DOUBLE) FROM theirs_llm.kore_llm_calls"
-        assert database.execute(query).fetchall() == [("ours-1", pytest.approx(0.005))]
+        query = "SELECT price_source, priced_model, CAST(cost_usd AS DOUBLE) FROM theirs_llm.kore_llm_calls ORDER BY id"
+        calls = database.execute(query).fetchall()
+        budgets = database.execute("SELECT DISTINCT budget FROM theirs_llm.kore_llm_budgets ORDER BY 1").fetchall()
+    # 1,000 tokens at 2 and 500 at 8 for a million; at 1 and 8.
+    assert calls == [("own", "GPT-4o", pytest.approx(0.006)), ("public", "ours-1", pytest.approx(0.005))]
+    assert budgets == [("GPT-4 a day",), ("all",)]
     assert "<b>$0.01</b>" in (tmp_path / "page.html").read_text()

@@ -122,7 +122,7 @@ listed as (
 
     select distinct provider, short_key as looked_up, price_key, 1 as is_short
     from {{ ref('int_kore_llm_prices') }}
-    where price_source = 'public' and short_key is not null
+    where price_source = 'public' and short_key like '%-%'  -- `claude` tells a family, no model.
 ),
 
 provider_order as (
@@ -157,10 +157,6 @@ candidates as (
     where own_names.price_key in (select price_key from {{ ref('int_kore_llm_prices') }} where price_source = 'own')
 ),
 
-days as (
-    select distinct names_key, price_day from combinations
-),
-
 versions as (
     select price_source, provider, price_key, valid_from, valid_until, min(priced_model) as priced_model,
         min(input_usd_per_million) as input_usd, min(output_usd_per_million) as output_usd
@@ -168,36 +164,47 @@ versions as (
     group by price_source, provider, price_key, valid_from, valid_until
 ),
 
+-- From each of these days to the next, the same prices hold: whatever is found for one of them is for all.
+spans as (
+    select names_key, first_day, lead(first_day) over (partition by names_key order by first_day) as next_day
+    from (
+        select distinct candidates.names_key, case ends.side when 1 then versions.valid_from else versions.valid_until end as first_day
+        from candidates
+        inner join versions on {{ same_price('candidates', 'versions') }}
+        cross join (select 1 as side union all select 2 as side) as ends
+    ) as changes
+    where first_day is not null
+),
+
 in_force as (
     select
         candidates.*,
-        days.price_day,
+        spans.first_day,
+        spans.next_day,
         versions.valid_from,
         versions.priced_model,
         {% for kind in ('input', 'output') -%}
         max(versions.{{ kind }}_usd) over (
-            partition by candidates.names_key, days.price_day, candidates.price_source, candidates.name_rank,
+            partition by candidates.names_key, spans.first_day, candidates.price_source, candidates.name_rank,
                 candidates.provider, candidates.form
         ) - min(versions.{{ kind }}_usd) over (
-            partition by candidates.names_key, days.price_day, candidates.price_source, candidates.name_rank,
+            partition by candidates.names_key, spans.first_day, candidates.price_source, candidates.name_rank,
                 candidates.provider, candidates.form
         ) as {{ kind }}_spread{{ ',' if not loop.last }}
         {% endfor %}
     from candidates
-    inner join days on candidates.names_key = days.names_key
+    inner join spans on candidates.names_key = spans.names_key
     inner join versions
-        on candidates.price_source = versions.price_source
-        and coalesce(candidates.provider, '') = coalesce(versions.provider, '')
-        and candidates.price_key = versions.price_key
-        and versions.valid_from <= days.price_day
-        and (versions.valid_until is null or versions.valid_until > days.price_day)
+        on {{ same_price('candidates', 'versions') }}
+        and versions.valid_from <= spans.first_day
+        and (versions.valid_until is null or versions.valid_until > spans.first_day)
 ),
 
 ranked as (
     select
         *,
         row_number() over (
-            partition by names_key, price_day, price_source
+            partition by names_key, first_day, price_source
             order by name_rank, provider_rank, form, priced_model
         ) as place
     from in_force
@@ -206,7 +213,7 @@ ranked as (
 
 select
     ranked.names_key,
-    ranked.price_day,
+    days.price_day,
     ranked.price_source,
     ranked.matched_by,
     -- high: the model that answered or was asked for, under its own name, at the price of the one who served it.
@@ -225,9 +232,11 @@ select
     prices.{{ kind }}_usd_per_million{{ ',' if not loop.last }}
     {% endfor %}
 from ranked
+inner join (select distinct names_key, price_day from combinations) as days
+    on ranked.names_key = days.names_key
+    and days.price_day >= ranked.first_day
+    and (ranked.next_day is null or days.price_day < ranked.next_day)
 inner join {{ ref('int_kore_llm_prices') }} as prices
-    on ranked.price_source = prices.price_source
-    and coalesce(ranked.provider, '') = coalesce(prices.provider, '')
-    and ranked.price_key = prices.price_key
+    on {{ same_price('ranked', 'prices') }}
     and ranked.valid_from = prices.valid_from
 where ranked.place = 1

@@ -24,11 +24,11 @@ with prices as (
         cast(valid_from as date) as valid_from,
         cast(valid_until as date) as valid_until,
         coalesce(cast(prompt_tokens_above as {{ type_integer() }}), 0) as prompt_tokens_above,
-        cast(input_usd_per_million as {{ type_usd() }}) as input_usd_per_million,
-        cast(cache_read_usd_per_million as {{ type_usd() }}) as cache_read_usd_per_million,
-        cast(cache_write_usd_per_million as {{ type_usd() }}) as cache_write_usd_per_million,
-        cast(output_usd_per_million as {{ type_usd() }}) as output_usd_per_million,
-        cast(reasoning_usd_per_million as {{ type_usd() }}) as reasoning_usd_per_million
+        cast(input_usd_per_million as {{ type_price() }}) as input_usd_per_million,
+        cast(cache_read_usd_per_million as {{ type_price() }}) as cache_read_usd_per_million,
+        cast(cache_write_usd_per_million as {{ type_price() }}) as cache_write_usd_per_million,
+        cast(output_usd_per_million as {{ type_price() }}) as output_usd_per_million,
+        cast(reasoning_usd_per_million as {{ type_price() }}) as reasoning_usd_per_million
     from {{ public_prices() }}
 ),
 

@@ -51,7 +51,9 @@ priced as (
         {{ source }}_price.{{ kind }}_usd_per_million as {{ source }}_{{ kind }},
         {% endfor -%}
         {% endfor -%}
-        coalesce(own_price.output_usd_per_million, public_price.output_usd_per_million) as output_price
+        {% for kind in price_kinds() -%}
+        coalesce(own_price.{{ kind }}_usd_per_million, public_price.{{ kind }}_usd_per_million) as {{ kind }}_price{{ ',' if not loop.last }}
+        {% endfor %}
     from parts
     {% for source in ('own', 'public') -%}
     left join (
@@ -73,6 +75,10 @@ told as (
         coalesce(response_tokens, case when output_price = 0 then 0 end) - reasoning as output,
         case when response_tokens is null and output_price = 0 then 0 else reasoning end as reasoning_part
     from priced
+),
+
+costed as (
+    select *, {{ cost_at('', '_price') }} as cost_usd from told
 )
 
 select
@@ -109,16 +115,13 @@ select
     case when has_tokens then output end as output_tokens_billed,
     case when has_tokens then reasoning_part end as reasoning_tokens_billed,
     {% for kind in price_kinds() -%}
-    coalesce(own_{{ kind }}, public_{{ kind }}) as {{ kind }}_usd_per_million,
-    public_{{ kind }} as list_{{ kind }}_usd_per_million,
+    {{ kind }}_price as {{ kind }}_usd_per_million,
     {% endfor -%}
-    {{ usd('input * coalesce(own_input, public_input) + cache_read * coalesce(own_cache_read, public_cache_read)
-        + cache_write * coalesce(own_cache_write, public_cache_write) + output * coalesce(own_output, public_output)
-        + reasoning_part * coalesce(own_reasoning, public_reasoning)') }} as cost_usd,
-    {{ usd('input * public_input + cache_read * public_cache_read + cache_write * public_cache_write
-        + output * public_output + reasoning_part * public_reasoning') }} as list_cost_usd,
+    cost_usd,
+    case when price_source = 'own' then {{ cost_at('public_', '') }} else cost_usd end as list_cost_usd,
     -- What the cache spared, at the price that was paid: less what writing to it cost more than plain input.
-    {{ usd('cache_read * (coalesce(own_input, public_input) - coalesce(own_cache_read, public_cache_read))
-        + cache_write * (coalesce(own_input, public_input) - coalesce(own_cache_write, public_cache_write))') }}
-        as cache_saved_usd
-from told
+    case
+        when cache_read + cache_write > 0 then {{ usd('cache_read * (input_price - cache_read_price) + cache_write * (input_price - cache_write_price)') }}
+        when price_source is not null then 0
+    end as cache_saved_usd
+from costed

@@ -1,5 +1,5 @@
--- What the guardrails' scanners looked at (the request or the response) and stopped. no_verdict: the scan itself failed.
--- Empty with payload_content: redacted, for the verdict is in the payloads.
+-- What the guardrails' scanners looked at (the request or the response) and stopped. no_verdict: the scan itself failed, or
+-- its payload was redacted, and with it the scanner's name.
 with verdicts as (
     select
         guardrail_scanner as scanner,

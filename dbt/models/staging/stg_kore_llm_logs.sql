@@ -8,16 +8,22 @@
     cluster_by=['bot_id', 'id'] if target.type == 'bigquery' else none
 ) }}
 
+{% set columns_out = (stream_columns().keys() | list) + [
+    'guardrail_scanner', 'guardrail_scanned', 'guardrail_is_valid', 'time_to_first_token_ms', 'arrived_at', 'sync_id', 'source_relation',
+] %}
+
 with source_rows as (
     {%- for schema, table in source_tables().items() %}
     {%- set columns = table_columns(table) %}
+    {%- set scanner = guardrail_scanner(columns) %}
     select
         {% for name, kind in stream_columns().items() -%}
-        {{ typed_column(columns, name, kind) }},
+        {{ typed_column(columns, name, kind) }} as {{ name }},
         {% endfor -%}
-        {{ payload_text(columns, 'request_payload', 'scanner') }} as guardrail_scanner,
-        {{ payload_text(columns, 'request_payload', 'req_type') }} as guardrail_scanned,
-        lower({{ payload_text(columns, 'response_payload', 'is_valid') }}) as guardrail_is_valid,
+        {{ scanner }} as guardrail_scanner,
+        case when {{ scanner }} is not null then {{ guardrail_scanned(columns) }} end as guardrail_scanned,
+        case when {{ scanner }} is not null then lower({{ payload_text(columns, 'response_payload', 'is_valid') }}) end
+            as guardrail_is_valid,
         {{ time_to_first_token(columns) }} as time_to_first_token_ms,
         {{ arrived_at(columns) }} as arrived_at,
         {{ sync_id(columns) }} as sync_id,
@@ -28,28 +34,31 @@ with source_rows as (
     {%- endfor %}
 ),
 
+-- Few ids come more than once: only those rows are sorted.
+repeated as (
+    select id from source_rows group by id having count(*) > 1
+),
+
 numbered as (
     select
-        *,
+        source_rows.*,
         row_number() over (
-            partition by id
+            partition by source_rows.id
             order by
                 case when arrived_at is null then 1 else 0 end, arrived_at desc,
                 case when end_date is null then 1 else 0 end, end_date desc
         ) as newest_first
     from source_rows
+    inner join repeated on source_rows.id = repeated.id
 )
 
-select
-    {% for name in stream_columns() -%}
-    {{ name }},
-    {% endfor -%}
-    guardrail_scanner,
-    guardrail_scanned,
-    guardrail_is_valid,
-    time_to_first_token_ms,
-    arrived_at,
-    sync_id,
-    source_relation
+select source_rows.*
+from source_rows
+left join repeated on source_rows.id = repeated.id
+where repeated.id is null
+
+union all
+
+select {{ columns_out | join(', ') }}
 from numbered
 where newest_first = 1

@@ -7,32 +7,49 @@
     'Output Tokens': 'output', 'Reasoning Tokens': 'reasoning',
 } %}
 
-with meters as (
-    {%- for meter, name in meters.items() %}
+{%- set grouped = ['day', 'bot_id', 'account', 'sold_by', 'resource_name', 'resource', 'sku', 'prompt_tokens_above',
+    'list_price_provider', 'list_priced_model', 'list_prompt_tokens_above'] %}
+{%- for kind in price_kinds() %}{% do grouped.append(kind ~ '_usd_per_million') %}{% endfor %}
+with usage as (
     select
-        day,
-        bot_id,
-        coalesce(integration, provider, '(none)') as account,
-        coalesce(provider, list_price_provider, integration, '(none)') as provider,
-        model as resource_name,
-        coalesce(response_model, request_model, model_name) as resource,
-        coalesce(list_priced_model, priced_model) as sku,
-        coalesce(list_prompt_tokens_above, prompt_tokens_above) as prompt_tokens_above,
-        '{{ meter }}' as meter,
-        {{ name }}_tokens_billed as tokens,
-        {{ name }}_usd_per_million as unit_price,
-        coalesce(list_{{ name }}_usd_per_million, {{ name }}_usd_per_million) as list_unit_price
-    from {{ ref('kore_llm_calls') }}
-    where cost_usd is not null and day is not null and {{ name }}_tokens_billed > 0
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        {{ grouped | join(', ') }},
+        {% for kind in price_kinds() -%}
+        cast(sum({{ kind }}_tokens_billed) as {{ type_integer() }}) as {{ kind }}_tokens{{ ',' if not loop.last }}
+        {% endfor %}
+    from (
+        select
+            calls.*,
+            coalesce(calls.integration, calls.provider, '(none)') as account,
+            coalesce(calls.provider, calls.list_price_provider, calls.integration, '(none)') as sold_by,
+            calls.model as resource_name,
+            coalesce(calls.response_model, calls.request_model, calls.model_name) as resource,
+            coalesce(calls.list_priced_model, calls.priced_model) as sku
+        from {{ ref('kore_llm_calls') }} as calls
+        where calls.cost_usd is not null and calls.day is not null
+    ) as charged
+    group by {{ grouped | join(', ') }}
 ),
 
-{%- set grouped = 'day, bot_id, account, provider, resource_name, resource, sku, prompt_tokens_above, meter, unit_price, list_unit_price' %}
 charges as (
-    select {{ grouped }}, cast(sum(tokens) as {{ type_integer() }}) as tokens
-    from meters
-    group by {{ grouped }}
+    {%- for meter, kind in meters.items() %}
+    select
+        usage.day, usage.bot_id, usage.account, usage.sold_by as provider, usage.resource_name, usage.resource, usage.sku,
+        coalesce(usage.list_prompt_tokens_above, usage.prompt_tokens_above) as prompt_tokens_above,
+        '{{ meter }}' as meter,
+        usage.{{ kind }}_tokens as tokens,
+        usage.{{ kind }}_usd_per_million as unit_price,
+        coalesce(listed.{{ kind }}_usd_per_million, usage.{{ kind }}_usd_per_million) as list_unit_price
+    from usage
+    left join {{ ref('int_kore_llm_prices') }} as listed
+        on listed.price_source = 'public'
+        and usage.list_price_provider = listed.provider
+        and usage.list_priced_model = listed.priced_model
+        and usage.list_prompt_tokens_above = listed.prompt_tokens_above
+        and usage.day >= listed.valid_from
+        and (listed.valid_until is null or usage.day < listed.valid_until)
+    where usage.{{ kind }}_tokens > 0
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 {% set cost = 'cast(cast(tokens * unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')' %}
@@ -58,6 +75,7 @@ charges as (
     'ContractedCost': cost,
     'ContractedUnitPrice': 'unit_price',
     'EffectiveCost': cost,
+    'InvoiceId': 'cast(null as ' ~ dbt.type_string() ~ ')',
     'InvoiceIssuerName': provider_for_people('issuer'),
     'ListCost': 'cast(cast(tokens * list_unit_price as ' ~ type_usd() ~ ') / 1000000 as ' ~ type_usd() ~ ')',
     'ListUnitPrice': 'list_unit_price',
