@@ -56,7 +56,8 @@ def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
     ("field", "value"),
     [
         *(("host", host) for host in (
-            "http://platform.kore.ai", "http://127.0.0.1.x.y", "https://a:b@platform.kore.ai", "https://x.y:99999", "https://x.y:port", "...",
+            "http://platform.kore.ai", "http://127.0.0.1.x.y", "https://a:b@platform.kore.ai", "https://x.y:99999",
+            "https://x.y:port", "...",
             "https://", "https://[::1", ["platform.kore.ai"],
         )),
         *(("bot_ids", [entry]) for entry in (
