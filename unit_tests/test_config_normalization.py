@@ -39,6 +39,7 @@ def exact(**changes: Any) -> dict[str, Any]:
         ("kore.example.com:8443/api/", "https://kore.example.com:8443"),
         ("http://127.0.0.1:8099", "http://127.0.0.1:8099"),
         ("http://localhost", "http://localhost"),
+        ("http://127.0.0.9:9", "http://127.0.0.9:9"),
         ("http://[::1]:80", "http://[::1]:80"),
         ("https://platform.kore.ai/botbuilder/bots/st-1/summary?lang=en#top", "https://platform.kore.ai"),
         ("HTTPS://Platform.Kore.ai?x=1", "https://platform.kore.ai"),
@@ -55,7 +56,8 @@ def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
     ("field", "value"),
     [
         *(("host", host) for host in (
-            "http://platform.kore.ai", "https://a:b@platform.kore.ai", "https://x.y:99999", "https://x.y:port", "...",
+            "http://platform.kore.ai", "http://127.0.0.1.x.y", "https://a:b@platform.kore.ai", "https://x.y:99999",
+            "https://x.y:port", "...",
             "https://", "https://[::1", ["platform.kore.ai"],
         )),
         *(("bot_ids", [entry]) for entry in (

@@ -67,7 +67,7 @@ def base_url(host: str) -> str:
         name = ""
     if not name.strip(".-"):
         refuse("host", "must be the address of your Kore.ai platform, for example platform.kore.ai")
-    if parts.scheme == "http" and name not in ("localhost", "127.0.0.1", "::1"):
+    if parts.scheme == "http" and not re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", name):
         refuse("host", "must use https; plain http would show the logs to the network")
     return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}{port}"
 
