@@ -106,7 +106,7 @@ def test_an_idle_sync_asks_a_few_times_and_rows_with_a_new_column_arrive_with_th
     idle = sync(config, first.states[-1:])
     assert idle.errors == []
     asked = [seen.bot_id for seen in emulator.requests]
-    assert all(1 <= asked.count(bot) <= 5 for bot in BOTS)
+    assert all(1 <= asked.count(bot) <= 16 for bot in BOTS)
     added = {"Risk Level": "low", "Retries": 2}
     rows = generate_rows(BOTS[0], NOW - timedelta(minutes=4), NOW - timedelta(minutes=2), 30, seed=99)
     emulator.add_rows(BOTS[0], [{**row, **added} for row in rows])
