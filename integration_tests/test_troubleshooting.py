@@ -150,7 +150,7 @@ SEEN: dict[str, Callable[[], str]] = {
     "cannot be read to the end": lambda: synced(
         1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
     ),
-    "the API ignores `skip`, rounds it to whole pages, or takes it for the number of a page": lambda: synced(
+    "the API ignores `skip`, or rounds it to whole pages": lambda: synced(
         1, ROWS, Reading(skip="rounded", largest_limit=10)
     ),
     "the API gives some rows only for a small request": lambda: synced(

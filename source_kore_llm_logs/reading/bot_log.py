@@ -1,12 +1,11 @@
 """A bot's log, read from one end of a window to the other: stretches, parts, checkpoints.
 
-A window is read in stretches of at most 84 days; the server is asked about each before it is read. A stretch is halved
-until a part has about ninety pages. A part is read, settled and checkpointed as one; one that cannot be settled is
-halved as well. No row is lost between parts: they tile the window, and a row belongs to the one that holds its time.
+The server is asked about each stretch of at most 84 days before it is read. A stretch is halved until a part has about
+ninety pages, and where one cannot be settled. Parts tile the window, and a row belongs to the one that holds its time.
 
-How far the log is known when a part was read: to its end, where bounds are proved. Else the newest rows may be hidden
-between `dateTo` and what a server makes of it: then it is known up to the newest row that was shown, or up to what was
-asked for less the padding, whichever is later. The rest is emitted all the same, and the next sync reads it again.
+A part that was read is known to its end where bounds are proved. Else `dateTo` may have hidden the newest rows: then it
+is known up to the newest row that was shown, or to what was asked for less the padding, whichever is later. The rest is
+emitted all the same, and the next sync reads it again.
 """
 
 from collections.abc import Callable, Iterator
@@ -91,8 +90,7 @@ class BotLog:
 
     @staticmethod
     def _known_until(reader: Reader, part: Part) -> int:
-        """Before this moment no row of the part can have been hidden. Times without a zone may be read by a clock that
-        was set since bounds were proved."""
+        """Before this no row of the part can have been hidden. Without a zone, a clock may have been set meanwhile."""
         profile = reader.profile
         asked = min(reader.span(part).date_to, reader.latest) - profile.padding
         if (profile.is_proved and profile.wording.dates == "milliseconds") or asked >= part.after:

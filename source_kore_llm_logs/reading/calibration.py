@@ -1,7 +1,5 @@
 """What a server does for one bot, asked before anything is read: `ServerProfile`. What comes after only uses it.
 
-Each question is there for something that the vendor leaves open [U]; in doubt, the log is read in the safer way.
-
 **Bounds are proved** by a call that comes back when only its five minutes are asked for, with no multiple of five
 minutes strictly inside the span: a bound that was cut to five minutes or more, at either end, would have hidden it.
 Times without a zone need more: the call must not come with the five minutes before, nor those behind, nor anything from
@@ -142,8 +140,7 @@ class _Calibration(Questions):
         return []
 
     def _is_given_alone(self, cell: Span) -> bool:
-        """Whether a call of the cell comes, and not with the cells beside it, nor anything from far away. Sets the
-        wording's offset."""
+        """Whether a call of the cell comes, but not with those beside it, nor what is far away. Sets the offset."""
         wording = self.wording
         for _ in range(2):
             rows = self._given_of(cell, wording=wording)

@@ -37,6 +37,7 @@ class Unavailable(NamedTuple):
     """The page could not be had, for its size or for a fault. `error` is what to raise if no other can be had."""
 
     error: Exception
+    is_too_large: bool = False  # 413, or it timed out more than once.
 
 
 Answer: TypeAlias = Page | Refused | Unavailable

@@ -1,8 +1,7 @@
 """One reading of a span, page after page, and what it proves.
 
-The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]. So each page
-begins with the last row of the one before, which must come again. Where it comes alone, a page is asked for behind it:
-if that is empty, or refused, the end was seen.
+The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]. So a page begins
+with the last row of the one before. Where that comes alone, a page behind it is asked for: the end, if it has no rows.
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
 whatever order they came: a pass is clean if each page began with the last row of the one before and no row came twice.
@@ -23,7 +22,8 @@ class End(Enum):
     """How a pass, or the passes over a part, ended."""
 
     SEEN = "rows keep moving"
-    CEILING = "`skip` does not lead to all of them (it is ignored, or limited), or rows were deleted meanwhile"
+    SKIP = "the API ignores `skip`, or rounds it to whole pages"
+    CEILING = "the API limits `skip`, or takes it for the number of a page, or rows were deleted meanwhile"
     TOO_LONG = "it has more pages than a part is to have"
     MORE = "the API finds no more than so many rows, and there are more"
 
@@ -47,7 +47,7 @@ class OnePass:
     has_gone_on_behind: bool = False  # A last row that came alone had others behind it: not `limit` cuts the pages.
 
     def __iter__(self) -> Iterator[list[Row]]:
-        answer, last, stale, is_behind = self._page(0, 1), "", 0, False
+        answer, first, last, stale, is_behind = self._page(0, 1), list[str](), "", 0, False
         self.first_limit = self.limit
         if isinstance(answer, Refused):
             self.end = answer
@@ -60,9 +60,13 @@ class OnePass:
             new = rows[1:] if begins_with_last else rows
             self.is_clean &= begins_with_last or not last
             self.has_gone_on_behind |= is_behind
-            self.places += len(rows) - overlaps
+            ids, self.places = [row.id for row in rows], self.places + len(rows) - overlaps
+            if ids == first and len(ids) > 5:  # No chance puts so many into the same order again.
+                self.end = End.SKIP
+                return
+            first = first or ids
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
-            stale = 0 if self._count(new, rows, last) else stale + 1
+            stale = 0 if self._count(new, ids, last) else stale + 1
             yield new
             if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
@@ -97,9 +101,8 @@ class OnePass:
             raise answer.error
         return End.CEILING
 
-    def _count(self, new: list[Row], page: list[Row], last: str) -> bool:
+    def _count(self, new: list[Row], ids: list[str], last: str) -> bool:
         """Takes note of a page's rows. Whether some are new to this pass."""
-        ids = [row.id for row in page]
         self.equal |= Counter(ids) - Counter(set(ids))
         before, known = last, len(self.seen)
         for row in new:
@@ -122,7 +125,8 @@ class OnePass:
         small = self.ask(skip, least)
         if limit == least or not is_made(small):
             return small
-        answer = self.ask(skip, limit)  # It may have been a fault of the moment.
+        if isinstance(answer, Unavailable) and not answer.is_too_large:
+            answer = self.ask(skip, limit)  # It may have been a fault of the moment.
         while not is_made(answer) and limit > least:
             limit = self.limit = max(least, limit // 2)
             answer = self.ask(skip, limit)

@@ -119,8 +119,7 @@ class Questions:
                 yield wording, single, 1
 
     def _ways_to_choose(self) -> tuple[list[Scope], ...]:
-        """Users' rows, which come whatever `isDeveloper` means, and nearly every bot has some. Chosen channels one by
-        one: of a list, a server may heed the first alone."""
+        """Users' rows come whatever `isDeveloper` means. Of a list of channels, a server may heed the first alone."""
         channels = self.choice.filters.get("channels")
         return one_by_one(Scope(False), channels) if channels else ([Scope(False)],)
 

@@ -4,8 +4,7 @@
 2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
    of the part that is not known, and has no more places than rows are known. Nothing else is a proof: the order among
    equal dates may depend on `skip` and `limit`, and the same requests then have the same wrong answers.
-3. Where that does not come about, or pages do not go so deep, halves of the part are read instead; where half of it is
-   no shorter request, the reader raises.
+3. Where that does not come about, or pages do not go so deep, halves of the part are read, or the reader raises.
 4. A server that finds no more than so many rows looks like one that has no more. So a part with more rows than any
    before it is audited: in halves, in the gaps at its ends and in other orders there must be no rows but those known.
 """
@@ -46,8 +45,7 @@ class Passes:
     equal: Counter[str] = field(default_factory=Counter)
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
-        """Whether all rows of the span are known when this pass has ended. `is_fresh`: whether it brought some of the
-        part that were not."""
+        """Whether all rows of the span are known behind this pass. `is_fresh`: it brought new ones of the part."""
         is_first, before = not self.page, self.places
         self.page, self.places = self.page or max(one.largest, 2), one.places
         self.equal |= one.equal
@@ -116,11 +114,16 @@ class Reader:
             why = yield from self._read_in(scope, part)
             if why is not None:
                 return self._halves(part, why, unsettled + (why is End.SEEN))
+        absent = [row for row in self.profile.rows if part.owns(row) and row.id not in self._emitted]
+        spans = [self.span(Part(row.time or 0, (row.time or 0) + 1)) for row in absent]
+        given = {row.id for span in spans for row in self._rows(span, self.profile.scopes[0], 0, self.limit)}
+        if any(row.id in given for row in absent):
+            raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
         self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
         return []
 
     def _halves(self, part: Part, why: End, unsettled: int) -> list[tuple[Part, int]]:
-        if self.can_be_halved(part) and unsettled <= MOST_UNSETTLED:
+        if why is not End.SKIP and self.can_be_halved(part) and unsettled <= MOST_UNSETTLED:
             return [(half, unsettled) for half in part.halves()]
         start, after = map(self.profile.wording.date, (part.start, part.after))
         raise CannotRead(
@@ -152,8 +155,7 @@ class Reader:
         return why
 
     def _rows_of(self, one: OnePass, part: Part, known: dict[str, Row]) -> Generator[Row | None, None, bool]:
-        """The rows of one pass that are the part's own, or nobody's, and were not emitted. Whether some of the part
-        were not known."""
+        """Its rows that are the part's own or nobody's, and not emitted. Whether some of the part were not known."""
         is_fresh = False
         for page in one:
             self._shown(page)
@@ -195,8 +197,7 @@ class Reader:
         return True
 
     def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
-        """Whether a row of the part is not known. It comes behind as many as are known in the request's span, or in
-        another order."""
+        """Whether a row of the part is not known: behind as many as are known in the span, or in that order."""
         span = self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)

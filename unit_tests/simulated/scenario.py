@@ -100,12 +100,10 @@ class Server:
         answer: Answer
         if given.status == 200 and not given.is_cut:
             answer = Page([shown(row) for row in given.rows], given.size)
-        elif given.status in (413, 504):
-            answer = Unavailable(SimulatedError(given.words))
-        elif 400 <= given.status < 500:
+        elif 400 <= given.status < 500 and given.status != 413:
             answer = Refused(SimulatedError(given.words))
         else:
-            answer = Unavailable(SimulatedError(given.words))
+            answer = Unavailable(SimulatedError(given.words), is_too_large=given.status in (413, 504))
         self.requests.append(Request(self.clock, dict(body), answer))
         return answer
 
