@@ -51,6 +51,12 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
                      id="a channel that must be asked for by itself"),
         pytest.param(replace(scenario(spread(300, 1, "ivr"), channel_list="one"),
                              chosen=Chosen(channels=("rtm", "ivr"))), id="one of the chosen channels is silent"),
+        pytest.param(scenario(tuple(row(number, NOW - HOUR - number * 6 * HOUR, developer=number % 5 == 0)
+                                    for number in range(240)), developer="true selects"),
+                     id="isDeveloper selects if it is true, and else gives all"),
+        pytest.param(scenario((*spread(90, 20), *(replace(one, number=f"m{one.number}") for one in
+                               spread(90, 19, "msteams"))), no_channel="rtm", channel_list="none"),
+                     id="a list of channels matches no row"),
         pytest.param(scenario(spread(3_000, 8), days=300, largest_limit=50), id="months without a row come first"),
         pytest.param(scenario(tuple(row(number, NOW - HOUR - number * SECOND) for number in range(600)), days=2,
                               inserts=1, inserts_in_all=10, descending=True, largest_limit=50),
@@ -83,3 +89,14 @@ def test_clocks_were_set_forward_since_the_rows_that_show_a_server_s_zone() -> N
     )
     played = assert_read(Scenario(does, log, now, now - HOUR, now - MINUTE))
     assert now - 2 * HOUR < played.reached
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Asia/Kolkata", 2), ("America/New_York", 22)])
+def test_of_full_dates_a_server_reads_the_day_in_its_own_zone(zone: str, hours: int) -> None:
+    """A call at another hour seems to prove the bounds."""
+    does = Behaviour(
+        day_of_full=True, date_to_is_end_of_day=True, zone=zone, zone_reads=frozenset({"milliseconds", "day"})
+    )
+    now = NOW - hours * HOUR
+    log = tuple(replace(one, start=one.start - hours * HOUR, end=one.end - hours * HOUR) for one in spread(5_000, 80))
+    assert_read(Scenario(does, log, now, now - 3 * HOUR, now - MINUTE))

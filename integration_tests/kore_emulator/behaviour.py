@@ -92,6 +92,7 @@ class Behaviour(ShowsWhatDiffers):
     cut_in_zone: bool = False  # of the server's clock, not of UTC
     cut_to_up: bool = False  # dateTo up instead
     date_to_is_end_of_day: bool = False  # a plain dateTo
+    day_of_full: bool = False  # of a full date the day is read, and nothing else
     from_inclusive: bool = True
     to_inclusive: bool = True
     longest_days: int | None = 90
@@ -101,12 +102,13 @@ class Behaviour(ShowsWhatDiffers):
     # Which rows are found.
     filed_under: Literal["start", "end", "entry"] = "start"  # the time that is compared with the bounds
     hidden_end: bool = False  # a row without end is filed under an end that it does not show
-    developer: Literal["adds", "selects", "ignored"] = "adds"  # what isDeveloper true does
+    # What isDeveloper does: true adds developers' rows, or selects them; or true selects them, and false gives all.
+    developer: Literal["adds", "selects", "true selects", "ignored"] = "adds"
     developer_absent: bool = True  # what a request without isDeveloper means
     no_channel: Literal["all", "rtm"] = "all"
     # Of a list of channels: all count; the first; none, if one is unknown; it is refused, if one is; lists of one are
-    # taken; only a text is.
-    channel_list: Literal["any", "first", "known", "refused", "one", "text"] = "any"
+    # taken; only a text is; a list matches no row.
+    channel_list: Literal["any", "first", "known", "refused", "one", "text", "none"] = "any"
     ignored_filters: frozenset[Filter] = frozenset()
     spelling: Literal["sample", "table", "both"] = "sample"  # userIds, channelUserIds; userId, channelUIds
     folds_case: bool = False  # values of filters are compared without regard to case

@@ -144,7 +144,7 @@ def _channels(does: Behaviour, channels: Any) -> Any:
             raise failed("refused", "channel is not of the right type", does)
         if does.channel_list == "refused" and is_unknown:
             raise failed("refused", f"channel {UNKNOWN_CHANNEL} is not known", does)
-        if does.channel_list == "known" and is_unknown:
+        if does.channel_list == "none" or (does.channel_list == "known" and is_unknown):
             raise failed("empty", "", does)
         if does.channel_list == "first":
             return channels[:1]
@@ -156,6 +156,8 @@ def developers(does: Behaviour, asked: object) -> bool | None:
     if does.developer == "ignored":
         return None
     is_asked = does.developer_absent if asked is None else asked in (True, "true")
+    if does.developer == "true selects":
+        return True if is_asked else None
     return (True if does.developer == "selects" else None) if is_asked else False
 
 
@@ -208,6 +210,8 @@ def _bounds(does: Behaviour, body: Body, moment: int) -> tuple[int, int]:
         if parsed[1] in does.silent_forms:
             raise failed("empty", "", does)
         dates.append(parsed)
+    if does.day_of_full:
+        dates = [(when - when % DAY, "day") for when, _ in dates]
     (low, low_form), (high, high_form) = dates
     if low > high:
         raise failed("refused", "dateFrom should be less than or equal to dateTo", does)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
 from source_kore_llm_logs.reading.fetch import Choice, Fetch, Row
 from source_kore_llm_logs.reading.reader import Reader
-from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, Part
+from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, PROVED, Part
 
 
 class Checkpoint(NamedTuple):
@@ -93,6 +93,6 @@ class BotLog:
         """Before this no row of the part can have been hidden. Without a zone, a clock may have been set meanwhile."""
         profile = reader.profile
         asked = min(reader.span(part).date_to, reader.latest) - profile.padding
-        if (profile.is_proved and profile.wording.dates == "milliseconds") or asked >= part.after:
+        if profile.padding == PROVED or asked >= part.after:
             return part.after
         return max(asked, reader.newest_start - CALL)

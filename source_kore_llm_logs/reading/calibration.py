@@ -2,8 +2,8 @@
 
 **Bounds are proved** by a call that comes back when only its five minutes are asked for, with no multiple of five
 minutes strictly inside the span: a bound that was cut to five minutes or more, at either end, would have hidden it.
-Times without a zone need more: the call must not come with the five minutes before, nor those behind, nor anything from
-far away; for then neither another zone nor a cut to the day gave it.
+And it must not come with the five minutes before, nor those behind, nor anything from far away: then neither another
+zone, which times without one are read in, nor a cut to the day gave it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,12 +103,10 @@ class _Calibration(Questions):
 
     def _padding(self) -> int:
         """That requests need. Sets the wording's offset."""
-        dates, cells = self.wording.dates, [] if self.wording.dates == "day" else self._cells_shown()
-        if dates == "milliseconds" and any(cell.holds(row) for cell in cells for row in self._given_of(cell)):
-            return PROVED
-        if dates == "seconds" and any(map(self._is_given_alone, cells)):
-            return PROVED + HOUR  # Clocks are set forward and back.
-        return UNPROVED
+        if self.wording.dates == "day" or not any(map(self._is_given_alone, self._cells_shown())):
+            return UNPROVED
+        is_in_utc = self.wording.dates == "milliseconds" and not self.wording.offset
+        return PROVED if is_in_utc else PROVED + HOUR  # A clock may be set forward and back.
 
     def _cells(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
         """The calls of which all five minutes have passed, and these; first those that leave most for a late entry."""
@@ -147,7 +145,7 @@ class _Calibration(Questions):
             times = [row.time - cell.date_from for row in rows if row.time is not None]
             if any(map(cell.holds, rows)):
                 besides = (Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL))
-                beside = [row for span in besides for row in self._given_of(span, wording=wording)]
+                beside = [row for span in besides for row in self._given_of(span, (self.limit,), wording)]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
                 if any(map(cell.holds, beside)) or any(abs(time) > 2 * CELL + CALL for time in times):
                     return False
@@ -163,8 +161,10 @@ class _Calibration(Questions):
         self._given: dict[Scope, list[Row]] = {self.scope: self.sample}
         if self.choice.include_developer:
             developers = replace(self.scope, developer=True)
-            self._given.setdefault(developers, self.rows(developers, limit=10))
-            are_added = self._come(self.sample, developers)
+            rows = self._given.setdefault(developers, self.rows(developers))
+            given = [row.id in {other.id for other in rows} for row in self.sample]
+            is_prefix = given == sorted(given, reverse=True) and (all(given) or len(rows) == self.size)
+            are_added = is_prefix and self._come(self.sample, developers)  # All of the sample, up to the end of a page.
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else []
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
@@ -196,7 +196,7 @@ class _Calibration(Questions):
         for way in one_by_one(scope):
             answers = [(single, self.ask(single, limit=1)) for single in way]
             given = [(single, answer.rows) for single, answer in answers if isinstance(answer, Page)]
-            if given:
+            if any(rows for _, rows in given):
                 break
         return [single for single, rows in given if rows and not self._come(rows, scope)]
 

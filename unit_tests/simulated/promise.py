@@ -84,7 +84,7 @@ def _may_be_taken_for_chosen(told: Scenario, row: LogRow) -> bool:
     """Developers are in no column, so a server that does not tell them apart gives them. Of the filter in no column, a
     reader must see whether it is heeded."""
     does = told.behaviour
-    as_shown = replace(row, developer=False) if does.developer == "ignored" else row
+    as_shown = replace(row, developer=False) if does.developer in ("ignored", "true selects") else row
     return _is_chosen(told, as_shown)
 
 

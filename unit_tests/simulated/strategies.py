@@ -71,6 +71,10 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
     "local zone": {
         "zone": ZONES, "zone_reads": sets(FORMS, 3), "cut_in_zone": BOTH, "refused_forms": NO_MILLISECONDS,
     },
+    "day of full dates": {
+        "day_of_full": (True,), "date_to_is_end_of_day": (True,), "zone": ("UTC", *ZONES), "cut_in_zone": (True,),
+        "zone_reads": [frozenset(FORMS)],
+    },
     "end of day": {"date_to_is_end_of_day": (True,), "refused_forms": [frozenset(), frozenset(FORMS[:2])]},
     "cut": {
         "cut": (SECOND, MINUTE, 5 * MINUTE, HOUR, DAY), "cut_to_up": BOTH, "zone": ("UTC", *ZONES),
@@ -86,10 +90,10 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
     "no words": {"hints": (False,)},
     # Rows
     "filed": {"filed_under": ("end", "entry"), "hidden_end": BOTH},
-    "developer": {"developer": ("selects", "ignored")},
+    "developer": {"developer": ("selects", "selects", "ignored", "true selects")},
     "channels": {
         "no_channel": ("rtm", "rtm", "all"),
-        "channel_list": ("any", "any", "first", "known", "refused", "one", "text"),
+        "channel_list": ("any", "any", "first", "known", "refused", "one", "text", "none"),
     },
     "ignored filters": {"ignored_filters": sets(FILTERS, 5)},
     "spelling": {"spelling": ("table", "both"), "unknown_keys": ("ignored", "refused")},
