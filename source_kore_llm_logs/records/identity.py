@@ -7,28 +7,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json
 
-COLUMNS: Mapping[str, str] = {
-    "Prompt Name": "prompt_name", "Integration": "integration", "start Date": "start_date", "End Date": "end_date",
-    "Time Taken": "time_taken_ms", "statusCode": "status_code", "Bot ID": "bot_id", "User ID": "user_id",
-    "Feature Name ": "feature_name", "Model Name": "model_name", "Channel Name": "channel_name",
-    "Description": "description", "task Id": "task_id", "Status": "status", "Payload Details": "payload_details",
-    "Session ID": "session_id",
-}  # fmt: skip
-"""The keys of a row, as the vendor's sample spells and orders them [D], but for the last [C], and their columns."""
-DETAILS: Mapping[str, str] = {
-    "Prompt Name": "prompt_name", "Request Payload": "request_payload", "Response Payload": "response_payload",
-    "Request Tokens": "request_tokens", "Response Tokens": "response_tokens",
-}  # fmt: skip
-"""The keys of its `Payload Details` [D]. Older versions had them at the top of a row [C, weak]."""
-OTHER_NAMES: Mapping[str, str] = {
-    "feature": "feature_name", "model": "model_name",  # An older client [C, weak]; the product's screen and export [D].
-    "channel": "channel_name", "koreuserid": "user_id", "starttime": "start_date", "endtime": "end_date",
-    "timetakenms": "time_taken_ms", "timetaken(ms)": "time_taken_ms",  # The screen and export [D].
-    "streamid": "bot_id",  # The vendor's page calls the bot's id so, too [D].
-}  # fmt: skip
-"""Other names, folded. One is taken only where its column is missing or null: else it is another column."""
+TABLE: Mapping[str, Mapping[str, str]] = table("columns")
+COLUMNS, DETAILS, OTHER_NAMES = TABLE["row"], TABLE["details"], TABLE["other_names"]
 
 
 @lru_cache(maxsize=4096)

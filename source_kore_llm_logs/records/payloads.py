@@ -1,32 +1,18 @@
-"""A payload is opened: the object that it is, or that its text, its stream or its envelope holds.
-
-OpenAI, Azure OpenAI and guardrails are known from logged rows [C], the others by their public API references [U: no
-logged sample is known]. A payload that cannot be opened is kept whole all the same.
-"""
+"""A payload is opened: the object that it is, or that its text, its stream or its envelope holds. One that
+cannot be opened is kept whole all the same."""
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any
 
+from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json, completed, lenient, loads
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
-ENVELOPES = (
-    "message", "delta", "response",  # events of Anthropic, Cohere and OpenAI Responses; Vercel AI SDK
-    "messageStop", "metadata", "amazon-bedrock-invocationMetrics",  # events of Bedrock; all of its models
-    "x_groq", "details", "metrics",  # Groq's last chunk; Text Generation Inference; Replicate
-    "output", "result", "chatResponse", "Response",  # Alibaba, Cloudflare, Oracle, Tencent
-    "meta", "kwargs", "response_metadata", "llm_output",  # Cohere v1; LangChain's messages and results
-    "interaction", "meta_info", "additional_kwargs",  # events of Gemini's Interactions; SGLang; LlamaIndex
-)  # fmt: skip
-"""Objects within a response, or within an event of a stream, that hold parts of the answer."""
+ENVELOPES = table("providers")["envelopes"]
 NO_ENVELOPE = frozenset(ENVELOPES).isdisjoint
-NO_CHUNK = frozenset(
-    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text",
-     "message", "delta", "response", "usage"]
-).isdisjoint  # fmt: skip
-"""Whether an object has nothing that a part of an answer has, if it was logged as a list."""
+NO_CHUNK = frozenset(table("providers")["chunks"]).isdisjoint
 
 
 def opened(payload: Any) -> Json | None:
