@@ -70,12 +70,10 @@ def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: J
     """32 hex digits that stand for the call, not for what was said in it. The API gives no id [D].
 
     A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and the sizes of the
-    payloads as compact JSON. So the id stays when Kore.ai adds a column (it does, release by release [D]), spells or
-    orders keys in another way, or when payloads are redacted; and nobody can confirm a guessed prompt by it. A row that
-    has none of these is hashed whole. A key that is spelled twice counts with both of its values, unless equal.
-
-    Counts and payloads are those of `record`, which is not redacted yet: a log that fills in its own counts later,
-    equal to the provider's, does not make another row.
+    payloads as compact JSON; counts and payloads are those of `record`, which is not redacted yet. So it stays when
+    Kore.ai adds a column (it does, release by release [D]), spells or orders keys in another way, or fills in later the
+    counts that the provider gave; and nobody can confirm a guessed prompt by it. A row that has none of these is hashed
+    whole. A key that is spelled twice counts with both of its values, unless equal.
     """
     response_id = record["response_id"]
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):

@@ -1,18 +1,18 @@
-"""What a call's payloads say of it, in the same columns for every provider: `providers.yaml` lists the keys.
-
-A shape that nobody foresaw gives nulls, and its payload is kept whole.
-"""
+"""What payloads say of a call, in the same columns for every provider. `providers.yaml` lists the keys; a shape that
+nobody foresaw gives nulls."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json, fits_64_bits, plain
 from source_kore_llm_logs.records.identity import fold, folded
 
-TABLE = table("providers")
-INTEGRATIONS, ID_PREFIXES, KEYS = TABLE["integrations"], TABLE["id_prefixes"], TABLE["keys"]
+TABLE: Mapping[str, Any] = table("providers")
+INTEGRATIONS: Mapping[str, str] = TABLE["integrations"]
+ID_PREFIXES, KEYS = TABLE["id_prefixes"], TABLE["keys"]
 USAGES, HOLDERS, ANSWERS = TABLE["usages"], TABLE["holders"], TABLE["answers"]
 REASONS, MODELS, IDS = TABLE["reasons"], TABLE["models"], TABLE["ids"]
 GATEWAY_REASONS, GATEWAY_ERRORS = TABLE["gateway_reasons"], TABLE["gateway_errors"]
@@ -25,22 +25,16 @@ Count = tuple[bool, int, int, int, str]
 
 
 def usage_of(response: Json) -> dict[str, int | None]:
-    """The token columns that a response, opened and folded, tells of. Raises nothing.
-
-    Providers differ in whether cached tokens are part of the input, and reasoning of the output. The total decides
-    where it fits one of these readings; else the names do. What a total has beyond both was generated.
-    """
+    """The token columns that a response, opened and folded, tells of. Providers differ in whether cached tokens are
+    part of the input, and reasoning of the output. The total decides where it fits one of these readings; else the
+    names do. What a total has beyond both was generated."""
     found = counts_of(response)
-    if not found:
-        return {}
     counts = {what: one[3] for what, one in found.items()}
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
     requests, responses = request_readings(found, (cached or 0) + (written or 0)), response_readings(found)
-    request, answered = requests[0], responses[0]
-    if None not in (request, answered):
-        fitting = [(one, other) for one in requests for other in responses if one + other == total]
-        request, answered = (fitting or [(request, answered)])[0]
+    fitting = (pair for pair in product(requests, responses) if None not in pair and sum(pair) == total)
+    request, answered = next(fitting, (requests[0], responses[0]))
     if total is not None and total > (request or 0) + (answered or 0):
         if request is not None:
             answered = total - request
@@ -183,9 +177,7 @@ def finish_reason(response: Json) -> str | None:
     return word_at(response, ("incompletedetails", "status") if is_responses else ("promptfeedback", *REASONS))
 
 
-READERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(TABLE["parameters"], number), "request_model": word, "max_tokens": whole_number
-}  # fmt: skip
+READERS: Mapping[str, Callable[[Any], float | str | None]] = {"request_model": word, "max_tokens": whole_number}
 
 
 def parameters(request: Json) -> dict[str, Any]:
@@ -197,7 +189,7 @@ def parameters(request: Json) -> dict[str, Any]:
             name = fold(key)
             column = PARAMETER_KEYS.get(name)
             if column is not None and found.get(column) is None:
-                found[column] = READERS[column](value)
+                found[column] = READERS.get(column, number)(value)
             elif name in HOLDERS and holder is request and isinstance(value, dict):
                 holders.append(value)
     return found

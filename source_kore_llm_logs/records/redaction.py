@@ -1,9 +1,6 @@
-"""What may stay when prompts and answers must go: only what is known not to be anybody's words.
-
-A list of what may stay, not of what must go: known keys at known places, and there only numbers of a sensible size,
-words of closed vocabularies, and model names and ids that look like their provider's. All else goes, whatever its
-shape: unknown keys, all other text, all lists of numbers (tokens, log probabilities, embeddings are text too).
-"""
+"""What may stay when prompts and answers must go: known keys at known places, and there only sensible numbers, words of
+closed vocabularies, and model names and ids that look like their provider's (`redaction.yaml`). All else goes: unknown
+keys, all other text, all lists of numbers (tokens, log probabilities, embeddings are text too)."""
 
 import re
 from base64 import b64decode
@@ -19,17 +16,15 @@ REMOVED = "[redacted]"
 """Stands for a value that was removed; as a key, for columns that were, with their number."""
 LONGEST_NAME = 256  # Characters, in one line, of the name of a task, prompt, node or model.
 LONGEST_WORD = 160  # Characters of a text that may stay of a payload.
-
-
 TABLE = table("redaction")
 
 
-def words(*lines: str) -> frozenset[str]:
-    return frozenset(" ".join(lines).split())
+def words(name: str) -> frozenset[str]:
+    return frozenset(" ".join(TABLE[name]).split())
 
 
-FINISH_REASONS = words(*TABLE["finish_reasons"])
-ERRORS = words(*TABLE["errors"]).union(providers.GATEWAY_REASONS, providers.GATEWAY_ERRORS)
+FINISH_REASONS = words("finish_reasons")
+ERRORS = words("errors").union(providers.GATEWAY_REASONS, providers.GATEWAY_ERRORS)
 MODEL = re.compile(TABLE["model"], re.VERBOSE | re.IGNORECASE | re.ASCII)
 RESPONSE_ID = re.compile(TABLE["response_id"], re.VERBOSE | re.ASCII)
 
@@ -60,26 +55,28 @@ def is_sensible(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 
-NUMBERS_KEPT = words(*TABLE["numbers"]).union(providers.COUNTS, providers.PARAMETER_KEYS.keys() - set(providers.MODELS))
+NUMBERS_KEPT = words("numbers").union(providers.COUNTS, providers.PARAMETER_KEYS.keys() - set(providers.MODELS))
 TEXTS_KEPT: Mapping[str, Callable[[str], bool]] = {
     **dict.fromkeys(providers.MODELS, is_model),
     **dict.fromkeys(providers.IDS, is_id),
     **dict.fromkeys(providers.REASONS, FINISH_REASONS.__contains__),
-    **dict.fromkeys(words("reason blockreason status type error code"), (ERRORS | FINISH_REASONS).__contains__),
-    **dict.fromkeys(words("message msg"), providers.GATEWAY_ERRORS.__contains__),
-    **dict.fromkeys(words("reasoningeffort effort"), words(*TABLE["efforts"]).__contains__),
-    "object": words(*TABLE["objects"]).__contains__,
+    **dict.fromkeys(
+        ("reason", "blockreason", "status", "type", "error", "code"), (ERRORS | FINISH_REASONS).__contains__
+    ),
+    **dict.fromkeys(("message", "msg"), providers.GATEWAY_ERRORS.__contains__),
+    **dict.fromkeys(("reasoningeffort", "effort"), words("efforts").__contains__),
+    "object": words("objects").__contains__,
 }
 """Keys, folded as a column's are, of which a sensible number may stay, and a text that passes the test."""
 KEPT = NUMBERS_KEPT | TEXTS_KEPT.keys()
-OBJECTS_KEPT = words(*TABLE["inside"]).union(providers.HOLDERS, providers.USAGES)
+OBJECTS_KEPT = words("inside").union(providers.HOLDERS, providers.USAGES)
 LISTS_KEPT: Mapping[str, tuple[int, Container[str]]] = {
     **dict.fromkeys(providers.ANSWERS, (128, providers.REASONS)),
     "results": (1, providers.COUNTS.union(providers.REASONS)),
     "errors": (1, KEPT),
 }
 """How many objects of a list may stay, and which of their keys: many numbers could be a text."""
-COLUMNS_KEPT = words(*TABLE["other_columns"]) | NAMES.keys()
+COLUMNS_KEPT = words("other_columns") | NAMES.keys()
 
 
 def harmless(payload: Json, keys: Container[str] = KEPT, depth: int = 4) -> dict[str, Any]:
