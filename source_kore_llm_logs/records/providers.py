@@ -3,7 +3,6 @@ nobody foresaw gives nulls."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import product
 from typing import Any
 
 from source_kore_llm_logs.records import table
@@ -33,8 +32,10 @@ def usage_of(response: Json) -> dict[str, int | None]:
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
     requests, responses = request_readings(found, (cached or 0) + (written or 0)), response_readings(found)
-    fitting = (pair for pair in product(requests, responses) if None not in pair and sum(pair) == total)
-    request, answered = next(fitting, (requests[0], responses[0]))
+    request, answered = requests[0], responses[0]
+    if None not in (request, answered):
+        fitting = [(one, other) for one in requests for other in responses if one + other == total]
+        request, answered = (fitting or [(request, answered)])[0]
     if total is not None and total > (request or 0) + (answered or 0):
         if request is not None:
             answered = total - request

@@ -125,7 +125,7 @@ def leave_out_sentinels(record: Record, columns: Columns, left: dict[str, Any], 
 
 def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
     """Fills the token columns; counts that the log has itself stay, and the total is theirs."""
-    record.update((column, count) for column, count in usage.items() if record[column] is None)
+    record.update({column: count for column, count in usage.items() if record[column] is None})
     if record["request_tokens"] is not None and record["response_tokens"] is not None:
         record["total_tokens"] = providers.whole_number(record["request_tokens"] + record["response_tokens"])
 
