@@ -1,18 +1,24 @@
 """What payloads say of a call means the same for every provider: its tokens, its answer, its failure, who served it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from source_kore_llm_logs.records.identity import folded
+from source_kore_llm_logs import records
+from source_kore_llm_logs.records.identity import OTHER_NAMES, fold, folded
 from source_kore_llm_logs.records.payloads import opened
 from source_kore_llm_logs.records.providers import (
     GATEWAY_REASONS,
     ID_PREFIXES,
     INTEGRATIONS,
     KEYS,
+    PARAMETER_KEYS,
+    PATHS,
+    TABLE,
     answer_of,
     provider,
 )
@@ -102,6 +108,32 @@ def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(
 def test_parameters_are_found_in_every_shape(request_payload: Any, columns: tuple[Any, ...]) -> None:
     record = to_record("st-1", {"Payload Details": {"Request Payload": request_payload}})
     assert tuple(record[name] for name in ("request_model", "max_tokens", "temperature", "top_p")) == columns
+
+
+def nodes(node: yaml.Node) -> Iterator[yaml.Node]:
+    yield node
+    for inner in node.value if isinstance(node, yaml.CollectionNode) else ():
+        for part in inner if isinstance(inner, tuple) else (inner,):
+            yield from nodes(part)
+
+
+@pytest.mark.parametrize("name", ["columns", "providers", "redaction"])
+def test_a_table_holds_only_text_and_no_key_twice(name: str) -> None:
+    # YAML takes `no`, `on` and `1.0` for something else, and of equal keys the last.
+    root = yaml.compose((Path(records.__file__).parent / f"{name}.yaml").read_text())
+    for node in nodes(root):
+        if isinstance(node, yaml.ScalarNode):
+            assert node.tag == "tag:yaml.org,2002:str", node.value
+        elif isinstance(node, yaml.MappingNode):
+            assert len({key.value for key, _ in node.value}) == len(node.value)
+
+
+def test_the_keys_of_a_table_are_folded_and_each_path_of_a_count_stands_once() -> None:
+    paths = [path for paths in TABLE["tokens"].values() for path in paths]
+    assert len(paths) == len(PATHS)
+    lists = ("usages", "holders", "answers", "reasons", "models", "ids", "integrations")
+    for key in [*paths, *PARAMETER_KEYS, *OTHER_NAMES, *(key for name in lists for key in TABLE[name])]:
+        assert fold(key) == key
 
 
 WELL_KNOWN = frozenset(

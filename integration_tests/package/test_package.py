@@ -18,6 +18,8 @@ from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_row
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "source_kore_llm_logs"
+TABLES = {f"{PACKAGE}/records/{name}.yaml" for name in ("columns", "providers", "redaction")}
+DATA = TABLES | {f"{PACKAGE}/manifest.yaml", f"{PACKAGE}/schemas/llm_usage_logs.json", f"{PACKAGE}/py.typed"}
 POETRY = ROOT / ".tools" / "bin" / "poetry"
 RELEASE_TOOLS = ROOT / ".venv-release" / "bin"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -136,7 +138,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         information = {name.partition(".dist-info/")[2] for name in archive.namelist()} - {""}
     source = {str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*") if path.is_file()}
     assert names == {name for name in source if "__pycache__" not in name}
-    assert {f"{PACKAGE}/manifest.yaml", f"{PACKAGE}/schemas/llm_usage_logs.json", f"{PACKAGE}/py.typed"} <= names
+    assert names >= DATA
     assert information == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
@@ -146,7 +148,7 @@ def test_the_sdist_holds_the_package_and_what_explains_it(dist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     others = {name for name in names if not name.startswith(f"{PACKAGE}/")}
     assert others == {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
-    assert {f"{PACKAGE}/manifest.yaml", f"{PACKAGE}/schemas/llm_usage_logs.json", f"{PACKAGE}/py.typed"} <= names
+    assert names >= DATA
 
 
 def test_the_index_will_take_the_metadata(dist: Path) -> None:

@@ -1,8 +1,5 @@
-"""JSON as the log may hold it becomes JSON that every reader takes.
-
-The log holds what people typed and what models wrote, so a row, or a payload that was logged as text, may hold what
-strict JSON refuses. That is mended. An answer's body that ends in the middle is not: it has lost rows.
-"""
+"""JSON that strict readers refuse is mended: the log holds what people typed and what models wrote. An answer's body
+that ends in the middle is not: it has lost rows."""
 
 import json
 import math
@@ -20,8 +17,7 @@ DEEPEST_PLAIN = 100  # Levels that `plain` leaves as JSON.
 MENDED_TEXTS = (
     "texts held U+0000 or half a surrogate, which databases refuse: it was replaced by U+FFFD "
     "(a text counts each time it is read)"
-)
-"""What `plain` counts in `repairs`."""
+)  # What `plain` counts in `repairs`.
 NOT_PLAIN = re.compile("[\0\ud800-\udfff]")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.S)
 """A text, which may be cut off at the end of all, or what stands between values."""
@@ -63,23 +59,14 @@ def lenient(text: str) -> Any:
     """What a text of JSON holds. Raises ValueError for what is cut off or no JSON.
 
     Raw control characters become U+FFFD (a tab or line break stays one). A number that 64 bits do not hold (a longer
-    integer, 1e999, NaN) becomes the text of itself. Of a text with more levels than Python can read, what is deeper
-    than `DEEPEST_PARSED` becomes the text of itself. Of equal keys in an object the last keeps its name; the values
-    before it stand under the key with blanks behind it.
+    integer, 1e999, NaN) becomes the text of itself, as does what is deeper than `DEEPEST_PARSED` where Python cannot
+    read all levels. Of equal keys the last keeps its name; the values before it stand under the key and blanks.
     """
     text = text.translate(CONTROL)
     try:
-        return _loads(text)
+        return LENIENT.decode(text)
     except RecursionError:
-        return _loads(_flattened(text))
-
-
-def _loads(text: str) -> Any:
-    # `strict=False` takes raw tabs and line breaks within texts.
-    return json.loads(
-        text, strict=False, parse_int=_whole_number, parse_float=_number, parse_constant=str,
-        object_pairs_hook=_all_keys,
-    )  # fmt: skip
+        return LENIENT.decode(_flattened(text))
 
 
 def _all_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -100,6 +87,11 @@ def _whole_number(digits: str) -> int | str:
 
 def _number(digits: str) -> float | str:
     return float(digits) if math.isfinite(float(digits)) else digits
+
+
+LENIENT = json.JSONDecoder(  # `strict=False` takes raw tabs and line breaks within texts.
+    strict=False, parse_int=_whole_number, parse_float=_number, parse_constant=str, object_pairs_hook=_all_keys
+)
 
 
 def fits_64_bits(value: int) -> bool:

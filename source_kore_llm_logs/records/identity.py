@@ -7,28 +7,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json
 
-COLUMNS: Mapping[str, str] = {
-    "Prompt Name": "prompt_name", "Integration": "integration", "start Date": "start_date", "End Date": "end_date",
-    "Time Taken": "time_taken_ms", "statusCode": "status_code", "Bot ID": "bot_id", "User ID": "user_id",
-    "Feature Name ": "feature_name", "Model Name": "model_name", "Channel Name": "channel_name",
-    "Description": "description", "task Id": "task_id", "Status": "status", "Payload Details": "payload_details",
-    "Session ID": "session_id",
-}  # fmt: skip
-"""The keys of a row, as the vendor's sample spells and orders them [D], but for the last [C], and their columns."""
-DETAILS: Mapping[str, str] = {
-    "Prompt Name": "prompt_name", "Request Payload": "request_payload", "Response Payload": "response_payload",
-    "Request Tokens": "request_tokens", "Response Tokens": "response_tokens",
-}  # fmt: skip
-"""The keys of its `Payload Details` [D]. Older versions had them at the top of a row [C, weak]."""
-OTHER_NAMES: Mapping[str, str] = {
-    "feature": "feature_name", "model": "model_name",  # An older client [C, weak]; the product's screen and export [D].
-    "channel": "channel_name", "koreuserid": "user_id", "starttime": "start_date", "endtime": "end_date",
-    "timetakenms": "time_taken_ms", "timetaken(ms)": "time_taken_ms",  # The screen and export [D].
-    "streamid": "bot_id",  # The vendor's page calls the bot's id so, too [D].
-}  # fmt: skip
-"""Other names, folded. One is taken only where its column is missing or null: else it is another column."""
+TABLE: Mapping[str, Mapping[str, str]] = table("columns")
+COLUMNS, DETAILS, OTHER_NAMES = TABLE["row"], TABLE["details"], TABLE["other_names"]
 
 
 @lru_cache(maxsize=4096)
@@ -87,12 +70,10 @@ def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: J
     """32 hex digits that stand for the call, not for what was said in it. The API gives no id [D].
 
     A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and the sizes of the
-    payloads as compact JSON. So the id stays when Kore.ai adds a column (it does, release by release [D]), spells or
-    orders keys in another way, or when payloads are redacted; and nobody can confirm a guessed prompt by it. A row that
-    has none of these is hashed whole. A key that is spelled twice counts with both of its values, unless equal.
-
-    Counts and payloads are those of `record`, which is not redacted yet: a log that fills in its own counts later,
-    equal to the provider's, does not make another row.
+    payloads as compact JSON; counts and payloads are those of `record`, which is not redacted yet. So it stays when
+    Kore.ai adds a column (it does, release by release [D]), spells or orders keys in another way, or fills in later the
+    counts that the provider gave; and nobody can confirm a guessed prompt by it. A row that has none of these is hashed
+    whole. A key that is spelled twice counts with both of its values, unless equal.
     """
     response_id = record["response_id"]
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):

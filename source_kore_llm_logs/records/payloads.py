@@ -1,32 +1,17 @@
-"""A payload is opened: the object that it is, or that its text, its stream or its envelope holds.
+"""A payload is opened: the object that it is, or that its text, its stream or its envelope holds. One that
+cannot be opened is kept whole all the same."""
 
-OpenAI, Azure OpenAI and guardrails are known from logged rows [C], the others by their public API references [U: no
-logged sample is known]. A payload that cannot be opened is kept whole all the same.
-"""
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from typing import Any
 
+from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json, completed, lenient, loads
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
-ENVELOPES = (
-    "message", "delta", "response",  # events of Anthropic, Cohere and OpenAI Responses; Vercel AI SDK
-    "messageStop", "metadata", "amazon-bedrock-invocationMetrics",  # events of Bedrock; all of its models
-    "x_groq", "details", "metrics",  # Groq's last chunk; Text Generation Inference; Replicate
-    "output", "result", "chatResponse", "Response",  # Alibaba, Cloudflare, Oracle, Tencent
-    "meta", "kwargs", "response_metadata", "llm_output",  # Cohere v1; LangChain's messages and results
-    "interaction", "meta_info", "additional_kwargs",  # events of Gemini's Interactions; SGLang; LlamaIndex
-)  # fmt: skip
-"""Objects within a response, or within an event of a stream, that hold parts of the answer."""
-NO_ENVELOPE = frozenset(ENVELOPES).isdisjoint
-NO_CHUNK = frozenset(
-    ["choices", "candidates", "promptFeedback", "usageMetadata", "error", "messageStop", "metadata", "generated_text",
-     "message", "delta", "response", "usage"]
-).isdisjoint  # fmt: skip
-"""Whether an object has nothing that a part of an answer has, if it was logged as a list."""
+ENVELOPES, CHUNKS = table("providers")["envelopes"], table("providers")["chunks"]
+NO_ENVELOPE, NO_CHUNK = frozenset(ENVELOPES).isdisjoint, frozenset(CHUNKS).isdisjoint
 
 
 def opened(payload: Any) -> Json | None:
@@ -46,24 +31,22 @@ def opened(payload: Any) -> Json | None:
 
 
 def parsed(text: str) -> Any:
-    """The value that a text of JSON holds, or the object that its lines do, or what is whole of one that was cut off;
-    None for any other text."""
+    """What a text of JSON holds, else what its lines do, else what is whole of it if it was cut off; else None."""
     begin = text.lstrip()[:8]
     if begin.startswith(STREAM):
         return laid_over(events(text))
     if not begin.startswith(("{", "[", '"')):
         return None
-    try:
-        value = loads(text)
-    except ValueError:
-        value = laid_over(events(text)) or _beginning(text)
+    value = _tried(loads, text)
+    if value is None:
+        value = laid_over(events(text)) or _tried(lenient, completed(text)) or None
     # JSON that was encoded twice is a text again, and shorter.
     return parsed(value) if isinstance(value, str) else value
 
 
-def _beginning(text: str) -> Any:
+def _tried(load: Callable[[str], Any], text: str) -> Any:
     try:
-        return lenient(completed(text)) or None
+        return load(text)
     except ValueError:
         return None
 
@@ -73,11 +56,8 @@ def events(text: str) -> Iterator[Json]:
     lines of broken JSON; they are left out, as is `data: [DONE]`."""
     for line in text.split("\n"):
         line = line.removeprefix("data:").strip()
-        if line.startswith("{"):
-            try:
-                yield loads(line)
-            except ValueError:
-                continue
+        if line.startswith("{") and (event := _tried(loads, line)) is not None:
+            yield event
 
 
 def laid_over(chunks: Iterable[Json]) -> Json | None:
@@ -95,11 +75,9 @@ def unwrapped(part: Json, depth: int = 3) -> Json:
 
 
 def merged(old: Any, new: Any, depth: int = 3) -> Any:
-    """The new value over the old one: objects key by key, and so the first object of a list, which speaks for all.
-
-    What is null or empty replaces nothing, nor does a count of zero: the last of OpenAI's chunks has all of the usage
-    and no answer, Anthropic counts the request in its first event and the answer in a later one.
-    """
+    """The new value over the old one: objects key by key, and so the first object of a list, which speaks for all. What
+    is null, empty or zero replaces nothing: the last of OpenAI's chunks has all of the usage and no answer, Anthropic
+    counts the request in its first event and the answer in a later one."""
     if depth and isinstance(old, dict) and isinstance(new, dict):
         return old | {key: merged(old[key], value, depth - 1) if key in old else value for key, value in new.items()}
     if depth and old and new and all(isinstance(value, list) and isinstance(value[0], dict) for value in (old, new)):

@@ -1,157 +1,33 @@
-"""What a call's payloads say of it, in the same columns for every provider: tables of keys, and how they are read.
-
-Keys are folded as a column's are: `promptTokens` and `prompt_tokens` are one. A shape that nobody foresaw gives nulls,
-and its payload is kept whole. Token counts are part of a row's `id` where the log has none of its own: a new path
-among `TOKENS` changes the ids of the rows in which it is found, which is breaking.
-"""
+"""What payloads say of a call, in the same columns for every provider. `providers.yaml` lists the keys; a shape that
+nobody foresaw gives nulls."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json, fits_64_bits, plain
 from source_kore_llm_logs.records.identity import fold, folded
 
-TOKENS: Mapping[str, tuple[str, ...]] = {
-    "input": (
-        "prompttokens",  # platform.openai.com/docs/api-reference/chat/object
-        "inputtokens",  # docs.anthropic.com/en/api/messages; OpenAI Responses, Converse, Cohere, Vercel AI SDK
-        "prompttokencount",  # ai.google.dev/api/generate-content; docs.aws.amazon.com/bedrock (Llama)
-        "inputtokencount",  # docs.aws.amazon.com/bedrock (invocation metrics); cloud.ibm.com/apidocs/watsonx-ai
-        "inputtexttokencount",  # docs.aws.amazon.com/bedrock (Titan)
-        "promptevalcount",  # github.com/ollama/ollama/blob/main/docs/api.md
-        "tokensevaluated",  # github.com/ggml-org/llama.cpp/tree/master/tools/server
-        "inputlength",  # huggingface.github.io/text-generation-inference (StreamDetails)
-        "numtokensprompttotal",  # docs.aleph-alpha.com
-        "totalinputtokens",  # ai.google.dev/api/interactions-api
-        "inputtokencount.totaltokens",  # cloud.google.com/vertex-ai (PaLM)
-    ),
-    "output": (  # The sources are those of the input, where none is given.
-        "completiontokens", "outputtokens", "candidatestokencount",
-        "responsetokencount",  # ai.google.dev/api/live
-        "generationtokencount", "generatedtokencount", "outputtokencount",  # Llama; watsonx; Bedrock's metrics
-        "totaloutputtexttokencount", "tokencount",  # Titan, streamed and whole
-        "evalcount", "tokenspredicted", "generatedtokens", "numtokensgenerated",
-        "generationtokens",  # docs.spring.io/spring-ai (Usage)
-        "totaloutputtokens", "outputtokencount.totaltokens",
-    ),
-    "total": ("totaltokens", "totaltokencount"),
-    "cached": (
-        "details.cachedtokens",  # OpenAI
-        "details.cacheread",  # reference.langchain.com (InputTokenDetails)
-        "details.cachereadtokens",  # ai-sdk.dev (LanguageModelUsage)
-        "details.cachereadinputtokens",  # help.aliyun.com/zh/model-studio (context cache)
-        "details.cachedtokencount",  # learn.microsoft.com/dotnet/api/openai.chat (ChatTokenUsage)
-        "cachedcontenttokencount",  # Gemini
-        "promptcachehittokens",  # api-docs.deepseek.com/api/create-chat-completion
-        "cachedtokens",  # platform.moonshot.ai, docs.together.ai, docs.cohere.com
-        "cachedinputtokens", "totalcachedtokens",  # ai-sdk.dev, version 5; Gemini's Interactions
-        "+cachereadinputtokens", "+cachereadinputtokencount",  # Anthropic and Converse; docs.aws.amazon.com/nova
-    ),
-    "written": (
-        "details.cachewritetokens",  # openrouter.ai/docs/use-cases/usage-accounting; OpenAI Responses
-        "details.cachecreation", "details.cachecreationinputtokens",  # LangChain; Alibaba
-        "details.cachecreationtokens",  # docs.litellm.ai/docs/completion/prompt_caching
-        "+cachecreationinputtokens", "+cachewriteinputtokens",  # Anthropic; docs.aws.amazon.com/bedrock (TokenUsage)
-        "+cachewriteinputtokencount",  # Nova
-    ),
-    # LangChain's and Anthropic's: what is written for five minutes, and for an hour, where their sum is not told.
-    "written 5m": ("details.ephemeral5minputtokens", "+cachecreation.ephemeral5minputtokens"),
-    "written 1h": ("details.ephemeral1hinputtokens", "+cachecreation.ephemeral1hinputtokens"),
-    "reasoning": (
-        "details.reasoningtokens",  # OpenAI; docs.x.ai, where they may stand beside the completion
-        "details.thinkingtokens", "details.reasoning", "details.reasoningtokencount",  # Anthropic; LangChain; .NET
-        "reasoningtokens",  # docs.perplexity.ai (sonar-deep-research), in no other count; ai-sdk.dev
-        "reasoningoutputtokens",  # developers.openai.com/codex
-        "+thoughtstokencount", "+totalthoughttokens",  # Gemini, and its Interactions
-    ),
-    "tools": ("tooluseprompttokencount", "totaltoolusetokens"),  # Gemini: beside the prompt
-}  # fmt: skip
-"""What is counted, and the paths of it in a usage, the first before the others. `details.` stands for any object whose
-key ends so. A `+` marks what is no part of `input_tokens`, or of the output. (Of `prompt_tokens` it is.)"""
-USAGES = (
-    "usage",  # OpenAI and all that imitate it, Anthropic, Bedrock Converse, Cohere v2
-    "usagemetadata",  # Gemini, LangChain
-    "tokenusage",  # reference.langchain.com (response_metadata)
-    "tokens", "billedunits",  # docs.cohere.com/reference/chat: all that the model saw, then what is paid for
-    "tokenmetadata",  # PaLM
-)  # fmt: skip
-"""Objects of a response that hold counts, as do the response itself and the first of its `results`."""
-
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "request_model": ("model", "modelid"),  # Bedrock and watsonx have the second.
-    "temperature": ("temperature",),
-    "top_p": ("topp", "p"),  # `p`: docs.cohere.com/reference/chat
-    "max_tokens": (
-        "maxtokens", "maxcompletiontokens", "maxoutputtokens",  # OpenAI; its reasoning models; Responses and Gemini
-        "maxtokenstosample", "maxtokencount", "maxgenlen",  # Anthropic's old completions; Titan; Llama on Bedrock
-        "maxnewtokens",  # huggingface.github.io/text-generation-inference; watsonx
-        "numpredict", "npredict", "maximumtokens",  # Ollama; llama.cpp; Aleph Alpha
-    ),
-    "frequency_penalty": ("frequencypenalty",),
-    "presence_penalty": ("presencepenalty",),
-}  # fmt: skip
-"""Column, and its keys in a request, at the top or in a holder. Of several, the request's first one counts."""
-# The holders of Gemini; Bedrock Converse and Nova; Titan; watsonx, Text Generation Inference, Alibaba, Vertex; Ollama.
-HOLDERS = ("generationconfig", "inferenceconfig", "textgenerationconfig", "parameters", "options")
-
-ANSWERS = (
-    "choices", "candidates", "results",  # OpenAI; Gemini; Titan and watsonx
-    # docs.aws.amazon.com/bedrock model-parameters-cohere-command, -mistral-text-completion, -jurassic2; Aleph Alpha
-    "generations", "outputs", "completions",
-)  # fmt: skip
-"""Lists of answers in a response; the first speaks for all."""
-REASONS = ("finishreason", "stopreason", "completionreason", "donereason")
-"""Why the model stopped, in an answer or at the top of a response."""
-MODELS = ("model", "modelversion", "modelname", "modelid")
-IDS = ("id", "responseid")
-
-INTEGRATIONS: Mapping[str, str] = {
-    # The platform's own [D: dv2:generative-ai-tools/llm-integration.mdx].
-    "openai": "openai", "azureopenai": "azure.ai.openai", "anthropic": "anthropic", "googlegemini": "gcp.gemini",
-    "amazonbedrock": "aws.bedrock",
-    # Other names of the same, and the other well-known providers, as users may call an integration.
-    "azure": "azure.ai.openai", "gemini": "gcp.gemini", "google": "gcp.gen_ai", "vertexai": "gcp.vertex_ai",
-    "googlevertexai": "gcp.vertex_ai", "bedrock": "aws.bedrock", "awsbedrock": "aws.bedrock", "cohere": "cohere",
-    "ibmwatsonx": "ibm.watsonx.ai", "watsonx": "ibm.watsonx.ai", "mistral": "mistral_ai", "mistralai": "mistral_ai",
-    "deepseek": "deepseek", "groq": "groq", "perplexity": "perplexity", "xai": "x_ai",
-}  # fmt: skip
-"""The name of an integration, folded, and the provider in OpenTelemetry's words (`gen_ai.provider.name`)."""
-ID_PREFIXES: Mapping[str, str] = {
-    "msg_bdrk_": "aws.bedrock", "compl_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_ai", "msg_01": "anthropic",
-    "compl_01": "anthropic",
-}  # fmt: skip
-"""How ids of Anthropic's models begin, on each cloud."""
-KEYS: Mapping[str, str] = {
-    "prompt_filter_results": "azure.ai.openai",
-    "usageMetadata": "gcp.gen_ai", "promptFeedback": "gcp.gen_ai",  # Gemini, alike on both of Google's endpoints
-    "inputTextTokenCount": "aws.bedrock", "prompt_token_count": "aws.bedrock",  # Titan; Llama
-    "stopReason": "aws.bedrock", "amazon-bedrock-invocationMetrics": "aws.bedrock",  # Converse, Nova; all when streamed
-    "x_groq": "groq",
-}  # fmt: skip
-"""Keys as only one provider's responses spell them. OpenAI's shape decides nothing: many servers imitate it."""
-
-GATEWAY_REASONS = ("retry_exhausted", "deadline_missed", "queue_full", "evicted")
-GATEWAY_ERRORS = ("GenAI Gateway Circuit Open", "GenAI Gateway Circuit Open Error")
-"""How the platform's gateway fails [D: dv2:generative-ai-tools/genai-gateway.mdx]; where these stand is unknown [U]."""
-
-PATHS = {path.lstrip("+"): (what, rank) for what, paths in TOKENS.items() for rank, path in enumerate(paths)}
-BESIDE = frozenset(path[1:] for paths in TOKENS.values() for path in paths if path[0] == "+")
+TABLE: Mapping[str, Any] = table("providers")
+INTEGRATIONS: Mapping[str, str] = TABLE["integrations"]
+ID_PREFIXES, KEYS = TABLE["id_prefixes"], TABLE["keys"]
+USAGES, HOLDERS, ANSWERS = TABLE["usages"], TABLE["holders"], TABLE["answers"]
+REASONS, MODELS, IDS = TABLE["reasons"], TABLE["models"], TABLE["ids"]
+GATEWAY_REASONS, GATEWAY_ERRORS = TABLE["gateway_reasons"], TABLE["gateway_errors"]
+PATHS = {path.lstrip("+"): (what, rank) for what, paths in TABLE["tokens"].items() for rank, path in enumerate(paths)}
+BESIDE = frozenset(path[1:] for paths in TABLE["tokens"].values() for path in paths if path[0] == "+")
 COUNTS = frozenset(path.rpartition(".")[2] for path in PATHS)
-PARAMETER_KEYS = {key: column for column, keys in PARAMETERS.items() for key in keys}
+PARAMETER_KEYS = {key: column for column, keys in TABLE["parameters"].items() for key in keys}
 Count = tuple[bool, int, int, int, str]
 """Whether it is zero, the places of its usage and of its path, the count, the path: the least of several is taken."""
 
 
 def usage_of(response: Json) -> dict[str, int | None]:
-    """The token columns that a response, opened and folded, tells of. Raises nothing.
-
-    Providers differ in whether cached tokens are part of the input, and reasoning of the output. The total decides
-    where it fits one of these readings; else the names do. What a total has beyond both was generated.
-    """
+    """The token columns that a response, opened and folded, tells of. Providers differ in whether cached tokens are
+    part of the input, and reasoning of the output. The total decides where it fits one of these readings; else the
+    names do. What a total has beyond both was generated."""
     found = counts_of(response)
-    if not found:
-        return {}
     counts = {what: one[3] for what, one in found.items()}
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
@@ -302,9 +178,7 @@ def finish_reason(response: Json) -> str | None:
     return word_at(response, ("incompletedetails", "status") if is_responses else ("promptfeedback", *REASONS))
 
 
-READERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(PARAMETERS, number), "request_model": word, "max_tokens": whole_number
-}  # fmt: skip
+READERS: Mapping[str, Callable[[Any], float | str | None]] = {"request_model": word, "max_tokens": whole_number}
 
 
 def parameters(request: Json) -> dict[str, Any]:
@@ -316,7 +190,7 @@ def parameters(request: Json) -> dict[str, Any]:
             name = fold(key)
             column = PARAMETER_KEYS.get(name)
             if column is not None and found.get(column) is None:
-                found[column] = READERS[column](value)
+                found[column] = READERS.get(column, number)(value)
             elif name in HOLDERS and holder is request and isinstance(value, dict):
                 holders.append(value)
     return found

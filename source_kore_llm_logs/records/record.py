@@ -1,8 +1,5 @@
-"""One API row becomes one flat record, and its id.
-
-Nothing is dropped: a column that is not known, or a value that does not fit its column, is kept in
-`additional_columns` under its own key.
-"""
+"""One API row becomes one flat record, and its id. Nothing is dropped: a column that is not known, or a value that does
+not fit its column, is kept in `additional_columns` under its own key."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
@@ -23,8 +20,7 @@ EMPTY: Record = dict.fromkeys(orjson.loads(SCHEMA.read_bytes())["properties"])
 SENTINELS = (
     "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
     "(a date counts each time it is read)"
-)
-"""What `to_record` counts in `repairs`, beside what `plain` does."""
+)  # What `to_record` counts in `repairs`, beside what `plain` does.
 
 
 def text(value: Any) -> str | None:
@@ -90,12 +86,10 @@ def mended(row: dict[str, Any], repairs: Counter[str] | None) -> dict[str, Any]:
     """The row itself where it is plain JSON, as nearly every row is; else what `plain` makes of it."""
     try:
         # A record, and the message that carries it, are a few levels deeper than the row.
-        if b"\\u0000" not in orjson.dumps([[[[[[[[row]]]]]]]]):
-            return row
+        is_plain = b"\\u0000" not in orjson.dumps([[[[[[[[row]]]]]]]])
     except TypeError:
-        pass
-    plain_row: dict[str, Any] = plain(row, repairs)
-    return plain_row
+        is_plain = False
+    return row if is_plain else plain(row, repairs)
 
 
 def fill(record: Record, columns: Columns, wanted: Container[str], left: dict[str, Any]) -> None:
@@ -116,15 +110,13 @@ def fill(record: Record, columns: Columns, wanted: Container[str], left: dict[st
             left[key] = value
 
 
-def leave_out_sentinels(
-    record: Record, columns: Columns, additional: dict[str, Any], repairs: Counter[str] | None
-) -> None:
+def leave_out_sentinels(record: Record, columns: Columns, left: dict[str, Any], repairs: Counter[str] | None) -> None:
     """A row is filed under its end, or its start where it has no end: neither may be a date that stands for none, as
     programs write the first or the last year that they know."""
     for column in ("end_date", "start_date"):
         if (record[column] or "").startswith(("0001", "9999")):
-            key, additional_value = columns.known[column]
-            additional[key], record[column] = additional_value, None
+            key, value = columns.known[column]
+            left[key], record[column] = value, None
             if repairs is not None:
                 repairs[SENTINELS] += 1
         elif record[column] is not None:
@@ -133,9 +125,7 @@ def leave_out_sentinels(
 
 def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
     """Fills the token columns; counts that the log has itself stay, and the total is theirs."""
-    for column, counted in usage.items():
-        if record[column] is None:
-            record[column] = counted
+    record.update({column: count for column, count in usage.items() if record[column] is None})
     if record["request_tokens"] is not None and record["response_tokens"] is not None:
         record["total_tokens"] = providers.whole_number(record["request_tokens"] + record["response_tokens"])
 
@@ -143,9 +133,7 @@ def fill_tokens(record: Record, usage: Mapping[str, int | None]) -> None:
 def leave_harmless(record: Record, payloads: Mapping[str, Json | None]) -> dict[str, Json | None]:
     """Removes text from the columns that are filled, and reads those of the answer anew from what is left of it.
     Returns what is left of the payloads."""
-    left: dict[str, Json | None] = {
-        column: None if payload is None else redaction.harmless(payload) for column, payload in payloads.items()
-    }
+    left = {column: payload and redaction.harmless(payload) for column, payload in payloads.items()}
     for column in TEXTS:
         if not redaction.is_name(record[column]):
             record[column] = redaction.REMOVED
