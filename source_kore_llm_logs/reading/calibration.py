@@ -117,8 +117,7 @@ class _Calibration(Questions):
                 yield row, cell
 
     def _cells_shown(self) -> list[Span]:
-        """Of a busy bot, all of the sample may lie in the minutes that are not over; or before, or behind, all that
-        another zone would give."""
+        """Of a busy bot, all of the sample may lie in minutes that are not over, or where another zone gives nothing."""
         span, others = self.span, list[Row]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
@@ -144,10 +143,12 @@ class _Calibration(Questions):
             rows = self._given_of(cell, wording=wording)
             times = [row.time - cell.date_from for row in rows if row.time is not None]
             if any(map(cell.holds, rows)):
-                besides = (Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL))
-                beside = [row for span in besides for row in self._given_of(span, (self.limit,), wording)]
+                sides = [Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL)]
+                answers = [self.once(self.scope, side, self.limit, wording) for side in sides]
+                beside = [row for answer in answers if isinstance(answer, Page) for row in answer.rows]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
-                if any(map(cell.holds, beside)) or any(abs(time) > 2 * CELL + CALL for time in times):
+                is_far = any(abs(time) > 2 * CELL + CALL for time in times)
+                if is_far or any(map(cell.holds, beside)) or not all(isinstance(one, Page) for one in answers):
                     return False
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample

@@ -190,7 +190,7 @@ class Reader:
         pieces = [piece for first, last in cuts for piece in (Part(part.start, first), Part(last, part.after))]
         if any(self._has_unknown(piece, scope, known) for piece in pieces if piece.length):
             return False
-        orders = () if self.can_be_halved(part) else ("asc", "desc")
+        orders = ("desc",) if self.can_be_halved(part) else ("asc", "desc")
         if any(self._has_unknown(part, scope, known, order) for order in orders):
             return False
         self.audited = places

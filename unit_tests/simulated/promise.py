@@ -20,7 +20,7 @@ from integration_tests.kore_emulator.behaviour import (
     iso,
     parse,
 )
-from integration_tests.kore_emulator.simulation import days_touched, filed, to_cut
+from integration_tests.kore_emulator.simulation import days_touched, filed, to_clock, to_cut
 from unit_tests.simulated.scenario import Scenario, Server
 
 SAMPLE = 50
@@ -112,9 +112,18 @@ def outside(told: Scenario) -> Iterator[str]:
         [does.developer == "selects" and told.chosen.include_developer and row.developer for row in log],
         [does.no_channel == "rtm" and not told.chosen.channels and row.channel != "rtm" for row in log],
     ]
-    if all(any(hides) for hides in zip(*scopes, strict=True)):
+    is_long = told.after - told.start > 80 * DAY  # Then there may be a stretch of days with nothing else.
+    if (any if is_long else all)(any(hides) for hides in zip(*scopes, strict=True)):
         hidden += sum(any(hides) for hides in scopes)
         hidden += any(scopes[1]) and does.channel_list in ("first", "known")
+    before = told.now - 3 * HOUR
+    if (does.cut_in_zone or does.zone_reads) and to_clock(does.zone, before) - before != (
+        to_clock(does.zone, told.now) - told.now
+    ):
+        yield "clocks were set in the last hours, and the server goes by them"
+    pages = [most for most in (does.largest_limit, does.fails_above_rows, told.page_size) if most is not None]
+    if does.above_ceiling == "empty" and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
+        yield "a low ceiling looks like the end, and pages are too small to show more in another order"
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
     if does.most_rows is not None and _densest(told) >= does.most_rows:
         yield "more rows lie close together than a request finds in all"

@@ -90,7 +90,7 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
     "no words": {"hints": (False,)},
     # Rows
     "filed": {"filed_under": ("end", "entry"), "hidden_end": BOTH},
-    "developer": {"developer": ("selects", "selects", "ignored", "true selects")},
+    "developer": {"developer": ("selects", "ignored")},
     "channels": {
         "no_channel": ("rtm", "rtm", "all"),
         "channel_list": ("any", "any", "first", "known", "refused", "one", "text", "none"),
