@@ -187,7 +187,8 @@ def test_the_rows_that_a_filter_chooses_arrive_and_where_the_server_ignores_it_t
         assert (heeded.errors, heeded.rows(ODD)) == ([], dict.fromkeys(chosen, 1))
         emulator.reading = Reading(spelling="both", ignored_filters=frozenset({key}))
         ignored = sync(config)
-    assert name in ignored.told
+    assert ignored.told.startswith(f"Bot {ODD}: the API ignores the filter `{name}`")
+    assert [error["failure_type"] for error in ignored.errors] == ["config_error"]
     assert set(ignored.rows(ODD)) <= chosen
 
 

@@ -59,7 +59,7 @@ def test_discover_gives_the_stream_of_the_contract(emulator: Emulator) -> None:
 def test_check_asks_every_bot_once_and_lists_those_that_fail_and_why(emulator: Emulator) -> None:
     outcome = run("check", config=emulator.config())
     assert outcome.of_type("CONNECTION_STATUS")[0]["connectionStatus"]["status"] == "SUCCEEDED"
-    assert sorted(seen.bot_id for seen in emulator.requests) == sorted(BOTS)
+    assert sorted((seen.bot_id, seen.body["limit"]) for seen in emulator.requests) == [(bot, "1") for bot in BOTS]
     emulator.reading = Reading(refusals={BOTS[1]: "scope"})
     told = run("check", config=emulator.config(bot_ids=[*BOTS, "st-nobody"])).told
     assert BOTS[0] not in told
