@@ -292,9 +292,7 @@ def test_a_wait_is_as_long_as_the_server_says_or_the_window_needs() -> None:
     for nonsense in ("soon", "\u00b2", "-5"):
         assert pauses(handler(), answer(429, **{"Retry-After": nonsense}), 4)[-1] >= 48
     hour = refusal("exceeded the hourly rate limit")
-    assert [48 <= wait <= 60 for wait in pauses(handler(), answer(400, b"the per-minute rate limit"), 9)[3:]] == [
-        True
-    ] * 6
+    assert all(48 <= wait <= 60 for wait in pauses(handler(), answer(400, b"the per-minute rate limit"), 9)[3:])
     assert 240 <= pauses(handler(), answer(400, hour), 9)[-1] <= 300
     faults = pauses(handler(), answer(503), MAX_TRIES - 1)
     assert faults[0] < 1
