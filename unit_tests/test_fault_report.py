@@ -79,8 +79,8 @@ def ended(messages: Iterable[AirbyteMessage]) -> tuple[list[AirbyteMessage], Fau
 
 def test_a_read_that_ends_as_if_nothing_had_been_is_a_failure_all_the_same() -> None:
     transient = told("a", "down.", FailureType.transient_error)
-    printed, fault = ended([transient, LINE])
-    assert (printed, fault.message, fault.failure_type) == ([LINE], "Bot a: down.", FailureType.transient_error)
+    printed, fault = ended([transient, ENDED, LINE])
+    assert (printed, fault.message, fault.failure_type) == ([LINE, ENDED], "Bot a: down.", FailureType.transient_error)
     assert ended([transient, told("b", "no scope.")])[1].failure_type is FailureType.config_error
 
 
