@@ -21,8 +21,6 @@ class Answer:
     status: int = 200
     body: bytes = b"[]"
     headers: dict[str, str] = field(default_factory=dict)
-    clock_ahead: float = 0.0
-    """Seconds, of the server's `Date`."""
     raw: bytes | None = None
 
 
@@ -63,7 +61,7 @@ class ScriptedServer:
                     self.wfile.write(answer.raw)
                     return
                 self.send_response_only(answer.status)
-                date = self.date_time_string(time.time() + answer.clock_ahead)
+                date = self.date_time_string()
                 for header in {"Date": date, "Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(*header)
                 self.end_headers()

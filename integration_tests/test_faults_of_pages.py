@@ -178,13 +178,13 @@ def test_a_read_gives_up_in_minutes(unanswered: Unanswered, after: int) -> None:
 REFUSALS = ["401", "html_403", "404", "302", "encrypted"]
 
 
-@pytest.mark.parametrize("at", [2, 20])
+@pytest.mark.parametrize(("rows", "at", "times"), [(ROWS, 2, 3), (ROWS, 20, 1), ([], 2, 2)])
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_that_passes_costs_a_pause(refusal: Any, at: int) -> None:
+def test_a_refusal_that_passes_costs_a_pause(refusal: Any, rows: list[Any], at: int, times: int) -> None:
     waits = list[float]()
-    with Emulator({BOT: ROWS}, Reading(faults_script=[None] * (at - 1) + [refusal])) as emulator:
+    with Emulator({BOT: rows}, Reading(faults_script=[None] * (at - 1) + [refusal] * times)) as emulator:
         whole(emulator, waits, page_size=50)
-    assert waits == [1.0]
+    assert waits == [1.0, 5.0, 15.0][:times]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)

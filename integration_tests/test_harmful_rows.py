@@ -100,6 +100,8 @@ BAD_BYTES: dict[str, tuple[bytes, dict[str, Any]]] = {
                     {"request_payload": {"text": FFFD * 2}}),
 }  # fmt: skip
 DEEP = b'{"a":[' * 3000 + b'"leaf"' + b"]}" * 3000
+LARGE = "x\u20ac" * 2_500_000
+"""Ten megabytes, which no buffer's end divides evenly."""
 HARMFUL: dict[str, tuple[bytes, dict[str, Any]]] = {
     **BAD_BYTES,
     "u0000": (b'"Description": "a\\u0000b", "new\\u0000": 1',
@@ -121,8 +123,8 @@ HARMFUL: dict[str, tuple[bytes, dict[str, Any]]] = {
                   {"status": "Failure", "additional_columns": {"Status ": "Success"}}),
     "case": (b'"Status": "Success", "status ": "Failure", "STATUS": "Neither"',
              {"status": "Success", "additional_columns": {"status ": "Failure", "STATUS": "Neither"}}),
-    "large": (b'"Payload Details": {"Response Payload": "' + b"x" * 10_000_000 + b'"}',
-              {"response_payload": {"value": "x" * 10_000_000}}),
+    "large": (b'"Payload Details": {"Response Payload": "' + LARGE.encode() + b'"}',
+              {"response_payload": {"value": LARGE}}),
     "float": (b'"Time Taken": 1e400', {"additional_columns": {"Time Taken": "1e400"}}),
     "inner": (b'"Payload Details": {"Request Payload": {"a": 1, "a": 2}, "Request Payload": {"a": 3}}',
               {"request_payload": {"a": 3},

@@ -200,7 +200,9 @@ def test_a_state_of_either_type_is_gone_on_from_and_a_full_refresh_reads_everyth
     with Emulator({BOT: ROWS}) as emulator:
         rest = read(emulator.config(lookback_minutes=0), state(east))
         catalog = configured(CATALOG["streams"][0]["stream"], "full_refresh")
-        whole(run("read", config=emulator.config(), catalog=catalog, state=state(east)))
+        refreshed = run("read", config=emulator.config(), catalog=catalog, state=state("2999-01-01"))
+    whole(refreshed)
+    assert "ends in the future" not in refreshed.log
     assert len(rest.ids) == sum(end >= ends[20] for end in ends)
 
 
@@ -208,7 +210,7 @@ def test_a_cursor_ahead_of_now_is_read_from_now_minus_the_lookback() -> None:
     # The migration of a state goes by the clock of this machine, before any answer has told the server's.
     with Emulator({BOT: ROWS}, now=datetime.now(timezone.utc)) as emulator:
         outcome = read(emulator.config(lookback_minutes=5 * 24 * 60), state_at("2999-01-01T00:00:00.000Z"))
-    assert f"The state of bots {BOT} ends in the future" in outcome.log
+    assert outcome.log.count(f"The state of bots {BOT} ends in the future") == 1
     assert 0 < len(outcome.ids) < len(ROWS)
     assert outcome.cursors[BOT] < f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S}"
 

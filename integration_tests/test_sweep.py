@@ -13,9 +13,12 @@ from integration_tests import in_process
 from integration_tests.command import CATALOG, STREAM, Outcome, options, typed
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from integration_tests.scripted_server import Answer, ScriptedServer
+from source_kore_llm_logs.manifest import SPECIFICATION
 
 BOT = "st-alpha"
 SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
+SWEEP: dict[str, Any] = json.loads(Path(__file__).with_name("sweep.json").read_text())
+"""States, catalogs and answers: [status, body, header, …], a character a byte."""
 NOTHING_SAID = (
     "Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", "Config validation error",
     SECRET,
@@ -40,6 +43,10 @@ def said(outcome: Outcome) -> str:
     assert outcome.told, outcome
     assert outcome.stderr in (f"{outcome.told}\n", ""), outcome
     return outcome.told
+
+
+def as_json(document: Any) -> bytes:
+    return json.dumps(document).encode()
 
 
 def ran(command: str, folder: Path, environment: dict[str, str] | None = None, **documents: Any) -> str:
@@ -90,12 +97,8 @@ def test_a_config_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
 
 
 ODD_VALUES = ({"a": [None]}, "{{ config['client_secret'] }}", " \0\u202e")
-FIELDS = (
-    "host", "bot_ids", "client_id", "client_secret", "start_date", "end_date", "jwt_algorithm", "jwt_subject",
-    "jwt_audience", "include_developer_usage", "channels", "feature_names", "task_id", "user_ids", "channel_user_ids",
-    "payload_content", "window_days", "page_size", "lookback_minutes", "num_workers", "requests_per_minute",
-    "requests_per_hour", "sync_end", "base_url", "__injected_declarative_manifest", "__injected_components_py",
-)  # fmt: skip
+INTERNAL = ("sync_end", "base_url", "__injected_declarative_manifest", "__injected_components_py")
+FIELDS = (*SPECIFICATION["properties"], *INTERNAL)
 
 
 @pytest.mark.parametrize("number", range(len(FIELDS)))
@@ -111,66 +114,31 @@ def test_no_value_of_any_field_leads_to_a_general_remark(emulator: Emulator, tmp
             assert not any(remark in told for remark in NOTHING_SAID)
 
 
-STATES: dict[str, Any] = {
-    "null": b"null",
-    "an object": {"llm_usage_logs": {}},
-    "a number": 5,
-    "a list of texts": ["a"],
-    "no stream": [{"type": "STREAM"}],
-}
-
-
-@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("name", SWEEP["states"])
 def test_a_state_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
-    told = ran("read", tmp_path, config=emulator.config(), catalog=CATALOG, state=STATES[name])
+    told = ran("read", tmp_path, config=emulator.config(), catalog=CATALOG, state=as_json(SWEEP["states"][name]))
     if name == "null":
         assert told == ""
     else:
         assert told.startswith("The file given by --state is not a list of state messages: it must hold")
 
 
-REACHED = {"partition": {"bot_id": BOT}, "cursor": {"end_date": "2025-01-01T00:00:00.000Z"}}
-STREAM_STATES: dict[str, Any] = {
-    "empty": {},
-    "a number": {"states": 5},
-    "texts": {"states": ["a"]},
-    "nulls": {"states": [None, {"partition": None, "cursor": None}]},
-    "a bot that is no text": {"states": [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2025-01-01"}}]},
-    "a cursor that is no object": {"states": [{**REACHED, "cursor": "2025"}]},
-    "a date that is none": {"states": [{**REACHED, "cursor": {"end_date": "yesterday"}}]},
-    "a date that is a number": {"states": [{**REACHED, "cursor": {"end_date": 5}}]},
-    "a date far away": {"states": [{**REACHED, "cursor": {"end_date": "9999-12-31T23:59:59.999Z"}}]},
-    "a date long ago": {"states": [{**REACHED, "cursor": {"end_date": "0001-01-01T00:00:00.000Z"}}]},
-    "twice the same bot": {"states": [REACHED, REACHED]},
-    "of an old shape": {"end_date": "2025-01-01"},
-    "of an old shape, a date that is none": {"end_date": {"a": 1}},
-    "of all bots": {"use_global_cursor": True, "state": {"end_date": "2025-01-01T00:00:00Z"}},
-    "of all bots, no object": {"use_global_cursor": True, "state": "x"},
-    "another bot's": {"states": [{**REACHED, "partition": {"bot_id": "st-other"}}]},
-}
-
-
-@pytest.mark.parametrize("name", STREAM_STATES)
+@pytest.mark.parametrize("name", SWEEP["stream states"])
 def test_no_state_of_the_stream_leads_to_a_general_remark(emulator: Emulator, name: str) -> None:
-    state = {"stream_descriptor": {"name": STREAM}, "stream_state": STREAM_STATES[name]}
+    state = {"stream_descriptor": {"name": STREAM}, "stream_state": SWEEP["stream states"][name]}
     said(in_process.sync(emulator.config(), [{"type": "STREAM", "stream": state}]))
 
 
 CATALOGS: dict[str, Any] = {
-    "null": b"null",
-    "an array": [],
-    "without streams": {},
-    "streams of texts": {"streams": ["a"]},
-    "a stream without a name": {"streams": [{"stream": {}, "sync_mode": "incremental"}]},
+    **SWEEP["catalogs"],
     "what discover prints": {"type": "CATALOG", "catalog": {"streams": [CATALOG["streams"][0]["stream"]]}},
     "an unknown mode": {"streams": [{**CATALOG["streams"][0], "sync_mode": "backwards"}]},
-    "no stream": {"streams": []},
 }
 
 
 @pytest.mark.parametrize("name", CATALOGS)
 def test_a_catalog_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path, name: str) -> None:
-    told = ran("read", tmp_path, config=emulator.config(), catalog=CATALOGS[name])
+    told = ran("read", tmp_path, config=emulator.config(), catalog=as_json(CATALOGS[name]))
     if name == "no stream":
         assert told.startswith("The catalog names no stream.")
     else:
@@ -183,42 +151,16 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
 
 
 ANSWERS: dict[str, bytes] = {
+    name: http(status, body.encode("latin-1"), *headers) for name, (status, body, *headers) in SWEEP["answers"].items()
+} | {
     "nothing": b"",
     "no HTTP": b"hello\r\n",
     "an odd status line": b"HTTP/1.1 abc def\r\n\r\n",
-    "status 999": http("999 Odd"),
-    "status 304": http("304 Not Modified"),
-    "sent on to what is no URL": http("302 Found", b"", "Location: http://[::1"),
-    "sent on to a port that is none": http("307 Temporary Redirect", b"", "Location: https://kore.invalid:x/"),
-    "sent on to a host that is not there": http("302 Found", b"", "Location: https://kore.invalid/sign-in"),
-    "sent on to nowhere": http("302 Found", b"", "Location: "),
-    "sent on without a place": http("301 Moved Permanently"),
-    "sent on to no host": http("308 Permanent Redirect", b"", "Location: https:///"),
-    "sent on to binary": http("302 Found", b"", "Location: //\xff\xfe\x01@[\xb2]/"),
-    "503 for an hour": http("503 Service Unavailable", b"", "Retry-After: 3600"),
-    "503 until an absurd date": http("503 Odd", b"", "Retry-After: Fri, 31 Dec 9999 23:59:59 -2359"),
-    "429 until a digit that is none": http("429 Too Many Requests", b"", "Retry-After: \u00b2"),
-    "429 for ever": http("429 Too Many Requests", b"", "Retry-After: 1e99"),
-    "429 until a date that is none": http("429 Too Many Requests", b"", "Retry-After: Fri, 99 Foo 0000 99:99:99"),
-    "429 until long ago": http("429 Too Many Requests", b"", "Retry-After: -5"),
-    "status 418": http("418 I'm a teapot", b"short and stout"),
-    "401 of nulls": http("401 Unauthorized", b'{"errors": [null, 5, {"msg": {"a": 1}}]}'),
-    "403 of an array": http("403 Forbidden", b"[]"),
     "400 of binary": http("400 Bad Request", bytes(range(256))),
-    "412 of a number": http("412 Precondition Failed", b'{"errors": 5}'),
-    "413": http("413 Payload Too Large"),
-    "null": http("200 OK", b"null"),
-    "a number": http("200 OK", b"1"),
-    "text": http("200 OK", b'"rows"'),
-    "an empty body": http("200 OK"),
     "UTF-16": http("200 OK", "[]".encode("utf-16")),
-    "an object of an object": http("200 OK", b'{"errors": {"msg": {"a": [1]}}}'),
-    "cut off": http("200 OK", b'[{"a": '),
     "more announced than sent": http("200 OK", b"[]").replace(b"Length: 2", b"Length: 20"),
     "a length that is none": http("200 OK", b"{}").replace(b"Length: 2", b"Length: x"),
-    "no gzip": http("200 OK", b"[]", "Content-Encoding: gzip"),
     "no chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",
-    "an unknown charset": http("500 Odd", b"\xff", "Content-Type: text/plain; charset=nonsense"),
     "too many headers": http("200 OK", b"[]", *[f"X-{n}: 1" for n in range(200)]),
     "deep brackets": http("200 OK", b"[" * 200_000),
 }

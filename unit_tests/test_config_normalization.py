@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.rsa_keys import ENCRYPTED, PRIVATE_KEY
+from integration_tests.rsa_keys import PRIVATE_KEY
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import SPECIFICATION, named
@@ -129,13 +129,6 @@ def test_what_cannot_be_seen_at_the_ends_is_taken_off_and_nothing_within(unseen:
     assert (config["client_id"], config["client_secret"], config["task_id"]) == ("cs-1", within, within)
     assert (config["bot_ids"], config["channels"]) == (["st-1", "st-2"], ["rtm"])
     assert (config["start_date"], config["jwt_algorithm"]) == ("2024-01-01T00:00:00.000Z", "HS512")
-
-
-def test_a_private_key_keeps_its_line_breaks_and_must_fit_the_algorithm() -> None:
-    config = exact(client_secret=f" {PRIVATE_KEY}\n", jwt_algorithm="RS256")
-    assert config["client_secret"] == PRIVATE_KEY.strip()
-    with pytest.raises(Fault, match=r"^Client Secret \(`client_secret`\) holds a private key that is encrypted"):
-        exact(client_secret=ENCRYPTED, jwt_algorithm="RS512")
 
 
 @pytest.mark.parametrize(("given", "taken"), [("true", True), ("False", False), (True, True), (False, False)])

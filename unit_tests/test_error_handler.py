@@ -15,11 +15,9 @@ from urllib3.exceptions import ProtocolError
 
 from source_kore_llm_logs.api.refusals import proxy_for
 from source_kore_llm_logs.components.error_handler import (
-    MAX_TIMEOUTS,
     MAX_TRIES,
     MAX_TRIES_OF_A_CHECK,
     MAX_TRIES_OF_A_LARGE_PAGE,
-    MOST_SECONDS_OF_WAITS,
     KoreErrorHandler,
     rows_of,
 )
@@ -205,11 +203,6 @@ def test_a_clock_that_is_off_is_told_with_how_far(message: str, ahead: int | Non
     assert said in fault_of(handler(), response, 1).message
 
 
-def test_a_replayed_token_is_tried_again_with_a_fresh_one_and_not_for_ever() -> None:
-    replayed = answer(401, refusal("error verifying the jwt: possibly a replay"))
-    assert "sends requests twice" in fault_of(handler(), replayed, MAX_TRIES).message
-
-
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     ("location", "said"),
@@ -231,11 +224,6 @@ def test_a_redirect_is_told_with_the_host_that_it_leads_to_and_nothing_more(
     assert "`host`" in message
 
 
-@pytest.mark.parametrize("slow", [answer(504), requests.exceptions.ReadTimeout(request=request_of())])
-def test_an_answer_that_never_comes_in_time_is_asked_for_as_a_smaller_page(slow: Any) -> None:
-    assert fault_of(handler(), slow, MAX_TIMEOUTS).about == "page_size"
-
-
 @pytest.mark.parametrize(("limit", "tries"), [("50", MAX_TRIES), ("51", MAX_TRIES_OF_A_LARGE_PAGE), (1000, 3)])
 def test_a_large_page_that_fails_in_any_way_is_soon_asked_for_smaller(limit: Any, tries: int) -> None:
     aborted = ProtocolError("Connection aborted.")
@@ -252,12 +240,6 @@ def test_a_large_page_that_fails_in_any_way_is_soon_asked_for_smaller(limit: Any
 def test_a_rate_limit_is_known_by_its_text_under_any_status(status: int, message: str, as_json: bool) -> None:
     response = answer(status, refusal(message) if as_json else message.encode())
     assert handler().interpret_response(response).response_action is ResponseAction.RATE_LIMITED
-
-
-def test_a_rate_limit_is_waited_for_and_not_for_ever() -> None:
-    asked, hour = handler(), answer(429, **{"Retry-After": "3600"})
-    assert pauses(asked, hour, MOST_SECONDS_OF_WAITS // 3600) == [3600] * 4
-    assert "rate limit" in fault_of(asked, hour, 1).message
 
 
 def test_a_bot_that_never_answered_all_tries_of_a_request_is_tried_twice_with_each_further_one_until_it_has() -> None:
@@ -292,9 +274,7 @@ def test_a_wait_is_as_long_as_the_server_says_or_the_window_needs() -> None:
     for nonsense in ("soon", "\u00b2", "-5"):
         assert pauses(handler(), answer(429, **{"Retry-After": nonsense}), 4)[-1] >= 48
     hour = refusal("exceeded the hourly rate limit")
-    assert [48 <= wait <= 60 for wait in pauses(handler(), answer(400, b"the per-minute rate limit"), 9)[3:]] == [
-        True
-    ] * 6
+    assert all(48 <= wait <= 60 for wait in pauses(handler(), answer(400, b"the per-minute rate limit"), 9)[3:])
     assert 240 <= pauses(handler(), answer(400, hour), 9)[-1] <= 300
     faults = pauses(handler(), answer(503), MAX_TRIES - 1)
     assert faults[0] < 1

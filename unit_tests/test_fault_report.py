@@ -77,26 +77,11 @@ def ended(messages: Iterable[AirbyteMessage]) -> tuple[list[AirbyteMessage], Fau
     return printed, raised.value
 
 
-def test_error_traces_are_held_back_until_the_last_message_and_nothing_follows_the_final_status() -> None:
-    def read() -> Iterator[AirbyteMessage]:
-        yield told("a", "no scope.")
-        yield LINE
-        yield told("b", "no scope.", FailureType.transient_error)
-        yield ENDED
-        yield LINE
-        raise AirbyteTracedException(message="all", failure_type=FailureType.config_error)
-
-    printed, fault = ended(read())
-    assert printed == [LINE, LINE, ENDED]
-    assert (fault.message, fault.failure_type) == (
-        "2 bots: no scope. These are the bots a, b.",
-        FailureType.config_error,
-    )
-
-
 def test_a_read_that_ends_as_if_nothing_had_been_is_a_failure_all_the_same() -> None:
-    _, fault = ended([told("a", "down.", FailureType.transient_error)])
-    assert (fault.message, fault.failure_type) == ("Bot a: down.", FailureType.transient_error)
+    transient = told("a", "down.", FailureType.transient_error)
+    printed, fault = ended([transient, ENDED, LINE])
+    assert (printed, fault.message, fault.failure_type) == ([LINE, ENDED], "Bot a: down.", FailureType.transient_error)
+    assert ended([transient, told("b", "no scope.")])[1].failure_type is FailureType.config_error
 
 
 def raising(error: Exception, *before: AirbyteMessage) -> Iterator[AirbyteMessage]:

@@ -1,4 +1,4 @@
-"""A bot's slice becomes records with marks behind them; what is held is freed; a refusal is believed when it lasts."""
+"""A bot's slice becomes records with marks behind them; what is held is freed; a fault is told when it lasts."""
 
 import gc
 import json
@@ -16,14 +16,32 @@ from airbyte_cdk.sources.types import StreamSlice
 
 from source_kore_llm_logs.api.clock import ServerClock
 from source_kore_llm_logs.components import retriever
-from source_kore_llm_logs.components.retriever import PAUSES_AFTER_A_REFUSAL, LogRetriever
+from source_kore_llm_logs.components.retriever import LogRetriever
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.records.timestamps import iso_ms
 from source_kore_llm_logs.runtime.backpressure import EndOfPage, HeldPage
 from source_kore_llm_logs.runtime.checkpoints import Reached
-from unit_tests.plain_log import Row, page_of, rows_until
 
 NOW = datetime(2026, 3, 1, 12, 1, 40, tzinfo=timezone.utc)
+Row = dict[str, Any]
+
+
+def rows_until(end: datetime, count: int, step: timedelta) -> list[Row]:
+    """The newest first, so many, one a `step`."""
+    ends = [end - number * step for number in range(count)]
+    return [
+        {"Description": f"row {number}", "Start Date": iso_ms(end - timedelta(seconds=1)), "End Date": iso_ms(end)}
+        for number, end in enumerate(ends)
+    ]
+
+
+def page_of(rows: list[Row], body: Mapping[str, Any]) -> list[Row]:
+    """What the plainest server answers: of the rows in the span, `limit` behind `skip`, the newest first."""
+    spanned = [row for row in rows if body["dateFrom"] <= row["End Date"] <= body["dateTo"]]
+    skip, limit = int(body["skip"]), int(body["limit"])
+    return sorted(spanned, key=lambda row: str(row["End Date"]), reverse=True)[skip : skip + limit]
+
+
 ROWS = rows_until(NOW - timedelta(hours=1), 250, timedelta(minutes=10))
 
 
@@ -48,18 +66,16 @@ class FakeRequester:
 
 
 class Sync:
-    """The read of one bot; `waits` are the pauses that it made."""
+    """The read of one bot."""
 
     def __init__(
         self,
         rows: list[Row] = ROWS,
         fault: Callable[[int, Mapping[str, Any]], Exception | None] = lambda number, body: None,
-        is_check: bool = False,
         **config: Any,
     ):
         self.requester = FakeRequester(rows, fault)
-        self.retriever = LogRetriever(self.requester, config, {"is_check": is_check})  # type: ignore[arg-type]
-        self.waits: list[float] = []
+        self.retriever = LogRetriever(self.requester, config, {"is_check": False})  # type: ignore[arg-type]
 
     def messages(self) -> Iterator[Any]:
         span = {"start_time": iso_ms(NOW - timedelta(days=3)), "end_time": iso_ms(NOW - timedelta(minutes=1))}
@@ -79,12 +95,10 @@ class Sync:
 
 
 @pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between tries, which are not made. The clock stands at NOW."""
-    pauses = list[float]()
-    monkeypatch.setattr(retriever.time, "sleep", pauses.append)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands at NOW, and no pause is made."""
+    monkeypatch.setattr(retriever.time, "sleep", lambda _: None)
     monkeypatch.setattr(retriever.time, "time", NOW.timestamp)
-    return pauses
 
 
 def records(messages: Iterable[Any]) -> list[str]:
@@ -129,34 +143,6 @@ def test_whoever_stops_in_between_leaves_nothing_held() -> None:
     assert sync.held == 0
 
 
-def refusal(what: str = "wrong credentials.") -> Fault:
-    return Fault(what, FailureType.config_error, "st-1")
-
-
-def test_a_refusal_of_the_first_request_is_told_at_once(waits: list[float]) -> None:
-    sync = Sync(fault=lambda number, body: refusal())
-    with pytest.raises(Fault, match=r"^Bot st-1: wrong credentials\.$") as raised:
-        list(sync.printed())
-    assert raised.value.failure_type is FailureType.config_error
-    assert (len(sync.requester.bodies), waits) == (1, [])
-
-
-@pytest.mark.parametrize(("rows", "at"), [(ROWS, 1), (ROWS, 2), (ROWS, 5), (ROWS, 14), ([], 2)])
-@pytest.mark.parametrize("times", range(1, len(PAUSES_AFTER_A_REFUSAL) + 1))
-def test_a_refusal_behind_an_answer_may_pass(waits: list[float], rows: list[Row], at: int, times: int) -> None:
-    sync = Sync(rows, lambda number, body: refusal() if at <= number < at + times else None, page_size=20)
-    assert sorted(records(sync.printed())) == sorted(described(rows))
-    assert waits == list(PAUSES_AFTER_A_REFUSAL[:times])
-
-
-def test_one_that_lasts_is_transient_and_says_that_there_were_answers_before(waits: list[float]) -> None:
-    sync = Sync(fault=lambda number, body: refusal() if number >= 12 else None, page_size=20)
-    with pytest.raises(Fault, match=r"^Bot st-1: wrong credentials\. .*answers before.* 4 tries failed") as raised:
-        list(sync.printed())
-    assert raised.value.failure_type is FailureType.transient_error
-    assert waits == list(PAUSES_AFTER_A_REFUSAL)
-
-
 FAULTS = [
     Fault("The connector cannot reach x.", FailureType.transient_error, about="host"),
     Fault("status 502.", FailureType.transient_error, "st-1", about="fault"),
@@ -172,13 +158,6 @@ def test_a_host_that_was_never_reached_is_told_after_one_request() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_fails_at_large_pages_is_read_in_small_ones(fault: Exception) -> None:
-    sync = Sync(fault=lambda number, body: fault if len(page_of(ROWS, body)) > 60 else None)
-    assert sorted(records(sync.printed())) == sorted(described(ROWS))
-    assert len([body for body in sync.requester.bodies if len(page_of(ROWS, body)) > 60]) <= 10
-
-
-@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_lasts_is_told_as_it_is_when_small_pages_were_tried(fault: Fault) -> None:
     sync = Sync(fault=lambda number, body: fault if number >= 12 else None, page_size=20)
     with pytest.raises(Fault) as raised:
@@ -186,30 +165,6 @@ def test_a_fault_that_lasts_is_told_as_it_is_when_small_pages_were_tried(fault: 
     assert raised.value is fault
     assert {int(body["limit"]) for body in sync.requester.bodies[12:]} >= {20, 1}
     assert len(sync.requester.bodies) < 12 + 10
-
-
-def test_a_log_that_cannot_be_read_is_a_fault_of_its_bot() -> None:
-    sync = Sync(task_id="dg-1")  # Which this server does not heed.
-    with pytest.raises(Fault, match=r"^Bot st-1: the API ignores the filter `task_id`") as raised:
-        list(sync.printed())
-    assert raised.value.failure_type is FailureType.config_error
-
-
-def test_a_check_asks_one_small_question_and_gives_nothing() -> None:
-    sync = Sync(is_check=True)
-    assert list(sync.printed()) == []
-    (body,) = sync.requester.bodies
-    assert int(body["limit"]) == 1
-
-
-def test_a_check_that_is_refused_in_every_wording_says_so() -> None:
-    refused = Fault("refused.", bot_id="st-1", about="arguments", words="no")
-    sync = Sync(fault=lambda number, body: refused, is_check=True)
-    with pytest.raises(Fault, match="Bot st-1: refused") as raised:
-        list(sync.printed())
-    assert raised.value.failure_type is FailureType.config_error
-    assert 1 < len(sync.requester.bodies) < 10
-    assert sync.held == 0
 
 
 @pytest.mark.parametrize("count", [3, 250])

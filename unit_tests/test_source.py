@@ -1,4 +1,4 @@
-"""Whoever launches the source reads our words; a check does not wait for all; a state is told of once."""
+"""Whoever launches the source reads our words; a check does not wait for all."""
 
 import json
 import logging
@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Status
-from airbyte_cdk.models.airbyte_protocol_serializers import AirbyteStateMessageSerializer
+from airbyte_cdk.models import Status
 
-from integration_tests.command import CATALOG, configured
 from source_kore_llm_logs import SourceKoreLlmLogs, source
 from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.errors import Fault
@@ -74,20 +72,3 @@ def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none
     assert fault.what.rstrip(".") in str(status.message)
     assert len(asked) <= at_most
     assert len(asked) == bots or fault.about
-
-
-STATES = [{"partition": {"bot_id": "st-alpha"}, "cursor": {"end_date": "2999-01-01T00:00:00.000Z"}}]
-STATE = {"stream_descriptor": {"name": "llm_usage_logs"}, "stream_state": {"states": STATES}}
-
-
-@pytest.mark.parametrize("sync_mode", ["incremental", "full_refresh"])
-def test_what_is_told_of_a_state_is_told_once_and_a_full_refresh_has_none(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sync_mode: str
-) -> None:
-    state = [AirbyteStateMessageSerializer.load({"type": "STREAM", "stream": STATE})]
-    catalog = ConfiguredAirbyteCatalogSerializer.load(configured(CATALOG["streams"][0]["stream"], sync_mode))
-    monkeypatch.setattr(source.ConcurrentDeclarativeSource, "read", lambda self, *_: iter(()))
-    with caplog.at_level(logging.WARNING):
-        list(SourceKoreLlmLogs().read(LOGGER, CONFIG, catalog, state))
-    (line,) = caplog.messages
-    assert ("ends in the future" if sync_mode == "incremental" else "keeps the logs of LLM calls for 365 days") in line

@@ -124,6 +124,8 @@ def test_examples_and_defaults_are_values_that_the_field_accepts() -> None:
         assert field.get("examples") or says_it_all, name
         for value in [*field.get("examples", []), *([field["default"]] if "default" in field else [])]:
             assert Draft201909Validator(field).is_valid(value), (name, value)
+    defaults = {name: field["default"] for name, field in PROPERTIES.items() if "default" in field}
+    assert taken(**defaults).keys() >= defaults.keys()  # What the form sends where nobody filled in anything.
 
 
 @pytest.mark.parametrize("name", OPTIONAL)

@@ -31,13 +31,12 @@ def test_a_column_has_one_type_and_null(kind: str, json_type: str, airbyte_type:
         assert PROPERTIES[column].get("format") == ("date-time" if kind == "timestamp" else None), column
 
 
-@pytest.mark.parametrize("column", COLUMNS["json"].split())
-def test_a_json_column_is_an_object_or_null_for_every_destination(column: str) -> None:
+def test_a_json_column_is_an_object_or_null_for_every_destination() -> None:
     """Every destination knows `object`: VARIANT, JSONB, JSON, SUPER. A union (`oneOf`, or a list of more types) is text
     here and a failure there, and a column without `type` stops several."""
-    assert PROPERTIES[column]["type"] == ["null", "object"]
-    assert PROPERTIES[column]["additionalProperties"] is True
-    assert set(PROPERTIES[column]) == {"type", "additionalProperties", "description"}
+    for column in COLUMNS["json"].split():
+        said = {key: value for key, value in PROPERTIES[column].items() if key != "description"}
+        assert said == {"type": ["null", "object"], "additionalProperties": True}, column
 
 
 def test_a_record_with_any_payload_is_valid_by_the_schema() -> None:

@@ -92,19 +92,6 @@ def test_without_a_network_the_check_says_so_in_one_sentence(image: str, emulato
     assert "Traceback" not in outcome.stdout + outcome.stderr
 
 
-@pytest.mark.parametrize("protocol_command", ["check", "read"])
-def test_bad_input_ends_with_one_in_the_image_too(
-    image: str, emulator: Emulator, tmp_path: Path, protocol_command: str
-) -> None:
-    documents: dict[str, Any] = {"config": {**emulator.config(), "bot_ids": []}}
-    if protocol_command == "read":
-        documents["catalog"] = CATALOG
-    outcome = finished(container(image, tmp_path, protocol_command, **documents))
-    assert outcome.code == 1
-    assert "bot_ids" in outcome.stdout
-    assert "Traceback" not in outcome.stdout + outcome.stderr
-
-
 def sigterm(name: str) -> Callable[[int], object]:
     """Sends SIGTERM to process 1 of the container of this name."""
     return lambda _: subprocess.run(["docker", "kill", "--signal=TERM", name], check=True, capture_output=True)
@@ -126,15 +113,6 @@ def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_fro
     assert rest.code == 0
     assert len(rest.records) < len(ids(emulator))
     assert set(outcome.ids) | set(rest.ids) == ids(emulator)
-
-
-def test_sigterm_ends_a_read_that_waits_for_the_rate_limit(image: str, emulator: Emulator, tmp_path: Path) -> None:
-    name = f"kore-{uuid.uuid4().hex}"
-    config = emulator.config(bot_ids=[BOTS[0]], requests_per_minute=4, window_days=30, num_workers=2)
-    line = container(image, tmp_path, "read", f"--name={name}", config=config, catalog=CATALOG)
-    outcome = stopped(line, sigterm(name), after=" are used up, waiting")
-    assert len(emulator.requests) == 4
-    assert outcome.code == 143
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,7 @@ Logs" API under any reading of what its page leaves open."""
 
 from .clock import NOW
 from .reading import Reading
-from .rows import DEMO_BOTS, Bot, even_rows, generate_rows
+from .rows import even_rows, generate_rows
 from .server import Emulator, RequestSeen
 
-__all__ = ["DEMO_BOTS", "NOW", "Bot", "Emulator", "Reading", "RequestSeen", "even_rows", "generate_rows"]
+__all__ = ["NOW", "Emulator", "Reading", "RequestSeen", "even_rows", "generate_rows"]

@@ -12,7 +12,7 @@ from threading import Event
 from typing import Any
 
 from .reading import Reading
-from .rows import DEMO_BOTS, Bot, generate_rows
+from .rows import DEMO_BOTS, generate_rows
 from .server import Emulator
 
 
@@ -46,8 +46,8 @@ def main() -> None:
     start = end - timedelta(days=options.days)
     count = round(options.days * options.rows_per_day)
     numbers = range(len(DEMO_BOTS) + 1, options.bots + 1)
-    bots = [*DEMO_BOTS, *(Bot(f"st-00000000-0000-5000-8000-{number:012d}", f"Bot {number}") for number in numbers)]
-    rows = {bot.id: generate_rows(bot.id, start, end, count, options.seed) for bot in bots[: options.bots]}
+    bots = [*DEMO_BOTS, *(f"st-00000000-0000-5000-8000-{number:012d}" for number in numbers)]
+    rows = {bot: generate_rows(bot, start, end, count, options.seed) for bot in bots[: options.bots]}
 
     interrupted = Event()
     for one in (signal.SIGINT, signal.SIGTERM):

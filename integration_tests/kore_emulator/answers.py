@@ -14,7 +14,7 @@ from flask import Response, request
 from .log_rows import body_of
 from .rate_limit import TooSoon
 from .reading import Fault, Reading
-from .simulation import Answer, failed
+from .simulation import Answer
 
 JSON = "application/json"
 HANDLER_KEY = "kore_emulator.handler"
@@ -67,8 +67,6 @@ def faulty(fault: Fault, reading: Reading) -> Response:
     """A whole answer that is not the one asked for."""
     if fault == "reset":
         return _reset()
-    if fault == "412":
-        return refused(failed("refused", "the request is not possible", reading).answer, reading)
     if fault == "429":
         words = "Rate limit for this API has been reached. Please try again after some time."
         return too_soon(TooSoon(words, 25), reading)

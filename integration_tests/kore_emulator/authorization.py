@@ -87,7 +87,7 @@ def check_bot(bot_id: str, known: bool, reading: Reading) -> None:
         raise refused("Permission denied. Scope is incorrect!")
     if refusal == "token":
         raise invalid_token()
-    if refusal == "credentials" or not known:
+    if not known:
         raise wrong_credentials()
 
 

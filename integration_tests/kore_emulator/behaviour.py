@@ -111,7 +111,6 @@ class Behaviour(ShowsWhatDiffers):
     channel_list: Literal["any", "first", "known", "refused", "one", "text", "none"] = "any"
     ignored_filters: frozenset[Filter] = frozenset()
     spelling: Literal["sample", "table", "both"] = "sample"  # userIds, channelUserIds; userId, channelUIds
-    folds_case: bool = False  # values of filters are compared without regard to case
     # In which order.
     order: Order = "filed"
     descending: bool = False

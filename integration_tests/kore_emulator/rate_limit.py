@@ -1,4 +1,4 @@
-"""Requests a minute and an hour, per bot, over a rolling window; a refused request counts as well."""
+"""Requests a minute, per bot, over a rolling window; a refused request counts as well."""
 
 from __future__ import annotations
 
@@ -33,13 +33,10 @@ class RateLimit:
         with self._lock:
             arrivals = self._arrivals[bot_id]
             arrivals.append(now)
-            while arrivals[0] <= now - 3600:
+            while arrivals[0] <= now - 60:
                 arrivals.popleft()
-            for name, allowed, window in (
-                ("hourly", reading.requests_per_hour, 3600),
-                ("per-minute", reading.requests_per_minute, 60),
-            ):
-                if allowed is not None and len(arrivals) > allowed and arrivals[-allowed - 1] > now - window:
-                    self.refused += 1
-                    words = f"You've exceeded the {name} rate limit. Please wait for sometime before retrying."
-                    raise TooSoon(words, math.ceil(arrivals[-allowed] + window - now) if allowed else window)
+            allowed = reading.requests_per_minute
+            if allowed is not None and len(arrivals) > allowed:
+                self.refused += 1
+                words = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
+                raise TooSoon(words, math.ceil(arrivals[-allowed] + 60 - now) if allowed else 60)

@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
 from typing import Any
 
 from .behaviour import DAY, EPOCH, HOUR, iso
-from .payloads import GUARDRAIL_MODEL, MODELS, Model, error_payload, make_call
+from .payloads import GUARDRAIL_MODEL, MODELS, SAMPLES, Model, error_payload, make_call
 
 _HUGE_PAYLOAD_BYTES = 1_000_000
 # Such a payload is a picture in base64: a model counts far fewer tokens than a quarter of its bytes.
 _MOST_REQUEST_TOKENS = 2_000
-_FEATURES = (
-    ("GenAI Node", 26),
-    ("Agent Node", 26),
-    ("Answer Generation", 14),
-    ("Zero-shot ML", 9),
-    ("Conversation Summary", 6),
-    ("Rephrase Dialog Responses", 4),
-    ("Query Rewrite", 3),
-    ("dynamicEntity", 2),
-    ("Guardrails", 10),
-)
-_CHANNELS = (("rtm", 45), ("msteams", 20), ("whatsapp", 15), ("ivrVoice", 10), ("slack", 6), ("developer", 4))
-_LANGUAGES = ("en", "de", "es", "ar", "ja", "hi")
-_TASKS = ("Order pizza", "Check balance", "Move flight", "Report outage", "بحث", "予約確認")
+_FEATURES, _CHANNELS = SAMPLES["features"], SAMPLES["channels"]
+"""Name and weight of each."""
 _FAILURE_RATE = 0.04
 
 
-@dataclass(frozen=True)
-class Bot:
-    """A bot of the account."""
-
-    id: str
-    name: str
-
-
 DEMO_BOTS = (
-    Bot("st-4c1f6a52-7f0e-5d3b-9a41-0e6b2f7d8c11", "Pizza Place"),
-    Bot("st-8e92d7b0-13c4-5a6f-b2d8-5f7a1c9e4b22", "Retail Bank"),
-    Bot("st-d35b08fe-62a9-57c1-8e04-9b3c6d1f7a33", "Airline Help Desk"),
+    "st-4c1f6a52-7f0e-5d3b-9a41-0e6b2f7d8c11",
+    "st-8e92d7b0-13c4-5a6f-b2d8-5f7a1c9e4b22",
+    "st-d35b08fe-62a9-57c1-8e04-9b3c6d1f7a33",
 )
 
 
@@ -111,7 +91,7 @@ class _Cast:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._users = [f"u-{_guid(random)}" for _ in range(200)]
-        self._tasks = [(f"dg-{_guid(random)}", name) for name in _TASKS]
+        self._tasks = [(f"dg-{_guid(random)}", name) for name in SAMPLES["tasks"]]
         self._user_weights = list(accumulate(1 / (rank + 3) for rank in range(len(self._users))))
         self._model_weights = list(accumulate(model.weight for model in MODELS))
         self._feature_weights = list(accumulate(weight for _, weight in _FEATURES))
@@ -167,7 +147,7 @@ class _Cast:
         if not identified or random.random() < 0.7:
             row["Session ID"] = f"{random.getrandbits(96):024x}"
         if random.random() < 0.4:
-            row["Language"] = random.choice(_LANGUAGES)
+            row["Language"] = random.choice(SAMPLES["languages"])
         if random.random() < 0.2:
             row["TTFT"] = max(1, taken // random.randrange(2, 6))
         if random.random() < 0.3:

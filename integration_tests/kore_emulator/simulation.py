@@ -121,7 +121,7 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
             if key == "channel":
                 value = _channels(does, value)
             if key not in does.ignored_filters:
-                columns.append((key, frozenset(_folded(does, one) for one in _as_list(value))))
+                columns.append((key, frozenset(_as_list(value))))
     if does.no_channel == "rtm" and not any(key == "channel" for key, _ in columns):
         columns.append(("channel", frozenset(["rtm"])))
     first, last = _bounds(does, body, moment)
@@ -131,10 +131,6 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
-
-
-def _folded(does: Behaviour, value: str) -> str:
-    return value.casefold() if does.folds_case else value
 
 
 def _channels(does: Behaviour, channels: Any) -> Any:
@@ -167,7 +163,7 @@ def selects(does: Behaviour, query: Query) -> Callable[[LogRow], bool]:
     def selected(row: LogRow) -> bool:
         if query.developers is not None and row.developer != query.developers:
             return False
-        return all(_folded(does, COLUMNS[key](row)) in chosen for key, chosen in query.columns)
+        return all(COLUMNS[key](row) in chosen for key, chosen in query.columns)
 
     return selected
 
