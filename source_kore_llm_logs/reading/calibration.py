@@ -2,8 +2,7 @@
 
 **Bounds are proved** by a call that comes back when only its five minutes are asked for, with no multiple of five
 minutes strictly inside the span: a bound that was cut to five minutes or more, at either end, would have hidden it.
-And it must not come with the five minutes before, nor those behind, nor anything from far away: then neither another
-zone, which times without one are read in, nor a cut to the day gave it.
+And it must not come with the five minutes before or behind, nor what is far away: then no other zone or day gave it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -117,7 +116,7 @@ class _Calibration(Questions):
                 yield row, cell
 
     def _cells_shown(self) -> list[Span]:
-        """Of a busy bot, all of the sample may lie in minutes that are not over, or where another zone gives nothing."""
+        """Of a busy bot, the sample may lie in minutes that are not over, or where another zone gives nothing."""
         span, others = self.span, list[Row]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
@@ -147,8 +146,8 @@ class _Calibration(Questions):
                 answers = [self.once(self.scope, side, self.limit, wording) for side in sides]
                 beside = [row for answer in answers if isinstance(answer, Page) for row in answer.rows]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
-                is_far = any(abs(time) > 2 * CELL + CALL for time in times)
-                if is_far or any(map(cell.holds, beside)) or not all(isinstance(one, Page) for one in answers):
+                is_known = self.limit >= 10 and all(isinstance(answer, Page) for answer in answers)
+                if not is_known or any(map(cell.holds, beside)) or any(abs(time) > 2 * CELL + CALL for time in times):
                     return False
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample

@@ -162,6 +162,9 @@ def may_raise(told: Scenario) -> Iterator[str]:
     is_tiny = any(most is not None and most < SMALLEST_LIMIT for most in pages)
     if is_tiny and (does.ties != "stable" or does.behind == "refused" or does.replica_behind):
         yield "pages so small cannot be asked for in another way"
+    alike = max(Counter((row.start, row.taken) for row in log).values(), default=0)
+    if does.ties != "stable" and any(most is not None and alike > most for most in pages):
+        yield "more rows than a page shows are alike in every order"
     moves = sum((row.appears > 0) + (row.vanishes is not None) for row in log)
     if is_tiny and moves:
         yield "rows move, and pages so small cannot show which went"
