@@ -122,6 +122,6 @@ select
     -- What the cache spared, at the price that was paid: less what writing to it cost more than plain input.
     case
         when cache_read + cache_write > 0 then {{ usd('cache_read * (input_price - cache_read_price) + cache_write * (input_price - cache_write_price)') }}
-        when price_source is not null then 0
+        when price_source is not null then {{ usd('0') }}
     end as cache_saved_usd
 from costed
