@@ -13,7 +13,7 @@ times out at it); answered 404; failed, again and again; or cannot be reached, b
 class Fault(AirbyteTracedException):
     """A failure that needs no stack trace. `message` is the sentence; that of a bot begins with its id.
 
-    `where_others_are_answered` replaces `what` once another bot was answered by the same host. `words`: the vendor's.
+    `where_others_are_answered` replaces `what` once another bot was answered by the same host.
     """
 
     def __init__(
@@ -23,9 +23,8 @@ class Fault(AirbyteTracedException):
         bot_id: str | None = None,
         where_others_are_answered: str | None = None,
         about: About | None = None,
-        words: str = "",
     ):
-        self.what, self.bot_id, self.about, self.words = what, bot_id, about, words
+        self.what, self.bot_id, self.about = what, bot_id, about
         self.where_others_are_answered = where_others_are_answered or what
         message = f"Bot {bot_id}: {what}" if bot_id else what
         super().__init__(message, message, failure_type)

@@ -129,7 +129,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         if rule.get("action") == "RETRY":
             return self._again(request, rule, pause, what)
         kind = FailureType.transient_error if about == "page_size" else FailureType.config_error
-        raise Fault(what, kind, None if rule.get("of_host") else bot_of(request), others, about, words)
+        raise Fault(what, kind, None if rule.get("of_host") else bot_of(request), others, about)
 
     def _again(self, request: requests.PreparedRequest, rule: Rule, pause: float | None, what: str) -> ErrorResolution:
         """Another try. Raises Fault after the last; after two time-outs it is about the page's size."""

@@ -147,7 +147,8 @@ class _Calibration(Questions):
                 beside = [row for answer in answers if isinstance(answer, Page) for row in answer.rows]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
                 is_known = self.limit >= 10 and all(isinstance(answer, Page) for answer in answers)
-                if not is_known or any(map(cell.holds, beside)) or any(abs(time) > 2 * CELL + CALL for time in times):
+                is_beside = {row.id for row in rows} & {row.id for row in beside}
+                if not is_known or is_beside or any(abs(time) > 2 * CELL + CALL for time in times):
                     return False
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample

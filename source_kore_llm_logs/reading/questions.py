@@ -22,8 +22,7 @@ OTHER_CHANNELS = (
 
 
 class Questions:
-    """What the answers have shown so far. `after`: the end of what is asked about. `most`: the largest `limit` to ask
-    for."""
+    """What the answers have shown so far, of the days up to `after`. `most`: the largest `limit` to ask for."""
 
     def __init__(self, fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int):
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
@@ -50,14 +49,14 @@ class Questions:
     def ask(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE, **other: Any) -> Page | Refused:
         """A page, or a refusal that smaller pages did not mend. Raises what a fault stands for."""
         refusal: Refused | None = None
-        for size in dict.fromkeys(min(limit, self.most, smaller) for smaller in (limit, 10, 1)):
+        for size in (*dict.fromkeys(min(limit, self.most, smaller) for smaller in (limit, 10, 1)), 1):
             answer = self.once(scope, span or self.span, size, **other)
             if isinstance(answer, Page):
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
                 return answer
             refusal = answer if isinstance(answer, Refused) else refusal
-        if refusal is not None:
-            return refusal
+            if refusal is not None and size == 1:
+                return refusal
         assert not isinstance(answer, Page)
         raise answer.error
 
