@@ -120,8 +120,8 @@ select
     cost_usd,
     case when price_source = 'own' then {{ cost_at('public_', '') }} else cost_usd end as list_cost_usd,
     -- What the cache spared, at the price that was paid: less what writing to it cost more than plain input.
-    case
+    cast(case
         when cache_read + cache_write > 0 then {{ usd('cache_read * (input_price - cache_read_price) + cache_write * (input_price - cache_write_price)') }}
-        when price_source is not null then {{ usd('0') }}
-    end as cache_saved_usd
+        when price_source is not null then 0
+    end as {{ type_usd() }}) as cache_saved_usd
 from costed
