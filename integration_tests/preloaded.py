@@ -5,6 +5,7 @@ A process that is started afresh spends a second and a half on imports, and a co
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ def _run(arguments: list[str], folder: str, environment: Mapping[str, str], to_f
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv[1:] = arguments
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell that runs the tests beside others ignores it.
     from source_kore_llm_logs import run
     from source_kore_llm_logs import to_files as files
 
