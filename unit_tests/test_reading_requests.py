@@ -67,6 +67,11 @@ def test_a_dense_log_takes_at_most_a_tenth_more_requests_than_pages_and_its_firs
     assert played.requests_to_first_checkpoint <= 110
 
 
+def test_the_first_sync_of_a_bot_so_busy_that_a_part_lasts_an_hour_takes_at_most_twice_as_many_as_pages() -> None:
+    count, page, span = 20_000, 20, 6 * HOUR
+    assert len(read(rows(count, span), span, largest_limit=page).server.requests) <= 2 * count / page
+
+
 @pytest.mark.parametrize("does", [{}, {"ties": "shuffled", "order": "day"}, {"varying_pages": True}])
 def test_the_same_server_sees_the_same_requests_at_each_sync(does: dict[str, Any]) -> None:
     told = Scenario(Behaviour(**does), rows(400, 3 * DAY), NOW, AFTER - DAY, AFTER, page_size=50)

@@ -37,6 +37,11 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
             id="more equal dates than a page, in PostgreSQL's order",
         ),
         pytest.param(
+            scenario((*BURST, *(replace(one, number=f"b{one.number}") for one in spread(100, 2))), order="second",
+                     descending=True, ties="paged", sort="refused", largest_limit=30),
+            id="more equal dates than a page, in an order that goes by the page, and no other order",
+        ),
+        pytest.param(
             scenario((row(0, SEPTEMBER), row(1, NOW - 655 * MINUTE)), cut=DAY, cut_in_zone=True,
                      zone="Australia/Lord_Howe"),
             id="a midnight of the server's zone inside an hour of UTC",

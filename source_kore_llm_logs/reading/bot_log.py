@@ -1,7 +1,7 @@
 """A bot's log, read from one end of a window to the other: stretches, parts, checkpoints.
 
 The server is asked about each stretch of at most 84 days before it is read. A stretch is halved until a part has about
-ninety pages, and where one cannot be settled. Parts tile the window, and a row belongs to the one that holds its time.
+ninety pages or lasts an hour, and where one cannot be settled.
 
 A part that was read is known to its end where bounds are proved. Else `dateTo` may have hidden the newest rows: then it
 is known up to the newest row that was shown, or to what was asked for less the padding, whichever is later. The rest is

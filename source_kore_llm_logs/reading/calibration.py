@@ -82,8 +82,7 @@ class _Calibration(Questions):
         """Whether rows come where a value is asked for that no row has."""
         is_text = name == "task_id" or (name == "channels" and isinstance(self.scope.channels, str))
         nobodys: dict[str, Any] = {self.wording.key(name): NOBODY if is_text else [NOBODY]}
-        answer = self.ask(self.scope, limit=1, **nobodys)
-        return isinstance(answer, Page) and bool(answer.rows)
+        return bool(self.ask(self.scope, limit=1, **nobodys).rows)
 
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
@@ -117,7 +116,7 @@ class _Calibration(Questions):
 
     def _cells_shown(self) -> list[Span]:
         """Of a busy bot, the sample may lie in minutes that are not over, or where another zone gives nothing."""
-        span, others = self.span, list[Row]()
+        span, others = self.span, tuple[Row, ...]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
             until = newest + (-15 * HOUR if newest > span.date_to - DAY else 15 * HOUR)
@@ -126,14 +125,13 @@ class _Calibration(Questions):
             others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - CELL)))
         return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
 
-    def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> list[Row]:
+    def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> Sequence[Row]:
         """The rows that come with the first of the limits that gives some: the largest, and the last answered."""
         for limit in dict.fromkeys(min(limit, self.most) for limit in limits or (self.most, self.size)):
-            answer = self.once(self.scope, span, limit, wording)
-            if isinstance(answer, Page) and answer.rows:
+            if rows := self.once(self.scope, span, limit, wording).rows:
                 self.limit = max(self.limit, limit)
-                return answer.rows
-        return []
+                return rows
+        return ()
 
     def _is_given_alone(self, cell: Span) -> bool:
         """Whether a call of the cell comes, but not with those beside it, nor what is far away. Sets the offset."""
@@ -144,7 +142,7 @@ class _Calibration(Questions):
             if any(map(cell.holds, rows)):
                 sides = [Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL)]
                 answers = [self.once(self.scope, side, self.limit, wording) for side in sides]
-                beside = [row for answer in answers if isinstance(answer, Page) for row in answer.rows]
+                beside = [row for answer in answers for row in answer.rows]
                 times += [row.time - cell.date_from for row in beside if row.time is not None]
                 is_known = self.limit >= 10 and all(isinstance(answer, Page) for answer in answers)
                 is_beside = {row.id for row in rows} & {row.id for row in beside}
@@ -159,7 +157,7 @@ class _Calibration(Questions):
     def scopes_needed(self, are_bounds_proved: bool) -> list[Scope]:
         """In which the log must be read: in doubt, all that may be needed."""
         self._are_bounds_proved, scopes = are_bounds_proved, self.scopes
-        self._given: dict[Scope, list[Row]] = {self.scope: self.sample}
+        self._given: dict[Scope, Sequence[Row]] = {self.scope: self.sample}
         if self.choice.include_developer:
             developers = replace(self.scope, developer=True)
             rows = self._given.setdefault(developers, self.rows(developers))
@@ -167,7 +165,7 @@ class _Calibration(Questions):
             is_prefix = given == sorted(given, reverse=True) and (all(given) or len(rows) == self.size)
             are_added = is_prefix and self._come(self.sample, developers)  # All of the sample, up to the end of a page.
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
-        sample = self.sample if self.scope.channels is None else []
+        sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
             return scopes + [other for scope in scopes for other in self._channels_besides(scope)]
         return scopes
@@ -176,11 +174,9 @@ class _Calibration(Questions):
         """Whether some of these rows come in this scope: seen in its first, or asked for, where bounds are proved."""
         if {row.id for row in self._given.get(scope, ())} & {row.id for row in rows}:
             return True
-        for call, cell in islice(self._cells(rows) if self._are_bounds_proved else (), CALLS_TRIED):
-            answer = self.once(scope, cell, self.size)
-            if isinstance(answer, Page) and any(row.id == call.id for row in answer.rows):
-                return True
-        return False
+        calls = islice(self._cells(rows) if self._are_bounds_proved else (), CALLS_TRIED)
+        given = ((call, row) for call, cell in calls for row in self.once(scope, cell, self.size).rows)
+        return any(row.id == call.id for call, row in given)
 
     def _channels_besides(self, scope: Scope) -> list[Scope]:
         """The scopes that are needed besides this one, which names no channel."""

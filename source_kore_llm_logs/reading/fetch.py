@@ -31,6 +31,7 @@ class Refused(NamedTuple):
     """The server does not take these arguments: a 4xx. `error` is what to raise if it takes no others."""
 
     error: Exception
+    rows: tuple[Row, ...] = ()  # None.
 
 
 class Unavailable(NamedTuple):
@@ -38,6 +39,7 @@ class Unavailable(NamedTuple):
 
     error: Exception
     is_too_large: bool = False  # 413, or it timed out more than once.
+    rows: tuple[Row, ...] = ()  # None.
 
 
 Answer: TypeAlias = Page | Refused | Unavailable

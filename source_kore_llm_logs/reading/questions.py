@@ -28,7 +28,7 @@ class Questions:
         self._fetch, self.now, self._after, self.choice, self.most = fetch, now, after, choice, most
         self.wording = Wording()
         self.scopes = self._ways_to_choose()[0]  # In which all channels that were chosen are asked for.
-        self.scope, self.sample = self.scopes[0], list[Row]()  # The first rows that came, and in which scope.
+        self.scope, self.sample = self.scopes[0], tuple[Row, ...]()  # The first rows that came, and in which scope.
         self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
         self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
         self._taken: list[tuple[Wording, list[Scope]]] = []
@@ -60,17 +60,16 @@ class Questions:
         assert not isinstance(answer, Page)
         raise answer.error
 
-    def rows(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE) -> list[Row]:
+    def rows(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE) -> tuple[Row, ...]:
         """The rows of an answer, which count as shown; none of a refusal."""
-        answer = self.ask(scope, span, limit)
-        rows = answer.rows if isinstance(answer, Page) else []
+        rows = tuple(self.ask(scope, span, limit).rows)
         self.shown.update((row.id, row) for row in rows)
         return rows
 
     def find_sample(self, known: Wording | None = None) -> Refused | None:
         """Finds a wording and a scope that give rows: the sample. Without any, the first wording that is taken stays;
         where none is, the last refusal is returned. `known`: the only wording to try."""
-        self.sample, self.shown, self._taken = [], {}, []
+        self.sample, self.shown, self._taken = (), {}, []
         refusal: Refused | None = None
         for wording, scope, limit in self._tries(known):
             self.wording = wording
@@ -83,7 +82,7 @@ class Questions:
             if isinstance(answer, Refused):
                 refusal = answer
             elif answer.rows:
-                self.scope, self.sample = scope, answer.rows
+                self.scope, self.sample = scope, tuple(answer.rows)
                 self.shown = {row.id: row for row in answer.rows}
                 return None
             else:

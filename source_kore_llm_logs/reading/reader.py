@@ -16,23 +16,22 @@ from math import inf
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Page, Refused, Row, Scope, Unavailable
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Refused, Row, Scope, Unavailable
 from source_kore_llm_logs.reading.one_pass import End, OnePass
-from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, Part, Span
+from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, PROVED, Part, Span
 
 PAGES = 90  # That a part aims at: what a killed sync reads again.
 MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch).
 LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW = 10
-MOST_PASSES = 12
-MOST_CEILINGS = 4  # Over a part that cannot be halved, passes that meet one: rows that go look the same.
-MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; then the bot is given up.
-MOST_PAGES_OF_THE_SHORTEST = 20_000
+FEW_PASSES, MANY_PASSES = 12, 60  # Over a part; many, where halves are not read instead.
+MOST_CEILINGS = 4  # That many passes meet: rows that go look the same.
+MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
+SHORT = 4 * PROVED  # A part of at most this is not halved for its size: the padding of its halves would cost more.
+MOST_PAGES_OF_THE_SHORT = 20_000
 SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
-# Of one pass after the other: pages, in pages of the first; and orders, in turn: the server's own, or that by `Time
-# Taken`, the only one that is documented [D].
-PAGE_SIZES = (1.0, 1.0, 0.7, 0.85, 0.5, 0.95, 0.6, 0.9, 0.75, 0.4, 0.8, 0.65)
-ORDERS = (None, "asc", None, "desc")
+# Of passes, in turn: the server's own, or that by `Time Taken`, the only one that is documented [D].
+ORDERS: tuple[str | None, ...] = (None, "asc", None, "desc")
 
 
 @dataclass
@@ -71,7 +70,7 @@ class Reader:
 
     def use(self, profile: ServerProfile) -> None:
         """Reads what follows in this way."""
-        self.profile = profile
+        self.profile, self.short = profile, max(SHORT, profile.padding)
         self.limit = min(self.limit, profile.limit if profile.rows else self.limit)
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows)
@@ -94,10 +93,8 @@ class Reader:
     def is_too_long(self, part: Part) -> bool:
         """Whether there is a row behind those that a part is to have. It is asked only where there may be."""
         span, scope = self.span(part), self.profile.scopes[0]
-        if not self.profile.rows or part.length <= self.profile.padding or self.density * span.length < 0.95 * self.aim:
-            return False
-        answer = self._ask(span, scope, self.aim, 1)
-        if not isinstance(answer, Page) or not answer.rows:
+        may_be = self.profile.rows and part.length > self.short and self.density * span.length > 0.95 * self.aim
+        if not may_be or not self._ask(span, scope, self.aim, 1).rows:
             return False
         if not self._page:  # The server may give fewer rows than it is asked for.
             self._page = max(FEW, len(self._rows(span, scope, 0, self.limit)))
@@ -110,10 +107,11 @@ class Reader:
         which rows keep moving. Blocks while a request is under way. Raises CannotRead where halves are no shorter
         requests, and what a refusal or a fault stands for."""
         self.passes = 0
+        is_last = unsettled == MOST_UNSETTLED or not self.can_be_halved(part)
         for scope in self.profile.scopes:
-            why = yield from self._read_in(scope, part)
+            why = yield from self._read_in(scope, part, is_last)
             if why is not None:
-                return self._halves(part, why, unsettled + (why is End.SEEN))
+                return self._halves(part, why, unsettled, is_last)
         absent = [row for row in self.profile.rows if part.owns(row) and row.id not in self._emitted]
         spans = [self.span(Part(row.time or 0, (row.time or 0) + 1)) for row in absent]
         given = {row.id for span in spans for row in self._rows(span, self.profile.scopes[0], 0, self.limit)}
@@ -122,9 +120,9 @@ class Reader:
         self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
         return []
 
-    def _halves(self, part: Part, why: End, unsettled: int) -> list[tuple[Part, int]]:
-        if why is not End.SKIP and self.can_be_halved(part) and unsettled <= MOST_UNSETTLED:
-            return [(half, unsettled) for half in part.halves()]
+    def _halves(self, part: Part, why: End, unsettled: int, is_last: bool) -> list[tuple[Part, int]]:
+        if why is not End.SKIP and self.can_be_halved(part) and not (is_last and why is End.SEEN):
+            return [(half, unsettled + (why is End.SEEN)) for half in part.halves()]
         start, after = map(self.profile.wording.date, (part.start, part.after))
         raise CannotRead(
             f"the rows from {start} to {after} cannot be read to the end: {why.value}. They are read again at the next "
@@ -132,23 +130,24 @@ class Reader:
             is_transient=True,
         )
 
-    def _read_in(self, scope: Scope, part: Part) -> Generator[Row | None, None, End | None]:
+    def _read_in(self, scope: Scope, part: Part, is_last: bool) -> Generator[Row | None, None, End | None]:
         """The rows in one scope; its value is None if all are there, or why that cannot be told."""
-        passes, why, most_ceilings = Passes(), End.SEEN, 1 if self.can_be_halved(part) else MOST_CEILINGS
-        for number in range(MOST_PASSES):
-            one = self._pass(part, scope, number, passes.page)
+        passes, why, orders = Passes(), End.SEEN, ORDERS
+        for number in range(MANY_PASSES if is_last else FEW_PASSES):
+            one = self._pass(part, scope, number, passes.page, orders[number % len(orders)])
             is_fresh = yield from self._rows_of(one, part, passes.known)
             if isinstance(one.end, Refused):
                 if not number:
                     raise one.end.error
-                continue  # It is the order that is refused.
+                orders = (None,)  # It is the order that is refused.
+                continue
             self.limit = self.limit if number else min(self.limit, one.first_limit)
             why, self.density = one.end, one.places / self.span(part).length
             if passes.are_settled_by(one, is_fresh):
                 if self._are_all_known(part, scope, passes.known, one.places):
                     return None
                 why = End.MORE
-            if why is not End.SEEN and number + 1 >= most_ceilings:
+            if why is not End.SEEN and (number + 1 >= MOST_CEILINGS or not is_last):
                 break
         if why in (End.CEILING, End.MORE):
             self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW, one.places * 4 // 5))
@@ -169,17 +168,18 @@ class Reader:
             del page  # It may be large, and the next is asked for.
         return is_fresh
 
-    def _pass(self, part: Part, scope: Scope, number: int, page: int) -> OnePass:
+    def _pass(self, part: Part, scope: Scope, number: int, page: int, order: str | None) -> OnePass:
         """`page`: the most rows that a page of this part has had."""
         span = self.span(part)
 
         def ask(skip: int, limit: int) -> Answer:
-            return self._ask(span, scope, skip, min(limit, max(2, self.limit)), ORDERS[number % len(ORDERS)])
+            return self._ask(span, scope, skip, min(limit, max(2, self.limit)), order)
 
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
-        limit = min(largest, max(2, int(page * PAGE_SIZES[number]))) if number else largest
-        return OnePass(ask, limit, 2 * PAGES if self.can_be_halved(part) else MOST_PAGES_OF_THE_SHORTEST)
+        size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
+        limit = min(largest, max(2, int(page * size))) if number else largest
+        return OnePass(ask, limit, MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES)
 
     def _are_all_known(self, part: Part, scope: Scope, known: dict[str, Row], places: int) -> bool:
         """Whether an audit finds no more rows than are known. Smaller parts than those audited need none."""
@@ -209,13 +209,13 @@ class Reader:
         other: dict[str, Any] = {"sort": {"field": "Time Taken", "order": order}} if order else {}
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
 
-    def _rows(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> list[Row]:
+    def _rows(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Sequence[Row]:
         """The rows of an answer; none of a refusal. Raises what a fault stands for."""
         answer = self._ask(span, scope, skip, limit, order)
         answer = self._ask(span, scope, skip, 1, order) if isinstance(answer, Unavailable) else answer
         if isinstance(answer, Unavailable):
             raise answer.error
-        return answer.rows if isinstance(answer, Page) else []
+        return answer.rows
 
     def _shown(self, rows: Sequence[Row]) -> None:
         for row in rows:
