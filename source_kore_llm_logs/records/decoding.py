@@ -81,16 +81,12 @@ def _all_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole_number(digits: str) -> int | str:
-    return int(digits) if len(digits) < 21 and fits_64_bits(int(digits)) else digits
-
-
-def _number(digits: str) -> float | str:
-    return float(digits) if math.isfinite(float(digits)) else digits
-
-
 LENIENT = json.JSONDecoder(  # `strict=False` takes raw tabs and line breaks within texts.
-    strict=False, parse_int=_whole_number, parse_float=_number, parse_constant=str, object_pairs_hook=_all_keys
+    strict=False,
+    parse_int=lambda digits: int(digits) if len(digits) < 21 and fits_64_bits(int(digits)) else digits,
+    parse_float=lambda digits: float(digits) if math.isfinite(float(digits)) else digits,
+    parse_constant=str,
+    object_pairs_hook=_all_keys,
 )
 
 
