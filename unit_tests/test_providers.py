@@ -135,7 +135,9 @@ def test_every_name_is_one_of_opentelemetrys() -> None:
     [
         ("OpenAI", "openai"), ("Azure OpenAI", "azure.ai.openai"), ("Anthropic", "anthropic"),
         ("Google Gemini", "gcp.gemini"), ("Amazon Bedrock", "aws.bedrock"), ("azureOpenAI", "azure.ai.openai"),
-        ("amazon_bedrock", "aws.bedrock"), ("Kore.ai XO GPT", None), ("My OpenAI proxy", None), ("", None),
+        ("amazon_bedrock", "aws.bedrock"), ("IBM watsonx.ai", "ibm.watsonx.ai"), ("x.AI", "x_ai"),
+        ("Moonshot AI", "moonshot_ai"), ("Azure AI Inference", "azure.ai.inference"),
+        ("Kore.ai XO GPT", None), ("My OpenAI proxy", None), ("", None),
         (None, None),
     ],
 )  # fmt: skip
