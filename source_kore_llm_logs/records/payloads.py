@@ -1,12 +1,12 @@
 """A payload is opened: the object that it is, or that its text, its stream or its envelope holds. One that
 cannot be opened is kept whole all the same."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any
 
 from source_kore_llm_logs.records import table
-from source_kore_llm_logs.records.decoding import Json, completed, lenient, loads
+from source_kore_llm_logs.records.decoding import Json, completed, loads
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
@@ -40,14 +40,13 @@ def parsed(text: str) -> Any:
         return laid_over(events(text))
     if not text.startswith(("{", "[", '"')):
         return None
-    value = _tried(loads, text) or laid_over(events(text)) or _tried(lenient, completed(text))
-    # JSON that was encoded twice is a text again, and shorter.
-    return parsed(value) if isinstance(value, str) else value
+    value = _tried(text) or laid_over(events(text)) or next(filter(None, map(_tried, completed(text))), None)
+    return parsed(value) if isinstance(value, str) else value  # Encoded twice, it is a text again, and shorter.
 
 
-def _tried(load: Callable[[str], Any], text: str) -> Any:
+def _tried(text: str) -> Any:
     try:
-        return load(text)
+        return loads(text)
     except ValueError:
         return None
 
@@ -57,7 +56,7 @@ def events(text: str) -> Iterator[Json]:
     lines of broken JSON; they are left out, as is `data: [DONE]`."""
     for line in text.replace("\r", "\n").split("\n"):
         line = line.removeprefix("data:").strip()
-        if line.startswith("{") and (event := _tried(loads, line)) is not None:
+        if line.startswith("{") and (event := _tried(line)) is not None:
             yield event
 
 
