@@ -345,6 +345,7 @@ def test_a_parameter_at_the_top_of_a_request_wins() -> None:
         {"Response Payload": '{"usage": ', "Request Payload": "[" * 5000},
         {"Response Payload": json.dumps({"body": {"body": {"body": "{}"}}}), "Request Payload": {"body": "{"}},
         {"Response Payload": '{"body":' * 900 + "1" + "}" * 900},
+        {"Response Payload": '{"error":' + '{"message":' * 900 + "1" + "}" * 901},
         {"Response Payload": [[{"candidates": 1}], 5, {"candidates": 5}, {"usageMetadata": []}]},
     ],
 )
