@@ -173,6 +173,7 @@ AS_TEXT = json.dumps(WHOLE)
         AS_TEXT.replace("}}", '}, "more": [1, {"a": "this is cut, [{ he'), AS_TEXT.replace("}}", '}, "more": "a\\'),
         "\n " + AS_TEXT, json.dumps(AS_TEXT), json.dumps(json.dumps(AS_TEXT)), json.dumps(WHOLE, indent=2),
         json.dumps(AS_TEXT.replace('"Hi"', "NaN")), f"event: message\ndata: {AS_TEXT}\n\ndata: [DONE]",
+        *(json.dumps(AS_TEXT.replace("}}", '}, "more": "\n\\"\u00e9 is cut'))[:-cut] for cut in range(1, 16)),
         "data: " + AS_TEXT.replace("Hi", "half \\ud83d"), "\n".join(json.dumps({k: v}) for k, v in WHOLE.items()),
     ],
 )  # fmt: skip
@@ -344,6 +345,7 @@ def test_a_parameter_at_the_top_of_a_request_wins() -> None:
         {"Response Payload": '{"usage": ', "Request Payload": "[" * 5000},
         {"Response Payload": json.dumps({"body": {"body": {"body": "{}"}}}), "Request Payload": {"body": "{"}},
         {"Response Payload": '{"body":' * 900 + "1" + "}" * 900},
+        {"Response Payload": '{"error":' + '{"message":' * 900 + "1" + "}" * 901},
         {"Response Payload": [[{"candidates": 1}], 5, {"candidates": 5}, {"usageMetadata": []}]},
     ],
 )

@@ -26,8 +26,11 @@ from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.redaction import ERRORS
 
 FIXTURES = Path(__file__).parent / "fixtures"
-COUNTED = [json.loads(line) for line in (FIXTURES / "token_counts.jsonl").read_text().splitlines()]
-"""What each provider's own reference shows, and the six columns that it fills."""
+COUNTED, ANSWERED, FAILED = (
+    [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
+    for name in ("token_counts", "answers", "errors")
+)
+"""What each provider's own reference shows, and the columns that it fills."""
 COLUMNS = (
     "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
 )  # fmt: skip
@@ -42,7 +45,7 @@ def tokens_of(response: Any, redact: bool = False, **log: Any) -> list[int | Non
     return [record[column] for column in COLUMNS]
 
 
-@pytest.mark.parametrize("case", COUNTED, ids=[case["name"] for case in COUNTED])
+@pytest.mark.parametrize("case", COUNTED, ids=lambda case: case["name"])
 def test_every_providers_counts_have_one_meaning_also_in_a_body_as_text_encoded_twice_and_redacted(
     case: dict[str, Any],
 ) -> None:
@@ -59,38 +62,10 @@ def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
     assert tokens_of(response, **{"Request Tokens": 100})[:3] == [100, 5, 105]
 
 
-@pytest.mark.parametrize(
-    ("response", "model", "reason"),
-    [
-        ({"model": "llama3.2", "message": {"content": "Hi"}, "done_reason": "stop"}, "llama3.2", "stop"),
-        ({"model_id": "ibm/granite-3", "results": [{"stop_reason": "eos_token"}]}, "ibm/granite-3", "eos_token"),
-        ({"generations": [{"finish_reason": "MAX_TOKENS", "text": "Hi"}]}, None, "MAX_TOKENS"),
-        ({"outputs": [{"text": "Hi", "stop_reason": "length"}]}, None, "length"),
-        ({"completions": [{"finishReason": {"reason": "endoftext"}}]}, None, "endoftext"),
-        ({"results": [{"completionReason": "FINISH"}]}, None, "FINISH"),
-        ({"outputText": "Hi", "completionReason": "LENGTH"}, None, "LENGTH"),
-        ([{"generated_text": "Hi", "details": {"finish_reason": "eos_token"}}], None, "eos_token"),
-        ({"text": "Hi", "meta_info": {"finish_reason": {"type": "length", "length": 3}}}, None, "length"),
-        ({"text": "Hi", "finishReason": "tool-calls", "response": {"modelId": "gpt-4"}}, "gpt-4", "tool-calls"),
-        ({"kwargs": {"response_metadata": {"model_name": "gpt-4", "finish_reason": "stop"}}}, "gpt-4", "stop"),
-        ({"candidates": [{"finish_reason": "STOP"}], "model_version": "gemini-2"}, "gemini-2", "STOP"),
-        ({"Response": {"Choices": [], "FinishReason": "stop"}}, None, "stop"),
-        ({"object": "response", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
-         None, "max_output_tokens"),
-        ({"object": "response", "status": "completed", "incomplete_details": None}, None, "completed"),
-        ({"promptFeedback": {"blockReason": "SAFETY"}}, None, "SAFETY"),
-        ({"choices": [{"finish_reason": None}], "stop_reason": 5, "model": ["gpt-4"]}, None, None),
-        ('data: {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}', None, "COMPLETE"),
-        ('data: {"choices": [{"finish_reason": "stop"}]}\ndata: {"choices": [{"index": 1, "finish_reason": "length"}]}',
-         None, "stop"),
-        ([{"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"metrics": {}}}], None, "end_turn"),
-    ],
-)  # fmt: skip
-def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(
-    response: Any, model: str | None, reason: str | None
-) -> None:
-    record = answered(response)
-    assert (record["response_model"], record["finish_reason"]) == (model, reason)
+@pytest.mark.parametrize("case", ANSWERED, ids=lambda case: case["name"])
+def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(case: dict[str, Any]) -> None:
+    record = answered(case["response"])
+    assert (record["response_model"], record["finish_reason"]) == (case["model"], case["reason"])
 
 
 @pytest.mark.parametrize(
@@ -101,6 +76,12 @@ def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(
         ({"model_id": "m", "parameters": {"max_new_tokens": "9", "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
         ({"model": "m", "max_tokens": 9.0, "temperature": 0.5, "p": 1}, ("m", 9, 0.5, 1.0)),
         ({"generation_config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, (None, 9, 0.5, 1.0)),
+        ({"model": "m", "config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"model": "m", "input": {"max_new_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"modelId": "m", "body": {"max_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
+        ({"model": "m", "tokens_to_generate": 9, "temperature": 0.5, "top_p": 1}, ("m", 9, 0.5, 1.0)),
+        ({"servingMode": {"modelId": "m"}, "chatRequest": {"maxTokens": 9, "temperature": 0.5, "topP": 1}},
+         ("m", 9, 0.5, 1.0)),
         ('{"model": "m", "max_completion_tokens": 9, "temperature": 0.5, "top_p": 1, "messages": [{"content": "cut',
          ("m", 9, 0.5, 1.0)),
     ],
@@ -131,7 +112,8 @@ def test_a_table_holds_only_text_and_no_key_twice(name: str) -> None:
 def test_the_keys_of_a_table_are_folded_and_each_path_of_a_count_stands_once() -> None:
     paths = [path for paths in TABLE["tokens"].values() for path in paths]
     assert len(paths) == len(PATHS)
-    lists = ("usages", "holders", "answers", "reasons", "models", "ids", "integrations")
+    lists = ("usages", "holders", "answers", "reasons", "reasons_inside", "models", "ids", "integrations",
+             "error_kinds", "error_messages")  # fmt: skip
     for key in [*paths, *PARAMETER_KEYS, *OTHER_NAMES, *(key for name in lists for key in TABLE[name])]:
         assert fold(key) == key
 
@@ -153,7 +135,9 @@ def test_every_name_is_one_of_opentelemetrys() -> None:
     [
         ("OpenAI", "openai"), ("Azure OpenAI", "azure.ai.openai"), ("Anthropic", "anthropic"),
         ("Google Gemini", "gcp.gemini"), ("Amazon Bedrock", "aws.bedrock"), ("azureOpenAI", "azure.ai.openai"),
-        ("amazon_bedrock", "aws.bedrock"), ("Kore.ai XO GPT", None), ("My OpenAI proxy", None), ("", None),
+        ("amazon_bedrock", "aws.bedrock"), ("IBM watsonx.ai", "ibm.watsonx.ai"), ("x.AI", "x_ai"),
+        ("Moonshot AI", "moonshot_ai"), ("Azure AI Inference", "azure.ai.inference"),
+        ("Kore.ai XO GPT", None), ("My OpenAI proxy", None), ("", None),
         (None, None),
     ],
 )  # fmt: skip
@@ -190,27 +174,9 @@ def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | N
     return record["error_type"], record["error_message"]
 
 
-@pytest.mark.parametrize(
-    ("response", "kind", "message"),
-    [
-        ({"error": {"type": "rate_limit_error", "message": "Slow down"}}, "rate_limit_error", "Slow down"),
-        ({"error": {"type": None, "code": "content_filter", "message": "No"}}, "content_filter", "No"),
-        ({"error": {"type": "requests", "code": "rate_limit_exceeded", "message": "No"}}, "requests", "No"),
-        ({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "No"}}, "RESOURCE_EXHAUSTED", "No"),
-        ({"__type": "com.amazon.coral#ThrottlingException", "message": "No"}, "ThrottlingException", "No"),
-        ({"error": "No luck", "code": "ECONNRESET"}, "ECONNRESET", "No luck"),
-        ({"errors": [{"msg": "No luck", "code": 4002}]}, None, "No luck"),
-        ({"errors": ["No luck"]}, None, "No luck"),
-        ([{"error": {"status": "INTERNAL", "message": "No"}}], "INTERNAL", "No"),
-        ('data: {"type": "error", "error": {"type": "overloaded_error", "message": "No"}}', "overloaded_error", "No"),
-        ('{"error": {"type": "api_error", "message": "No"}}', "api_error", "No"),
-        ({"error": {"type": OPEN, "code": 429}}, OPEN, OPEN),
-        ({"error": OPEN}, OPEN, OPEN),
-        ({"object": "error", "type": "error", "code": "ETIMEDOUT", "message": "No"}, "ETIMEDOUT", "No"),
-    ],
-)
-def test_an_error_is_known_in_the_shape_of_every_provider(response: Any, kind: str | None, message: str | None) -> None:
-    assert failure_of(response) == (kind, message)
+@pytest.mark.parametrize("case", FAILED, ids=lambda case: case["name"])
+def test_an_error_is_known_in_the_shape_of_every_provider(case: dict[str, Any]) -> None:
+    assert failure_of(case["response"], **case.get("row", {})) == (case["kind"], case["message"])
 
 
 def test_what_is_no_error_is_none() -> None:

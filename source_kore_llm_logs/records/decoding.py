@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -81,16 +81,12 @@ def _all_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole_number(digits: str) -> int | str:
-    return int(digits) if len(digits) < 21 and fits_64_bits(int(digits)) else digits
-
-
-def _number(digits: str) -> float | str:
-    return float(digits) if math.isfinite(float(digits)) else digits
-
-
 LENIENT = json.JSONDecoder(  # `strict=False` takes raw tabs and line breaks within texts.
-    strict=False, parse_int=_whole_number, parse_float=_number, parse_constant=str, object_pairs_hook=_all_keys
+    strict=False,
+    parse_int=lambda digits: int(digits) if len(digits) < 21 and fits_64_bits(int(digits)) else digits,
+    parse_float=lambda digits: float(digits) if math.isfinite(float(digits)) else digits,
+    parse_constant=str,
+    object_pairs_hook=_all_keys,
 )
 
 
@@ -116,8 +112,10 @@ def _flattened(text: str) -> str:
     return "".join([*pieces, text[after:]])
 
 
-def completed(text: str) -> str:
-    """JSON that was cut off, closed behind the last value that is whole."""
+def completed(text: str) -> Iterator[str]:
+    """JSON that was cut off, closed behind the last value that is whole; a text, also before half an escape."""
+    if text.startswith('"'):
+        yield from (text[: len(text) - cut] + '"' for cut in range(6))
     end, closers, open_ones = 0, "", ""
     for token in TOKEN.finditer(text):
         if token[0] in "[{":
@@ -127,7 +125,7 @@ def completed(text: str) -> str:
         elif token[0] != ",":
             continue
         end, closers = token.start() if token[0] == "," else token.end(), open_ones
-    return text[:end] + closers
+    yield text[:end] + closers
 
 
 def plain(value: Any, repairs: Counter[str] | None = None, depth: int = 0) -> Any:

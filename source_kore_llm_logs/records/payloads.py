@@ -1,30 +1,33 @@
 """A payload is opened: the object that it is, or that its text, its stream or its envelope holds. One that
 cannot be opened is kept whole all the same."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any
 
 from source_kore_llm_logs.records import table
-from source_kore_llm_logs.records.decoding import Json, completed, lenient, loads
+from source_kore_llm_logs.records.decoding import Json, completed, loads
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """How a line of a stream of server-sent events begins (WHATWG HTML, 9.2)."""
-ENVELOPES, CHUNKS = table("providers")["envelopes"], table("providers")["chunks"]
-NO_ENVELOPE, NO_CHUNK = frozenset(ENVELOPES).isdisjoint, frozenset(CHUNKS).isdisjoint
+BODIES = ("body", "Body")  # Envelopes that may be text. In the others text is the answer.
+ENVELOPES, CHUNKS, EXCEPTIONS = (table("providers")[name] for name in ("envelopes", "chunks", "exceptions"))
+NO_ENVELOPE, NO_CHUNK = frozenset(ENVELOPES).isdisjoint, frozenset(CHUNKS + EXCEPTIONS).isdisjoint
 
 
 def opened(payload: Any) -> Json | None:
     """The object that a payload holds: itself, JSON text (also encoded twice, or cut off), the chunks of a stream laid
-    over each other, or the `body` of Bedrock's InvokeModel; None for anything else. Raises nothing.
+    over each other, or the `body` of an answer over HTTP; None for anything else. Raises nothing.
 
     The parts of envelopes stand beside what the object has itself. Texts may still hold what `plain` mends.
     """
     if isinstance(payload, str):
         payload = parsed(payload)
+    if isinstance(payload, list) and all(isinstance(chunk, str) for chunk in payload):
+        payload = parsed("\n".join(payload))
     if isinstance(payload, dict):
-        body = opened(payload["body"]) if isinstance(payload.get("body"), str) else None
-        return unwrapped({**payload, **body} if body else payload)
+        bodies = {key: opened(payload[key]) for key in BODIES if isinstance(payload.get(key), str)}
+        return unwrapped({**payload, **bodies})
     if isinstance(payload, list):
         return laid_over(chunk for chunk in payload if isinstance(chunk, dict) and not NO_CHUNK(chunk))
     return None
@@ -32,21 +35,18 @@ def opened(payload: Any) -> Json | None:
 
 def parsed(text: str) -> Any:
     """What a text of JSON holds, else what its lines do, else what is whole of it if it was cut off; else None."""
-    begin = text.lstrip()[:8]
-    if begin.startswith(STREAM):
+    text = text.lstrip().lstrip("\ufeff")
+    if text.startswith(STREAM):
         return laid_over(events(text))
-    if not begin.startswith(("{", "[", '"')):
+    if not text.startswith(("{", "[", '"')):
         return None
-    value = _tried(loads, text)
-    if value is None:
-        value = laid_over(events(text)) or _tried(lenient, completed(text)) or None
-    # JSON that was encoded twice is a text again, and shorter.
-    return parsed(value) if isinstance(value, str) else value
+    value = _tried(text) or laid_over(events(text)) or next(filter(None, map(_tried, completed(text))), None)
+    return parsed(value) if isinstance(value, str) else value  # Encoded twice, it is a text again, and shorter.
 
 
-def _tried(load: Callable[[str], Any], text: str) -> Any:
+def _tried(text: str) -> Any:
     try:
-        return load(text)
+        return loads(text)
     except ValueError:
         return None
 
@@ -54,9 +54,9 @@ def _tried(load: Callable[[str], Any], text: str) -> Any:
 def events(text: str) -> Iterator[Json]:
     """The objects in lines of JSON, and of a stream of server-sent events: `data: {…}` [D]. The vendor's own sample has
     lines of broken JSON; they are left out, as is `data: [DONE]`."""
-    for line in text.split("\n"):
+    for line in text.replace("\r", "\n").split("\n"):
         line = line.removeprefix("data:").strip()
-        if line.startswith("{") and (event := _tried(loads, line)) is not None:
+        if line.startswith("{") and (event := _tried(line)) is not None:
             yield event
 
 

@@ -13,7 +13,8 @@ TABLE: Mapping[str, Any] = table("providers")
 INTEGRATIONS: Mapping[str, str] = TABLE["integrations"]
 ID_PREFIXES, KEYS = TABLE["id_prefixes"], TABLE["keys"]
 USAGES, HOLDERS, ANSWERS = TABLE["usages"], TABLE["holders"], TABLE["answers"]
-REASONS, MODELS, IDS = TABLE["reasons"], TABLE["models"], TABLE["ids"]
+REASONS, REASONS_INSIDE, MODELS, IDS = TABLE["reasons"], TABLE["reasons_inside"], TABLE["models"], TABLE["ids"]
+ERROR_KINDS, ERROR_MESSAGES, EXCEPTIONS = TABLE["error_kinds"], TABLE["error_messages"], TABLE["exceptions"]
 GATEWAY_REASONS, GATEWAY_ERRORS = TABLE["gateway_reasons"], TABLE["gateway_errors"]
 PATHS = {path.lstrip("+"): (what, rank) for what, paths in TABLE["tokens"].items() for rank, path in enumerate(paths)}
 BESIDE = frozenset(path[1:] for paths in TABLE["tokens"].values() for path in paths if path[0] == "+")
@@ -32,10 +33,8 @@ def usage_of(response: Json) -> dict[str, int | None]:
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
     requests, responses = request_readings(found, (cached or 0) + (written or 0)), response_readings(found)
-    request, answered = requests[0], responses[0]
-    if None not in (request, answered):
-        fitting = [(one, other) for one in requests for other in responses if one + other == total]
-        request, answered = (fitting or [(request, answered)])[0]
+    pairs = [(one, other) for one in requests for other in responses]
+    request, answered = next((pair for pair in pairs if None not in pair and sum(pair) == total), pairs[0])
     if total is not None and total > (request or 0) + (answered or 0):
         if request is not None:
             answered = total - request
@@ -57,8 +56,6 @@ def request_readings(found: Mapping[str, Count], cache: int) -> list[Any]:
         return [None]
     *_, request, path = found["input"]
     request += found["tools"][3] if "tools" in found else 0
-    if not cache:
-        return [request]
     caches = {path for what, (*_, count, path) in found.items() if count and what.startswith(("cached", "written"))}
     is_beside = path != "prompttokens" and caches <= BESIDE
     return [request + cache] if is_beside or cache > request else [request, request + cache]
@@ -74,17 +71,17 @@ def response_readings(found: Mapping[str, Count]) -> list[Any]:
 
 
 def counts_of(response: Json) -> dict[str, Count]:
-    """What is counted -> its count. The first object that has one tells it, until input and output are told."""
+    """What is counted -> its count, of the first object that has one; after input and output, only what is not told."""
     counts: dict[str, Count] = {}
     for place, usage in enumerate(usages_of(response)):
+        told = frozenset(counts if "input" in counts and "output" in counts else ())
         for path, value in leaves(usage):
             found = value if type(value) is int else whole_number(value)
-            if found is not None and 0 <= found < 10**9:  # What is beyond may be a text that is written as a number.
-                what, rank = PATHS[path]
+            what, rank = PATHS[path]
+            # What is larger may be a text that is written as a number.
+            if found is not None and 0 <= found < 10**9 and what not in told:
                 one = (not found, place, rank, found, path)
                 counts[what] = min(one, counts.get(what, one))
-        if "input" in counts and "output" in counts:
-            break
     return counts
 
 
@@ -99,8 +96,10 @@ def usages_of(response: Json) -> Iterator[Json]:
 
 
 def first_of(objects: Any) -> list[Json]:
-    """The first object of a list of objects; nothing of anything else."""
-    return objects[:1] if isinstance(objects, list) and objects and isinstance(objects[0], dict) else []
+    """The first object of a list of objects, or of the first of lists of them; nothing of anything else."""
+    while isinstance(objects, list) and objects and not isinstance(objects[0], dict):
+        objects = objects[0]
+    return objects[:1] if isinstance(objects, list) else []
 
 
 def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
@@ -109,9 +108,7 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
         name = fold(key)
         if isinstance(value, dict):
             prefix = "details." if name.endswith("details") else f"{name}."
-            for key, inner in value.items():
-                if (path := prefix + fold(key)) in PATHS:
-                    yield path, inner
+            yield from ((path, inner) for key, inner in value.items() if (path := prefix + fold(key)) in PATHS)
         elif name in PATHS:
             yield name, value
 
@@ -153,8 +150,8 @@ def word_at(holder: Json, keys: Iterable[str]) -> str | None:
     """The first text that is not empty under one of these keys, or in an object there that gives a reason."""
     for value in map(holder.get, keys):
         if isinstance(value, dict):
-            value = next(texts(folded(value), ("reason", "type", "blockreason")), None)
-        if isinstance(value, str) and value:
+            value = next(texts(folded(value), REASONS_INSIDE), None)
+        if isinstance(value, str) and value not in ("", "null"):  # Alibaba's streams spell null so.
             return word(value)
     return None
 
@@ -169,28 +166,26 @@ def answer_of(response: Json) -> dict[str, str | None]:
 
 
 def finish_reason(response: Json) -> str | None:
-    for answers in filter(None, map(response.get, ANSWERS)):
-        for first in first_of(answers):
-            if found := word_at(folded(first), REASONS):
-                return found
+    for first in (first for answers in filter(None, map(response.get, ANSWERS)) for first in first_of(answers)):
+        if found := word_at(folded(first), REASONS):
+            return found
     # OpenAI Responses has a status, and a reason if that is `incomplete`; Gemini may tell why it answered nothing.
-    is_responses = response.get("object") in ("response", "realtime.response")
-    return word_at(response, ("incompletedetails", "status") if is_responses else ("promptfeedback", *REASONS))
-
-
-READERS: Mapping[str, Callable[[Any], float | str | None]] = {"request_model": word, "max_tokens": whole_number}
+    if response.get("object") in ("response", "realtime.response"):
+        return word_at(response, ("incompletedetails", "statusdetails", "status"))
+    return word_at(response, ("promptfeedback", *REASONS))
 
 
 def parameters(request: Json) -> dict[str, Any]:
     """Column -> value of the parameters at the top of a request, then those of its holders."""
     found: dict[str, Any] = {}
+    readers: Mapping[str, Callable[[Any], float | str | None]] = {"request_model": word, "max_tokens": whole_number}
     holders = [request]
     for holder in holders:
         for key, value in holder.items():
             name = fold(key)
             column = PARAMETER_KEYS.get(name)
             if column is not None and found.get(column) is None:
-                found[column] = READERS.get(column, number)(value)
+                found[column] = readers.get(column, number)(value)
             elif name in HOLDERS and holder is request and isinstance(value, dict):
                 holders.append(value)
     return found
@@ -204,39 +199,45 @@ def provider(integration: Any, response: Json, response_id: str | None) -> str |
     return next(iter(marks + [name for key, name in KEYS.items() if key in response]), None)
 
 
-def failure(payload: Any, response: Json | None, failed: bool) -> tuple[str | None, str | None]:
-    """The columns `error_type` and `error_message` of a response as it was logged, and opened. Raises nothing.
+def failure(payload: Any, response: Json | None, answer: Json, failed: bool) -> tuple[str | None, str | None]:
+    """The columns `error_type` and `error_message` of a response as it was logged, opened, and folded. Raises nothing.
 
-    The type is the gateway's reason, else the provider's `type` (Gemini: `status`, Bedrock: `__type`), else its code.
-    Text and objects that are no known error count as one only if the row says that its call `failed`.
+    The type is the gateway's reason, else the provider's kind of error, else its code if that is a text. Text and
+    objects that are no known error count as one only if the row says that its call `failed`.
     """
-    if response is None:
-        return None, payload if failed and isinstance(payload, str) and payload else None
-    error = response.get("error") or response.get("errors")
-    if isinstance(error, list):
-        error = error[0] if error else None
-    if isinstance(error, str):
-        error = {**response, "message": error}
-    elif not isinstance(error, dict):
-        # Bedrock; vLLM; the platform's own envelope [I].
-        is_one = failed or "__type" in response or response.get("object") == "error"
-        if not is_one or error_message(response) is None:
-            return None, None
-        error = response
-    reasons = [reason for reason in (error.get("reason"), response.get("reason")) if reason in GATEWAY_REASONS]
-    return next(iter(reasons), None) or error_type(error), error_message(error)
+    alone = [{"message": payload}] if failed else []
+    for error in alone if response is None else errors_in(response, answer, failed):
+        kinds = [kind for kind in (error.get("reason"), answer.get("reason")) if kind in GATEWAY_REASONS]
+        kinds += [kind.rpartition("#")[2] for kind in texts(error, ERROR_KINDS)]  # Bedrock's may follow a namespace.
+        messages = [error_message(error), *(kind for kind in kinds if kind in GATEWAY_ERRORS)]
+        kinds += [message for message in messages if message in GATEWAY_ERRORS]
+        found = next((kind for kind in kinds if kind not in ("", "error")), None), next(filter(None, messages), None)
+        if any(found):
+            return found
+    return None, None
 
 
-def error_type(error: Json) -> str | None:
-    for key in ("__type", "type", "status", "code", "name"):
-        # Bedrock's may have its namespace before it: `com.amazon.coral.service#ThrottlingException`.
-        kind = next(texts(error, [key]), "").rpartition("#")[2]
-        if kind and not (key == "type" and kind == "error"):
-            return kind
-    message = error_message(error)
-    return message if message in GATEWAY_ERRORS else None
+def errors_in(response: Json, whole: Json, failed: bool) -> Iterator[Json]:
+    """What may be the error of a response, folded; the response itself, `whole`, comes last."""
+    for error in (one.get(key) for one in (whole, *first_of(whole.get("choices"))) for key in ("error", "errors")):
+        first = error[0] if isinstance(error, list) and error else error
+        if isinstance(first, dict):
+            yield folded(first)
+        elif isinstance(first, str) and first:
+            yield {"name": first, **whole} if error_message(whole) else {**whole, "message": first}
+    for name in EXCEPTIONS:
+        if isinstance(response.get(name), dict):
+            yield {"type": name[0].upper() + name[1:], **folded(response[name])}
+    # Bedrock; vLLM and OpenAI Responses; Lambda and Baidu, whose status may be 200.
+    is_one = failed or "__type" in response or "error" in (whole.get("object"), whole.get("type"))
+    if (is_one or whole.get("errortype") or whole.get("errorcode") not in (None, 0, "", "0")) and error_message(whole):
+        yield whole
 
 
-def error_message(error: Json) -> str | None:
-    kind = error["type"] if error.get("type") in GATEWAY_ERRORS else None
-    return next(texts(error, ("message", "msg", "detail", "Message")), kind)
+def error_message(error: Any, depth: int = 3) -> str | None:
+    """The first text by which an error tells what happened, also from an object or a list in its place."""
+    error = error[0] if isinstance(error, list) and error else error
+    if isinstance(error, dict) and depth:
+        inside = map(folded(error).get, ERROR_MESSAGES)
+        return next(filter(None, (error_message(value, depth - 1) for value in inside)), None)
+    return word(error) or None

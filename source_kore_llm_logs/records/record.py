@@ -69,7 +69,8 @@ def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str]
     record["id"] = identity.row_id(bot_id, row, columns, details, record)
     record["provider"] = providers.provider(record["integration"], response or {}, record["response_id"])
     failed = (record["status"] or "").casefold() == "failure" or (record["status_code"] or 0) >= 400
-    record["error_type"], record["error_message"] = providers.failure(record["response_payload"], response, failed)
+    failure = providers.failure(record["response_payload"], response, answer, failed)
+    record["error_type"], record["error_message"] = failure
     if record["bot_id"] is None:
         record["bot_id"] = bot_id
     if redact:

@@ -61,7 +61,7 @@ TEXTS_KEPT: Mapping[str, Callable[[str], bool]] = {
     **dict.fromkeys(providers.IDS, is_id),
     **dict.fromkeys(providers.REASONS, FINISH_REASONS.__contains__),
     **dict.fromkeys(
-        ("reason", "blockreason", "status", "type", "error", "code"), (ERRORS | FINISH_REASONS).__contains__
+        (*providers.REASONS_INSIDE, *providers.ERROR_KINDS, "error"), (ERRORS | FINISH_REASONS).__contains__
     ),
     **dict.fromkeys(("message", "msg"), providers.GATEWAY_ERRORS.__contains__),
     **dict.fromkeys(("reasoningeffort", "effort"), words("efforts").__contains__),
