@@ -37,16 +37,13 @@ class BotLog:
     profile: ServerProfile | None = None  # The last that showed rows, if one did.
     parts: int = 0  # That were read.
     parts_read_again: int = 0  # That took more than one pass.
-
-    def __post_init__(self) -> None:
-        self.complete_until = self.window.start
+    complete_until: int = 0
 
     def read(self) -> Iterator[Row | Checkpoint | None]:
-        """The window's rows, each once; None behind those of each page, and a Checkpoint after each part.
-
-        Blocks while a request is under way. Raises CannotRead, what a refusal stands for if no wording is taken, what a
-        fault stands for that trying again and smaller pages did not mend, and what `fetch` raises.
-        """
+        """The window's rows, each once; None behind each page, and a Checkpoint after each part. Blocks while a request
+        is under way. Raises CannotRead, what a refusal of every wording, or a fault that smaller pages did not mend,
+        stands for, and what `fetch` raises."""
+        self.complete_until = self.window.start
         # What the newest days show spares most questions about the others.
         newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
         reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
@@ -74,10 +71,8 @@ class BotLog:
         while parts:
             part, unsettled = parts.pop()
             reader.latest = self.now()
-            if reader.can_be_halved(part) and (part.length > self.longest_part or reader.is_too_long(part)):
-                parts += reversed([(half, 0) for half in part.halves()])
-                continue
-            halves = yield from reader.read(part, unsettled)
+            is_too_long = reader.can_be_halved(part) and (part.length > self.longest_part or reader.is_too_long(part))
+            halves = [(half, 0) for half in part.halves()] if is_too_long else (yield from reader.read(part, unsettled))
             if halves:
                 parts += reversed(halves)
                 continue

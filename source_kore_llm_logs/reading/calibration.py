@@ -13,7 +13,7 @@ from typing import Any
 from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Row, Scope
 from source_kore_llm_logs.reading.questions import OTHER_CHANNELS, SAMPLE, Questions, one_by_one
 from source_kore_llm_logs.reading.span import CALL, CELL, DAY, HOUR, PROVED, UNPROVED, Part, Span, cell_around
-from source_kore_llm_logs.reading.wording import Wording
+from source_kore_llm_logs.reading.wording import SPELLINGS, Wording
 
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
 BYTES_A_PAGE = 4 * 1024 * 1024
@@ -41,9 +41,9 @@ class ServerProfile:
 def calibrate(
     fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
 ) -> ServerProfile:
-    """Asks about the 84 days that end with the part, or now. `most`: the largest `limit` to ask for. `before`: what was
-    seen in other days; then only scopes are asked about. Blocks while it asks. Raises CannotRead for a filter that is
-    ignored, and what a refusal of every wording, or a fault that smaller pages did not mend, stands for."""
+    """Asks about the 84 days that end with the part, or now. `most`: the largest `limit` to ask for. `before`: what
+    other days showed; then only scopes are asked about. Blocks while it asks. Raises CannotRead for a filter that is
+    ignored, and what a refusal of every wording, or a fault of every page, stands for."""
     asked = _Calibration(fetch, now, part.after, choice, most)
     refusal = asked.find_sample(before.wording if before else None)
     if refusal:
@@ -62,6 +62,7 @@ class _Calibration(Questions):
     """The questions behind the first."""
 
     limit = 0  # The largest that gave rows.
+    _is_list_heeded = False
 
     def check_filters(self) -> None:
         """Finds the spelling in which every filter takes effect, with a sample of what they choose. Raises CannotRead
@@ -81,7 +82,7 @@ class _Calibration(Questions):
     def _gives_nobodys(self, name: str) -> bool:
         """Whether rows come where a value is asked for that no row has."""
         is_text = name == "task_id" or (name == "channels" and isinstance(self.scope.channels, str))
-        nobodys: dict[str, Any] = {self.wording.key(name): NOBODY if is_text else [NOBODY]}
+        nobodys: dict[str, Any] = {SPELLINGS[name][self.wording.spelling]: NOBODY if is_text else [NOBODY]}
         return bool(self.ask(self.scope, limit=1, **nobodys).rows)
 
     def profile(self) -> ServerProfile:
@@ -111,7 +112,7 @@ class _Calibration(Questions):
         latest = self.now()
         for row in sorted(rows, key=lambda row: (row.end or 0) % CELL):
             cell = cell_around(row)
-            if cell and cell.date_to < latest:
+            if cell and cell.date_to + CELL < latest:  # A `dateTo` ahead of now may be refused.
                 yield row, cell
 
     def _cells_shown(self) -> list[Span]:
@@ -119,10 +120,10 @@ class _Calibration(Questions):
         span, others = self.span, tuple[Row, ...]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
-            until = newest + (-15 * HOUR if newest > span.date_to - DAY else 15 * HOUR)
+            until = newest + (-27 * HOUR if newest > span.date_to - 28 * HOUR else 15 * HOUR)
             others = self.rows(self.scope, Span(until - HOUR, until), 10)
         elif not any(self._cells(self.sample)):
-            others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - CELL)))
+            others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - 2 * CELL)))
         return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
 
     def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> Sequence[Row]:
@@ -161,13 +162,16 @@ class _Calibration(Questions):
         if self.choice.include_developer:
             developers = replace(self.scope, developer=True)
             rows = self._given.setdefault(developers, self.rows(developers))
-            given = [row.id in {other.id for other in rows} for row in self.sample]
-            is_prefix = given == sorted(given, reverse=True) and (all(given) or len(rows) == self.size)
-            are_added = is_prefix and self._come(self.sample, developers)  # All of the sample, up to the end of a page.
+            ids = {row.id for row in rows}
+            absent = tuple(row for row in self.sample if row.id not in ids)
+            is_prefix = not absent or (self.sample[-len(absent) :] == absent and len(rows) == self.size)
+            are_added = is_prefix and self._come(self.sample, developers)
+            are_added &= not any(self._cells(absent)) or self._come(absent, developers)
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
-            return scopes + [other for scope in scopes for other in self._channels_besides(scope)]
+            shown_first = sorted(scopes, key=lambda scope: scope != self.scope)  # Its rows show if lists are heeded.
+            return scopes + [other for scope in shown_first for other in self._channels_besides(scope)]
         return scopes
 
     def _come(self, rows: Sequence[Row], scope: Scope) -> bool:
@@ -187,8 +191,9 @@ class _Calibration(Questions):
             return []
         if len(others) == len(rows):
             # The list is heeded if it gives rows of the channel that it names last.
-            whole = self.rows(replace(scope, channels=(*OTHER_CHANNELS, DEFAULT_CHANNEL)))
-            if any(_channel(row) == DEFAULT_CHANNEL for row in whole):
+            whole = replace(scope, channels=(*OTHER_CHANNELS, DEFAULT_CHANNEL))
+            if self._is_list_heeded or any(_channel(row) == DEFAULT_CHANNEL for row in self.rows(whole)):
+                self._is_list_heeded = True
                 return [listed] if others else []
         for way in one_by_one(scope):
             answers = [(single, self.ask(single, limit=1)) for single in way]

@@ -4,8 +4,8 @@ The API gives no total and no "more" flag [D], and may give fewer rows than `lim
 with the last row of the one before. Where that comes alone, a page behind it is asked for: the end, if it has no rows.
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
-whatever order they came: a pass is clean if each page began with the last row of the one before and no row came twice.
-Rows that are equal in all columns are one row that comes several times in a row.
+whatever order they came: so it is, if each page began with the last row of the one before (a clean pass). A row that
+one page shows several times counts as often.
 """
 
 from collections import Counter
@@ -61,12 +61,15 @@ class OnePass:
             self.is_clean &= begins_with_last or not last
             self.has_gone_on_behind |= is_behind
             ids, self.places = [row.id for row in rows], self.places + len(rows) - overlaps
-            if ids == first and len(ids) > 5:  # No chance puts so many into the same order again.
+            if ids == first and len(set(ids)) > 5:  # No chance puts so many into the same order again.
                 self.end = End.SKIP
                 return
             first = first or ids
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
-            stale = 0 if self._count(new, ids, last) else stale + 1
+            self.equal |= Counter(ids) - Counter(set(ids))
+            self.equal[last] += len(new) if len(ids) > 2 and set(ids) == {last} else 0
+            stale = stale + 1 if self.seen.issuperset(ids) else 0
+            self.seen.update(ids)
             yield new
             if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
@@ -100,16 +103,6 @@ class OnePass:
         if not isinstance(answer, Page) and not isinstance(self.ask(0, 1), Page):
             raise answer.error
         return End.CEILING
-
-    def _count(self, new: list[Row], ids: list[str], last: str) -> bool:
-        """Takes note of a page's rows. Whether some are new to this pass."""
-        self.equal |= Counter(ids) - Counter(set(ids))
-        before, known = last, len(self.seen)
-        for row in new:
-            self.is_clean &= row.id not in self.seen or row.id == before
-            self.seen.add(row.id)
-            before = row.id
-        return len(self.seen) > known
 
     def _page(self, skip: int, least: int) -> Answer:
         """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""

@@ -15,10 +15,10 @@ from source_kore_llm_logs.reading.wording import FORMS, Wording, wordings
 SAMPLE = 50  # Rows that the vendor's sample asks for [D].
 # The documented channels besides `rtm`, which leaving `channel` out means at getAnalytics [D].
 OTHER_CHANNELS = (
-    "msteams", "twitter", "spark", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber", "yammer",
-    "alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions",
-    "hangoutchat", "mattermost", "rcs",
-)  # fmt: skip
+    *("msteams", "twitter", "spark", "facebook", "slack", "kore", "email", "sms", "ringcentral", "jabber", "yammer"),
+    *("alexa", "twiliovoice", "telegram", "ivr", "ivrVoice", "smartassist", "line", "liveperson", "googleactions"),
+    *("hangoutchat", "mattermost", "rcs"),
+)
 
 
 class Questions:
@@ -31,6 +31,7 @@ class Questions:
         self.scope, self.sample = self.scopes[0], tuple[Row, ...]()  # The first rows that came, and in which scope.
         self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
         self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
+        self._most_at_once = SAMPLE  # To larger limits, no rows may be the answer.
         self._taken: list[tuple[Wording, list[Scope]]] = []
         self._is_refused = False
 
@@ -49,7 +50,7 @@ class Questions:
     def ask(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE, **other: Any) -> Page | Refused:
         """A page, or a refusal that smaller pages did not mend. Raises what a fault stands for."""
         refusal: Refused | None = None
-        for size in (*dict.fromkeys(min(limit, self.most, smaller) for smaller in (limit, 10, 1)), 1):
+        for size in (*dict.fromkeys(min(limit, self.most, self._most_at_once, size) for size in (limit, 10, 1)), 1):
             answer = self.once(scope, span or self.span, size, **other)
             if isinstance(answer, Page):
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
@@ -69,7 +70,7 @@ class Questions:
     def find_sample(self, known: Wording | None = None) -> Refused | None:
         """Finds a wording and a scope that give rows: the sample. Without any, the first wording that is taken stays;
         where none is, the last refusal is returned. `known`: the only wording to try."""
-        self.sample, self.shown, self._taken = (), {}, []
+        self.sample, self.shown, self._taken, self._most_at_once = (), {}, [], SAMPLE
         refusal: Refused | None = None
         for wording, scope, limit in self._tries(known):
             self.wording = wording
@@ -82,7 +83,7 @@ class Questions:
             if isinstance(answer, Refused):
                 refusal = answer
             elif answer.rows:
-                self.scope, self.sample = scope, tuple(answer.rows)
+                self.scope, self.sample, self._most_at_once = scope, tuple(answer.rows), limit
                 self.shown = {row.id: row for row in answer.rows}
                 return None
             else:

@@ -10,21 +10,22 @@
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from math import inf
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
 from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Refused, Row, Scope, Unavailable
 from source_kore_llm_logs.reading.one_pass import End, OnePass
-from source_kore_llm_logs.reading.span import CALL, LONGEST_CALL, PROVED, Part, Span
+from source_kore_llm_logs.reading.span import CALL, CELL, LONGEST_CALL, LONGEST_PART, PROVED, Part, Span
 
 PAGES = 90  # That a part aims at: what a killed sync reads again.
 MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch).
 LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW = 10
-FEW_PASSES, MANY_PASSES = 12, 60  # Over a part; many, where halves are not read instead.
+PASSES = 12  # Over a part, before its halves are read instead.
 MOST_CEILINGS = 4  # That many passes meet: rows that go look the same.
 MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
 SHORT = 4 * PROVED  # A part of at most this is not halved for its size: the padding of its halves would cost more.
@@ -39,19 +40,17 @@ class Passes:
     """What the passes over one span have brought so far, and whether that is all."""
 
     known: dict[str, Row] = field(default_factory=dict)  # All rows that came, padding included, without records.
-    page: int = 0  # The most rows in a page of the first pass.
-    places: int = 0  # Of the last.
+    places: int = -1  # Of the last.
     equal: Counter[str] = field(default_factory=Counter)
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
         """Whether all rows of the span are known behind this pass. `is_fresh`: it brought new ones of the part."""
-        is_first, before = not self.page, self.places
-        self.page, self.places = self.page or max(one.largest, 2), one.places
-        self.equal |= one.equal
-        if one.places < before:  # Rows went, and others may have moved into places that were read: count anew.
+        is_first, self.equal = self.places < 0, self.equal | one.equal
+        if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
             self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
-        is_filled = one.places <= len(self.known) + self.equal.total()
-        return one.end is End.SEEN and (one.is_clean or (is_filled and not is_first and not is_fresh))
+        self.places, rows = one.places, one.seen if one.is_clean else self.known
+        is_filled = one.places <= len(rows) + self.equal.total()
+        return one.end is End.SEEN and is_filled and (one.is_clean or not (is_first or is_fresh))
 
 
 class Reader:
@@ -63,8 +62,8 @@ class Reader:
         self.limit, self.aim = LIMITS[0], MOST_ROWS  # Of a request; rows of a part. Both only shrink.
         self.density = inf  # Rows a millisecond, of what was read last.
         self.longest_call = self.newest_start = 0  # Of the rows that were shown, and began before `latest`.
-        self.audited = 2  # The most rows of a part that an audit has found to be all.
-        self.passes = self._page = 0
+        self.audited = 3  # The most rows of a part that an audit has found to be all.
+        self.passes = self.largest = self._page = 0  # Rows in the largest page of a first pass; of any.
         self._emitted: dict[str, int | None] = {}  # Ids, and times, of rows that no settled part holds, if any does.
         self.use(profile)
 
@@ -75,11 +74,12 @@ class Reader:
         self.aim = min(self.aim, PAGES * self.limit)
         self._shown(profile.rows)
 
-    def span(self, part: Part) -> Span:
-        """What is asked for a part."""
+    def span(self, part: Part, padding: int | None = None) -> Span:
+        """What is asked for a part, with the profile's padding or this."""
         profile, wording = self.profile, self.profile.wording
-        more = min(self.longest_call, LONGEST_CALL) if self.longest_call >= CALL else 0
-        span = Span(part.start - profile.padding - more, part.after + profile.padding)
+        padding = profile.padding if padding is None else padding
+        more = min(self.longest_call, LONGEST_CALL) if padding > CELL and self.longest_call >= CALL else 0
+        span = Span(part.start - padding - more, part.after + padding)
         if profile.until_now:
             date_to = max(span.date_from, min(span.date_to, self.latest - wording.reach))
             return wording.rounded(span._replace(date_to=date_to), self.latest)
@@ -96,26 +96,24 @@ class Reader:
         may_be = self.profile.rows and part.length > self.short and self.density * span.length > 0.95 * self.aim
         if not may_be or not self._ask(span, scope, self.aim, 1).rows:
             return False
-        if not self._page:  # The server may give fewer rows than it is asked for.
-            self._page = max(FEW, len(self._rows(span, scope, 0, self.limit)))
-            self.aim = min(self.aim, PAGES * self._page)
+        # The server may give fewer rows than it is asked for.
+        self._page = self._page or max(FEW, len(self._rows(span, scope, 0, self.limit)))
+        self.aim = min(self.aim, PAGES * self._page)
         return True
 
     def read(self, part: Part, unsettled: int = 0) -> Generator[Row | None, None, list[tuple[Part, int]]]:
-        """The rows of the part, and those without any date, that were not given before; None behind those of each page.
-        Its value: nothing if all are there; or the halves to read instead, each with the number of parts around it in
-        which rows keep moving. Blocks while a request is under way. Raises CannotRead where halves are no shorter
-        requests, and what a refusal or a fault stands for."""
+        """The rows of the part, and those without any date, that were not given before; None behind each page. Its
+        value: nothing if all are there; or the halves to read instead, each with the number of parts around it in which
+        rows keep moving. Blocks. Raises CannotRead where that is no way, and what a refusal or a fault stands for."""
         self.passes = 0
         is_last = unsettled == MOST_UNSETTLED or not self.can_be_halved(part)
         for scope in self.profile.scopes:
             why = yield from self._read_in(scope, part, is_last)
             if why is not None:
                 return self._halves(part, why, unsettled, is_last)
-        absent = [row for row in self.profile.rows if part.owns(row) and row.id not in self._emitted]
-        spans = [self.span(Part(row.time or 0, (row.time or 0) + 1)) for row in absent]
-        given = {row.id for span in spans for row in self._rows(span, self.profile.scopes[0], 0, self.limit)}
-        if any(row.id in given for row in absent):
+        absent = {row.id: row.time or 0 for row in self.profile.rows if part.owns(row) and row.id not in self._emitted}
+        spans = [self.span(Part(time, time + 1)) for time in absent.values()]
+        if any(row.id in absent for span in spans for row in self._rows(span, self.profile.scopes[0], 0, self.limit)):
             raise CannotRead("the API gives some rows only for a small request, and not when the log is read")
         self._emitted = {i: time for i, time in self._emitted.items() if time is None or time >= part.after}
         return []
@@ -132,17 +130,21 @@ class Reader:
 
     def _read_in(self, scope: Scope, part: Part, is_last: bool) -> Generator[Row | None, None, End | None]:
         """The rows in one scope; its value is None if all are there, or why that cannot be told."""
-        passes, why, orders = Passes(), End.SEEN, ORDERS
-        for number in range(MANY_PASSES if is_last else FEW_PASSES):
-            one = self._pass(part, scope, number, passes.page, orders[number % len(orders)])
+        over_part, why, orders = Passes(), End.SEEN, ORDERS
+        for number, asked in enumerate(self._asked(part, is_last)):
+            passes = over_part if asked == part else Passes()
+            one = self._pass(asked, scope, number, orders[number % len(orders)])
             is_fresh = yield from self._rows_of(one, part, passes.known)
             if isinstance(one.end, Refused):
                 if not number:
                     raise one.end.error
                 orders = (None,)  # It is the order that is refused.
                 continue
-            self.limit = self.limit if number else min(self.limit, one.first_limit)
-            why, self.density = one.end, one.places / self.span(part).length
+            if asked != part and one.end is not End.SEEN:
+                break
+            if not number:
+                self.limit, self.largest = min(self.limit, one.first_limit), one.largest
+            why, self.density = one.end, one.places / self.span(asked).length
             if passes.are_settled_by(one, is_fresh):
                 if self._are_all_known(part, scope, passes.known, one.places):
                     return None
@@ -152,6 +154,14 @@ class Reader:
         if why in (End.CEILING, End.MORE):
             self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW, one.places * 4 // 5))
         return why
+
+    def _asked(self, part: Part, is_last: bool) -> Iterator[Part]:
+        """What each pass asks for. Where no halves are read, at last more: other rows may turn those of equal dates."""
+        yield from repeat(part, PASSES)
+        more = self.profile.padding
+        while is_last and part.length + more <= LONGEST_PART:
+            yield from (Part(part.start - more, part.after), Part(part.start, part.after + more))
+            more *= 2
 
     def _rows_of(self, one: OnePass, part: Part, known: dict[str, Row]) -> Generator[Row | None, None, bool]:
         """Its rows that are the part's own or nobody's, and not emitted. Whether some of the part were not known."""
@@ -168,8 +178,7 @@ class Reader:
             del page  # It may be large, and the next is asked for.
         return is_fresh
 
-    def _pass(self, part: Part, scope: Scope, number: int, page: int, order: str | None) -> OnePass:
-        """`page`: the most rows that a page of this part has had."""
+    def _pass(self, part: Part, scope: Scope, number: int, order: str | None) -> OnePass:
         span = self.span(part)
 
         def ask(skip: int, limit: int) -> Answer:
@@ -178,32 +187,38 @@ class Reader:
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
         size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
-        limit = min(largest, max(2, int(page * size))) if number else largest
+        limit = min(largest, max(2, int(self.largest * size))) if number else largest
         return OnePass(ask, limit, MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES)
 
     def _are_all_known(self, part: Part, scope: Scope, known: dict[str, Row], places: int) -> bool:
-        """Whether an audit finds no more rows than are known. Smaller parts than those audited need none."""
-        if places <= self.audited:
+        """Whether an audit finds known rows alone. A part needs none that is smaller than one that was audited."""
+        if places < self.audited:
             return True
-        times = sorted(row.time for row in known.values() if part.owns(row) and row.time is not None)
-        cuts = [(times[0], times[len(times) // 2]), (times[len(times) // 2], times[-1] + 1)] if times else []
-        pieces = [piece for first, last in cuts for piece in (Part(part.start, first), Part(last, part.after))]
-        if any(self._has_unknown(piece, scope, known) for piece in pieces if piece.length):
-            return False
-        orders = ("desc",) if self.can_be_halved(part) else ("asc", "desc")
-        if any(self._has_unknown(part, scope, known, order) for order in orders):
-            return False
-        self.audited = places
-        return True
+        own = [row.time for row in known.values() if part.owns(row) and row.time is not None]
+        times = sorted(own) or [part.start + part.length // 2]
+        far, middle = self.profile.padding, times[len(times) // 2]  # So far from known rows none hides those of a gap.
+        before, behind = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
+        gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, behind), part.after)
+        pieces = [gap for gap in gaps if gap.length > far] + [Part(part.start, middle), Part(middle, part.after)]
+        orders = () if places == self.audited else ("desc",) if self.can_be_halved(part) else ("asc", "desc")
+        asked = [*((piece, None) for piece in pieces if piece.length), *((part, order) for order in orders)]
+        is_unknown = any(self._has_unknown(piece, scope, known, order) for piece, order in asked)
+        self.audited = self.audited if is_unknown else places
+        return not is_unknown
 
     def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
-        """Whether a row of the part is not known: behind as many as are known in the span, or in that order."""
-        span = self.span(part)
+        """Whether a row is not known: behind as many as are known in the span, at least and at most, or in that order.
+        There is little padding: rows beside the part would hide its own from a server that finds only so many."""
+        span, near = self.span(part, CELL), self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
-        limit = min(self.limit, 3 * FEW)
-        rows = self._rows(span, scope, 0 if order else max(0, min(starts, ends) - limit // 3), limit, order)
-        return any(part.owns(row) and row.id not in known for row in rows)
+        most = sum(1 for row in known.values() if not row.time or near.date_from <= row.time <= near.date_to)
+        skip = 0 if order else max(0, min(starts, ends) - FEW)
+        limit = min(self.limit, 3 * FEW if order else most - skip + 2 * FEW)
+        skips = {skip} if order or skip + min(limit, self.largest) > most else {skip, most}
+        rows = [row for place in sorted(skips) for row in self._rows(span, scope, place, limit, order)]
+        until = self.latest - CALL  # What came late since may be any row beside the part.
+        return any(row.id not in known and (part.owns(row) or (row.time or until) < until) for row in rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Answer:
         other: dict[str, Any] = {"sort": {"field": "Time Taken", "order": order}} if order else {}

@@ -4,8 +4,6 @@ The vendor does not say which of a row's times the dates filter, whether a bound
 cut, or in which zone it is read [U]. Until a server has shown that, requests reach beyond their part by the worst of
 each: a bound that is cut to the day and excluded hides 24 hours, another zone is off by up to 14, and the filter may
 look at a row's start, its end, or a time of the log's own. -> calibration.py for the proof
-
-No request spans more than 90 calendar days: 84 and twice the widest padding, in whole days, touch at most 90.
 """
 
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ CELL = 5 * MINUTE  # A call that comes when little more than its cell is asked f
 # written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to an hour.
 CALL, LONGEST_CALL = 15 * MINUTE, HOUR
 PROVED, UNPROVED = CELL + CALL, DAY + 14 * HOUR + CALL  # The padding, as bounds are proved or not.
-LONGEST_PART = 84 * DAY
+LONGEST_PART = 84 * DAY  # With twice the widest padding, in whole days, it touches at most 90 calendar days.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +55,14 @@ class Span(NamedTuple):
         return self.date_to - self.date_from
 
     def holds(self, row: Row, margin: int = 0) -> bool:
-        """Whether both times of the row lie inside, and so far from the bounds."""
+        """Whether the times of the row lie inside, and so far from the bounds."""
         times = [time for time in (row.start, row.end) if time is not None]
-        return len(times) == 2 and self.date_from + margin <= times[0] <= times[1] <= self.date_to - margin
+        return bool(times) and self.date_from + margin <= min(times) <= max(times) <= self.date_to - margin
 
 
 def cell_around(row: Row) -> Span | None:
     """The span that holds the row's call and no multiple of five minutes strictly inside, if there is one. A bound that
     is cut to the second and excluded does not hide the call."""
-    begin = (row.start or 0) // CELL * CELL
+    begin = (row.start or row.end or 0) // CELL * CELL
     cell = Span(begin + 1, begin + CELL - 1)
     return cell if cell.holds(row, 2 * SECOND) else None

@@ -34,10 +34,6 @@ class Wording:
     offset: int = 0  # Milliseconds by which the server's clock is ahead of UTC, where it reads times without a zone.
     reach: int = 0  # Milliseconds before now that `dateTo` stays, for servers to which today is the future.
 
-    def key(self, name: str) -> str:
-        """The key of the request for this field of the configuration."""
-        return SPELLINGS[name][self.spelling]
-
     def date(self, moment: int) -> str:
         """Milliseconds since the epoch, as they are sent."""
         text = datetime.fromtimestamp((moment + self.offset) // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
@@ -52,7 +48,7 @@ class Wording:
         body: dict[str, Any] = {**dates, "isDeveloper": scope.developer}
         if scope.channels:
             body["channel"] = scope.channels if isinstance(scope.channels, str) else list(scope.channels)
-        chosen = {self.key(name): value for name, value in choice.filters.items() if name != "channels"}
+        chosen = {SPELLINGS[name][self.spelling]: value for name, value in choice.filters.items() if name != "channels"}
         return {**body, "limit": number(limit), "skip": number(skip), **chosen, **other}
 
     def rounded(self, span: Span, latest: int | None) -> Span:

@@ -115,7 +115,7 @@ def outside(told: Scenario) -> Iterator[str]:
     is_long = told.after - told.start > 80 * DAY  # Then there may be a stretch of days with nothing else.
     if (any if is_long else all)(any(hides) for hides in zip(*scopes, strict=True)):
         hidden += sum(any(hides) for hides in scopes)
-        hidden += any(scopes[1]) and does.channel_list in ("first", "known")
+        hidden += any(scopes[1]) and does.channel_list in ("first", "known", "none")
     before = told.now - 3 * HOUR
     if (does.cut_in_zone or does.zone_reads) and to_clock(does.zone, before) - before != (
         to_clock(does.zone, told.now) - told.now
