@@ -133,6 +133,7 @@ def refused(answer: Answer, *bots: str) -> str:
     ("answer", "said"),
     [
         (Answer(401, gzip.compress(envelope("Permission denied. Scope is incorrect!"))), "lacks the scope"),
+        (Answer(401, envelope("App is not active")), "lacks the scope"),
         (Answer(200, gzip.compress(PAGE)[:-9]), "the answer was cut off in the middle. Tried 2 times"),
         (Answer(403, HTML), f"an HTML page came in the place of the API's refusal (403): {KEEPS_OUT}"),
         (Answer(401, HTML), f"an HTML page came in the place of the API's refusal (401): {KEEPS_OUT}"),

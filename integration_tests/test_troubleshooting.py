@@ -169,10 +169,10 @@ SEEN: dict[str, Callable[[], str]] = {
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
     "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
-    "dates were of year 1 or 9999": lambda: synced(
+    "a date of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")
     ),
-    "texts held U+0000": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
+    "U+0000 or half a surrogate": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
 }  # fmt: skip
 
 
