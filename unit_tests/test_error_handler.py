@@ -329,7 +329,7 @@ def test_a_proxy_is_named_by_address_and_variable(variable: str, proxy: str, mon
         ("ProxyError", "OSError('Tunnel connection failed: 407 Proxy Auth Required')", 1, "user name"),
         ("InvalidProxyURL", "Please check proxy URL.", 1, "must look like"),
         ("ProxyError", "OSError('Tunnel connection failed: 403 Forbidden')", 2, "which answers 403 Forbidden."),
-        ("SSLError", "CERTIFICATE_VERIFY_FAILED", 1, "its certificate is not trusted here"),
+        ("SSLError", "CERTIFICATE_VERIFY_FAILED", 1, "variable REQUESTS_CA_BUNDLE."),
         ("SSLError", "no file of certificates", 1, "names no file of certificates"),
         ("SSLError", "wrong version number", 2, "No secure connection to platform.kore.ai."),
     ],
