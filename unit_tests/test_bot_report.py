@@ -66,9 +66,9 @@ SCOPE = Scope(developer=True)
         ),
         (
             ServerProfile(
-                Wording("day"), 20, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
+                Wording("day"), 1, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
             ),
-            "plain dates, numbers as text, bounds not proved, up to 20 rows a page, "
+            "plain dates, numbers as text, bounds not proved, up to 1 row a page, "
             "asked for in 2 ways (developers apart, channels by name)",
         ),
     ],

@@ -23,6 +23,12 @@ def seconds_until(date: str | None, moment: float | None = None) -> float | None
         return None
 
 
+def hours(seconds: float) -> str:
+    """A length of time as a person says it, for example "1 h 5 min"."""
+    whole, minutes = divmod(round(abs(seconds) / 60), 60)
+    return f"{whole} h {minutes} min" if whole else f"{minutes} min"
+
+
 class ServerClock:
     """The present, corrected by the `Date` of answers. Thread-safe."""
 
@@ -40,5 +46,5 @@ class ServerClock:
         with self._lock:
             if self._ahead < ahead < ABSURD:
                 if ahead >= CLOCKS_AGREE > self._ahead:
-                    logger.warning("The clock of this machine is %.0f s ahead of the server's, which counts.", ahead)
+                    logger.warning("The clock of this machine is %s ahead of the server's, which counts.", hours(ahead))
                 self._ahead = ahead

@@ -48,7 +48,7 @@ class BotReport:
             apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
             bounds = "exact to five minutes" if profile.is_proved else "not proved"
             ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
-            told += f", bounds {bounds}, up to {profile.limit:,} rows a page, asked for {ways}"
+            told += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
         else:
             told += ", no row seen"
         logger.info("Bot %s: the server answers with %s.", self.bot_id, told)
