@@ -166,6 +166,7 @@ def test_a_near_miss_of_what_decides_what_is_copied_or_is_missing_is_refused(nam
         ("requests_per_minutes", "did you mean Requests per Minute and Bot (`requests_per_minute`)? It has no effect."),
         ("client_email", "did you mean Client ID (`client_id`)? It has no effect."),
         ("tenant", "`tenant` is no field of the configuration, and has no effect."),
+        ("created", "`created` is no field of the configuration, and has no effect."),
         ("\ud800", "`?` is no field of the configuration, and has no effect."),
     ],
 )

@@ -109,11 +109,12 @@ def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
     or a choice's (`redact: true`), or by a value that only it takes. Raises Fault if that one is missing, or decides
     what is copied."""
     fields, shown = SPECIFICATION["properties"], trimmed(name)
-    spellings = {
-        name: field for field, own in fields.items() for name in (field, own["title"].lower(), *own.get("enum", ()))
-    }
+    spellings = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
     near = [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
-    near += [field for field, own in fields.items() if isinstance(value, str) and value in own.get("enum", ())]
+    for field, own in fields.items():
+        choices = own.get("enum", ())
+        if get_close_matches(shown.lower(), choices, cutoff=0.85) or (isinstance(value, str) and value in choices):
+            near.append(field)
     what = f"`{shown[:60].encode(errors='replace').decode()}` is no field of the configuration"
     if not near:
         logger.warning("%s, and has no effect.", what)
