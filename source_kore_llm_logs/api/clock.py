@@ -10,7 +10,7 @@ from threading import Lock
 logger = logging.getLogger("airbyte")
 
 CLOCKS_AGREE = 60.0
-ABSURD = 7 * 24 * 3600.0  # Seconds. So far behind is no clock that a server checks tokens by, but 1970, say.
+ABSURD = 7 * 24 * 3600.0  # Seconds. So far off is no clock that a server checks tokens by, but 1970 or 9999, say.
 
 
 def seconds_until(date: str | None, moment: float | None = None) -> float | None:
