@@ -133,6 +133,7 @@ def refused(answer: Answer, *bots: str) -> str:
     ("answer", "said"),
     [
         (Answer(401, gzip.compress(envelope("Permission denied. Scope is incorrect!"))), "lacks the scope"),
+        (Answer(401, envelope("App is not active")), "lacks the scope"),
         (Answer(200, gzip.compress(PAGE)[:-9]), "the answer was cut off in the middle. Tried 2 times"),
         (Answer(403, HTML), f"an HTML page came in the place of the API's refusal (403): {KEEPS_OUT}"),
         (Answer(401, HTML), f"an HTML page came in the place of the API's refusal (401): {KEEPS_OUT}"),
@@ -210,7 +211,7 @@ def test_a_cursor_ahead_of_now_is_read_from_now_minus_the_lookback() -> None:
     # The migration of a state goes by the clock of this machine, before any answer has told the server's.
     with Emulator({BOT: ROWS}, now=datetime.now(timezone.utc)) as emulator:
         outcome = read(emulator.config(lookback_minutes=5 * 24 * 60), state_at("2999-01-01T00:00:00.000Z"))
-    assert outcome.log.count(f"The state of bots {BOT} ends in the future") == 1
+    assert outcome.log.count(f"The state of bot {BOT} ends in the future") == 1
     assert 0 < len(outcome.ids) < len(ROWS)
     assert outcome.cursors[BOT] < f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S}"
 

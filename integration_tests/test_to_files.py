@@ -32,7 +32,7 @@ ROWS = {
     for seed, bot in enumerate(BOTS)
 }
 BIG = 2**53 + 1
-CLOCK = re.compile(r"\AThe clock of this machine is \d+ s ahead of the server's, which counts\.\n")
+CLOCK = re.compile(r"\AThe clock of this machine is [\w ]+ ahead of the server's, which counts\.\n")
 """The first line of stderr, once the emulator has answered: it plays another day."""
 
 

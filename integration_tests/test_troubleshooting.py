@@ -140,7 +140,7 @@ SEEN: dict[str, Callable[[], str]] = {
         Reading(faults_script=["object_200"])
     ),
     "the API refused the request with status 412: …": lambda: answered(412, b"Invalid arguments"),
-    "requests … are used up, waiting": lambda: until("used up", requests_per_minute=2),
+    "its requests (…) are used up, waiting": lambda: until("used up", requests_per_minute=2),
     "rate limit reached (…), waiting": lambda: until("rate limit", Reading(faults_script=["429"])),
     "the API's rate limit is used up by other requests": lambda: answered(429),
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
@@ -165,14 +165,14 @@ SEEN: dict[str, Callable[[], str]] = {
     "no row matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
     "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0, ROWS),
     "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY)),
-    "The state of bots … ends in the future": lambda: resumed(0, "2999-01-01"),
+    "The state of bot … ends in the future": lambda: resumed(0, "2999-01-01"),
     "has no `end_date` that is a date": lambda: resumed(1, "soon"),
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
     "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
-    "dates were of year 1 or 9999": lambda: synced(
+    "a date of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")
     ),
-    "texts held U+0000": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
+    "U+0000 or half a surrogate": lambda: synced(0, [*ROWS, {**ROWS[0], "Description": "a\0b"}]),
 }  # fmt: skip
 
 

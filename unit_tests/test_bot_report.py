@@ -43,8 +43,8 @@ def test_a_whole_bot(lines: pytest.LogCaptureFixture) -> None:
     report(records=1, requests=1, received=1).log_end(log_of(), False, FILTERS)
     span = "Bot st-1: 2024-05-15T08:00:00.000Z to 2024-05-15T12:00:00.000Z, complete:"
     assert lines.messages == [
-        f"{span} 117,700 records in 131 requests, 118,200 rows received; 3 parts, 1 of them read more than once.",
-        f"{span} 1 record in 1 request, 1 row received; 1 part, none of them read more than once.",
+        f"{span} 117,700 records in 131 requests, 118,200 rows received; 3 parts, 1 read more than once.",
+        f"{span} 1 record in 1 request, 1 row received; 1 part, none read more than once.",
     ]
     assert {record.levelno for record in lines.records} == {logging.INFO}
 
@@ -66,9 +66,9 @@ SCOPE = Scope(developer=True)
         ),
         (
             ServerProfile(
-                Wording("day"), 20, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
+                Wording("day"), 1, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
             ),
-            "plain dates, numbers as text, bounds not proved, up to 20 rows a page, "
+            "plain dates, numbers as text, bounds not proved, up to 1 row a page, "
             "asked for in 2 ways (developers apart, channels by name)",
         ),
     ],
@@ -103,10 +103,11 @@ def test_what_somebody_may_want_to_look_into(lines: pytest.LogCaptureFixture) ->
     rows = [Row("a", None, None, {}), Row("b", None, None, {}), Row("c", None, NOON + 1, {}), Row("d", None, NOON, {})]
     made.count(rows, NOON)
     made.count(rows[:1], NOON)
-    made.repairs["texts held U+0000"] = 7
+    made.repairs.update({"U+0000": 7, "U+0001": 1})
     made.log_end(log, False, FILTERS)
     assert lines.messages[1:] == [
-        "Bot st-1: 7 texts held U+0000.",
+        "Bot st-1: U+0000: 7 times (each reading of a row counts).",
+        "Bot st-1: U+0001: 1 time (each reading of a row counts).",
         "Bot st-1: 2 rows had no date that can be read; kept with `start_date` and `end_date` null.",
         "Bot st-1: 1 row is dated ahead of now, to be read when that day has come.",
         "Bot st-1: no row matches the filters: check the spelling in Channels (`channels`), Task ID (`task_id`).",

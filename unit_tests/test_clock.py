@@ -63,4 +63,4 @@ def test_of_several_servers_the_one_that_is_furthest_behind_counts_and_one_line_
 ) -> None:
     with caplog.at_level(logging.INFO, "airbyte"):
         assert 699 <= behind(http(30), http(59), http(600), http(0), http(700), http(500)) <= 700
-    assert caplog.messages == ["The clock of this machine is 599 s ahead of the server's, which counts."]
+    assert caplog.messages == ["The clock of this machine is 10 min ahead of the server's, which counts."]

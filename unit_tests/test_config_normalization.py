@@ -74,7 +74,9 @@ def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
 def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any) -> None:
     with pytest.raises(Fault, match=f"^{re.escape(named(field))} ") as raised:
         exact(**{field: value})
-    assert "\n" not in raised.value.message
+    said = raised.value.message
+    assert "\n" not in said
+    assert ("that each look like st-" in said) is (field == "bot_ids" and isinstance(value[0], str))
 
 
 @pytest.mark.parametrize("field", list(GOOD))
@@ -146,6 +148,7 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
         *((name, "redacted", "payload_content") for name in (
             "payload_contents", "payloadContent", "PAYLOAD-content", "content", "Prompts and Answers",
         )),
+        ("redact", True, "payload_content"), ("Redacted", True, "payload_content"),
         ("channel", "x", "channels"), ("user_id", "x", "user_ids"), ("endDate", "x", "end_date"),
         ("include_dev_usage", "x", "include_developer_usage"), ("bot_id", "x", "bot_ids"), ("hots", "x", "host"),
         ("clientSecret", "x", "client_secret"),
@@ -163,6 +166,7 @@ def test_a_near_miss_of_what_decides_what_is_copied_or_is_missing_is_refused(nam
         ("requests_per_minutes", "did you mean Requests per Minute and Bot (`requests_per_minute`)? It has no effect."),
         ("client_email", "did you mean Client ID (`client_id`)? It has no effect."),
         ("tenant", "`tenant` is no field of the configuration, and has no effect."),
+        ("created", "`created` is no field of the configuration, and has no effect."),
         ("\ud800", "`?` is no field of the configuration, and has no effect."),
     ],
 )

@@ -150,6 +150,9 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
         (403, "no", "publish the app"),
         (401, 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)', "because of its times"),
         (401, "jwt expired", "because of its times"),
+        (401, "jwt not active", "because of its times"),
+        (401, "jwt audience invalid", "`jwt_audience`"),
+        (401, "The claim sub is required", "`jwt_subject`"),
         (401, "The token is not yet valid (iat)", "because of its times"),
         (403, "IP address is not whitelisted", "have it added to the allow list"),
         (404, "Bot not found", "Kore.ai does not know this bot"),
@@ -271,8 +274,8 @@ def test_a_wait_is_as_long_as_the_server_says_or_the_window_needs() -> None:
     long_ago = format_datetime(datetime(2001, 1, 1, tzinfo=timezone.utc), usegmt=True)
     for header, wait in (("7", 7), (in_a_minute, 60), (long_ago, 1)):
         assert pauses(handler(), answer(429, **{"Retry-After": header}), 2) == [wait] * 2
-    for nonsense in ("soon", "\u00b2", "-5"):
-        assert pauses(handler(), answer(429, **{"Retry-After": nonsense}), 4)[-1] >= 48
+    for nonsense in ("soon", "\u00b2", "-5", "9" * 20, "Fri, 31 Dec 9999 23:59:59 GMT"):
+        assert 48 <= pauses(handler(), answer(429, **{"Retry-After": nonsense}), 4)[-1] <= 60
     hour = refusal("exceeded the hourly rate limit")
     assert all(48 <= wait <= 60 for wait in pauses(handler(), answer(400, b"the per-minute rate limit"), 9)[3:])
     assert 240 <= pauses(handler(), answer(400, hour), 9)[-1] <= 300
@@ -326,7 +329,7 @@ def test_a_proxy_is_named_by_address_and_variable(variable: str, proxy: str, mon
         ("ProxyError", "OSError('Tunnel connection failed: 407 Proxy Auth Required')", 1, "user name"),
         ("InvalidProxyURL", "Please check proxy URL.", 1, "must look like"),
         ("ProxyError", "OSError('Tunnel connection failed: 403 Forbidden')", 2, "which answers 403 Forbidden."),
-        ("SSLError", "CERTIFICATE_VERIFY_FAILED", 1, "its certificate is not trusted here"),
+        ("SSLError", "CERTIFICATE_VERIFY_FAILED", 1, "variable REQUESTS_CA_BUNDLE."),
         ("SSLError", "no file of certificates", 1, "names no file of certificates"),
         ("SSLError", "wrong version number", 2, "No secure connection to platform.kore.ai."),
     ],

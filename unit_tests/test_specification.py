@@ -48,7 +48,7 @@ def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(moment: dateti
     assert moment_of(written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
 
 
-QUOTES = ["''", '""', "``", "“”"]
+QUOTES = ["''", '""', "``", "“”", "„“", "«»", "\u2018\u2019"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,9 @@ QUOTES = ["''", '""', "``", "“”"]
 )  # fmt: skip
 def test_what_is_written_wrong_is_refused_by_the_form_and_by_the_connector_in_its_words(name: str, text: str) -> None:
     assert re.search(PROPERTIES[name]["pattern"], text) is None
-    with pytest.raises(Fault, match=rf"`{name}`\) must be {re.escape(PROPERTIES[name]['pattern_descriptor'])}\.$"):
+    example = f", for example {PROPERTIES[name]['examples'][0]}" if "examples" in PROPERTIES[name] else ""
+    wanted = re.escape(f"{PROPERTIES[name]['pattern_descriptor']}{example}.")
+    with pytest.raises(Fault, match=rf"`{name}`\) must be {wanted}$"):
         taken(**{name: text})
 
 

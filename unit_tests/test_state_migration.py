@@ -68,7 +68,7 @@ def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(cap
     moved = iso_ms(NOW - timedelta(seconds=60))
     assert state["states"] == [of(bot, moved) for bot in ("st-1", "st-2", "st-3")]
     (told,) = caplog.messages
-    assert told.startswith("The state of bots st-1, st-2 ends in the future")
+    assert told.startswith("The state of bot st-1, bot st-2 ends in the future")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from threading import Lock
 logger = logging.getLogger("airbyte")
 
 CLOCKS_AGREE = 60.0
-ABSURD = 7 * 24 * 3600.0  # Seconds. So far behind is no clock that a server checks tokens by, but 1970, say.
+ABSURD = 7 * 24 * 3600.0  # Seconds. So far off is no clock that a server checks tokens by, but 1970 or 9999, say.
 
 
 def seconds_until(date: str | None, moment: float | None = None) -> float | None:
@@ -21,6 +21,12 @@ def seconds_until(date: str | None, moment: float | None = None) -> float | None
         return there.timestamp() - (time.time() if moment is None else moment)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def hours(seconds: float) -> str:
+    """A length of time as a person says it, for example "1 h 5 min"."""
+    whole, minutes = divmod(round(abs(seconds) / 60), 60)
+    return f"{whole} h {minutes} min" if whole else f"{minutes} min"
 
 
 class ServerClock:
@@ -40,5 +46,5 @@ class ServerClock:
         with self._lock:
             if self._ahead < ahead < ABSURD:
                 if ahead >= CLOCKS_AGREE > self._ahead:
-                    logger.warning("The clock of this machine is %.0f s ahead of the server's, which counts.", ahead)
+                    logger.warning("The clock of this machine is %s ahead of the server's, which counts.", hours(ahead))
                 self._ahead = ahead

@@ -13,7 +13,7 @@ import orjson
 import requests
 from requests.utils import get_environ_proxies, select_proxy
 
-from source_kore_llm_logs.api.clock import CLOCKS_AGREE, seconds_until
+from source_kore_llm_logs.api.clock import CLOCKS_AGREE, hours, seconds_until
 from source_kore_llm_logs.manifest import SPECIFICATION, named
 
 Rule = Mapping[str, Any]  # A row of a table.
@@ -151,10 +151,8 @@ def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:
     """A further sentence where the clock of this machine is wrong; where it `is_suspected`, in any case."""
     behind = seconds_until(response.headers.get("Date"))
     if behind is not None and abs(behind) > 2 * CLOCKS_AGREE:
-        hours, minutes = divmod(round(abs(behind) / 60), 60)
-        length = f"{hours} h {minutes} min" if hours else f"{minutes} min"
         direction = "ahead of" if behind < 0 else "behind"
-        return f" The clock of this machine is {length} {direction} that of Kore.ai: set it right."
+        return f" The clock of this machine is {hours(behind)} {direction} that of Kore.ai: set it right."
     if not is_suspected:
         return ""
     if behind is None:

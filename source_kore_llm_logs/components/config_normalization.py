@@ -93,21 +93,28 @@ def _expected(schema: Mapping[str, Any], value: Any) -> str:
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     if schema["type"] == "array":
-        return f"a list of texts in quotes, for example {json.dumps(schema['examples'][0])}"
+        is_of_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        what = "in quotes" if not is_of_texts else f"that each look like {schema['items']['pattern_descriptor']}"
+        return f"a list of texts {what}, for example {json.dumps(schema['examples'][0])}"
     if schema["type"] == "boolean":
         return "true or false"
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
-    return str(schema["pattern_descriptor"]) if isinstance(value, str) else "text in quotes"
+    example = f", for example {schema['examples'][0]}" if "examples" in schema else ""
+    return f"{schema['pattern_descriptor']}{example}" if isinstance(value, str) else "text in quotes"
 
 
 def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
-    """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own or its
-    title's, or by a value that only it takes. Raises Fault if that one decides what is copied, or is missing."""
+    """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own, its title's
+    or a choice's (`redact: true`), or by a value that only it takes. Raises Fault if that one is missing, or decides
+    what is copied."""
     fields, shown = SPECIFICATION["properties"], trimmed(name)
     spellings = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
     near = [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
-    near += [field for field, own in fields.items() if isinstance(value, str) and value in own.get("enum", ())]
+    for field, own in fields.items():
+        choices = own.get("enum", ())
+        if get_close_matches(shown.lower(), choices, cutoff=0.85) or (isinstance(value, str) and value in choices):
+            near.append(field)
     what = f"`{shown[:60].encode(errors='replace').decode()}` is no field of the configuration"
     if not near:
         logger.warning("%s, and has no effect.", what)

@@ -20,7 +20,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import (
 from airbyte_cdk.sources.types import Config
 
 from source_kore_llm_logs.api import refusals
-from source_kore_llm_logs.api.clock import seconds_until
+from source_kore_llm_logs.api.clock import ABSURD, seconds_until
 from source_kore_llm_logs.api.refusals import Rule
 from source_kore_llm_logs.errors import About, Fault
 from source_kore_llm_logs.manifest import named
@@ -172,7 +172,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds, from one to an hour, that the server asks to be left alone: the header holds them, or a date. None if
-    it does not say."""
+    it does not say, or names a moment that is absurd."""
     header = response.headers.get("Retry-After", "")
     seconds = float(header) if header.isdecimal() else seconds_until(header)
-    return None if seconds is None else max(1.0, min(seconds, 3600.0))
+    return None if seconds is None or seconds > ABSURD else max(1.0, min(seconds, 3600.0))

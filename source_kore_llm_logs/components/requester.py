@@ -60,7 +60,7 @@ class BotBudget(call_rate.HttpAPIBudget):
             if hit.time_to_wait >= LOG_WAITS_FROM:
                 limit, _, interval = hit.rate.removeprefix("limit=").partition("/")  # "limit=1800/1.0h"
                 window, seconds = "an hour" if interval.endswith("h") else "a minute", hit.time_to_wait.total_seconds()
-                words = "Bot %s: %s requests %s are used up, waiting %.0f s for the next."
+                words = "Bot %s: its requests (%s %s) are used up, waiting %.0f s for the next."
                 logger.info(words, bot_of(request), f"{int(limit):,}", window, seconds)
             super().acquire_call(request, block=block, timeout=timeout)
 

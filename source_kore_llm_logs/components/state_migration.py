@@ -53,9 +53,9 @@ class StateOfEachBot(StateMigration):
             states.append({"partition": {"bot_id": bot}, "cursor": {"end_date": iso_ms(cursor)}})
         if ahead:
             logger.warning(
-                "The state of bots %s ends in the future: the clock was or is wrong. They are read from now minus "
-                "the lookback on; if rows are missing, clear the state.",
-                ", ".join(ahead),
+                "The state of bot %s ends in the future: the clock was or is wrong. It is read from now minus the "
+                "lookback on; if rows are missing, clear the state.",
+                ", bot ".join(ahead),
             )
         return {"use_global_cursor": False, "states": states} if states else {}
 

@@ -14,10 +14,8 @@ Json = Mapping[str, Any]
 
 DEEPEST_PARSED = 200  # Levels of nesting that are parsed where a text has more than Python can.
 DEEPEST_PLAIN = 100  # Levels that `plain` leaves as JSON.
-MENDED_TEXTS = (
-    "texts held U+0000 or half a surrogate, which databases refuse: it was replaced by U+FFFD "
-    "(a text counts each time it is read)"
-)  # What `plain` counts in `repairs`.
+MENDED_TEXTS = "U+0000 or half a surrogate, which databases refuse, was replaced by U+FFFD in a text"
+"""What `plain` counts in `repairs`."""
 NOT_PLAIN = re.compile("[\0\ud800-\udfff]")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.S)
 """A text, which may be cut off at the end of all, or what stands between values."""

@@ -17,10 +17,8 @@ from source_kore_llm_logs.records.timestamps import instant
 Record = dict[str, Any]
 SCHEMA = Path(__file__).parents[1] / "schemas" / "llm_usage_logs.json"
 EMPTY: Record = dict.fromkeys(orjson.loads(SCHEMA.read_bytes())["properties"])
-SENTINELS = (
-    "dates were of year 1 or 9999, which stands for none: each was left null and kept in `additional_columns` "
-    "(a date counts each time it is read)"
-)  # What `to_record` counts in `repairs`, beside what `plain` does.
+SENTINELS = "a date of year 1 or 9999, which stands for none, was left null and kept in `additional_columns`"
+"""What `to_record` counts in `repairs`, beside what `plain` does."""
 
 
 def text(value: Any) -> str | None:

@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 60.0
 
 class BotReport:
     """The lines about one bot. `requests` were sent, every try counted; rows were `received`; `records` were emitted;
-    `repairs` counts what was mended in rows: the words of a line, which a number comes before. One thread uses it."""
+    `repairs` counts what was mended in rows, by the words of a line. One thread uses it."""
 
     def __init__(self, bot_id: str) -> None:
         self.bot_id = bot_id
@@ -48,7 +48,7 @@ class BotReport:
             apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
             bounds = "exact to five minutes" if profile.is_proved else "not proved"
             ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
-            told += f", bounds {bounds}, up to {profile.limit:,} rows a page, asked for {ways}"
+            told += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
         else:
             told += ", no row seen"
         logger.info("Bot %s: the server answers with %s.", self.bot_id, told)
@@ -81,12 +81,12 @@ class BotReport:
             state = f"complete to {iso_of(log.complete_until)}, from where the next sync reads again"
         logger.log(
             logging.WARNING if has_failed else logging.INFO,
-            "Bot %s: %s to %s, %s: %s in %s, %s received; %s, %s of them read more than once.",
+            "Bot %s: %s to %s, %s: %s in %s, %s received; %s, %s read more than once.",
             bot, start, after, state, _count(self.records, "record"), _count(self.requests, "request"),
             _count(self.received, "row"), _count(log.parts, "part"), f"{log.parts_read_again or 'none'}",
         )  # fmt: skip
         for what, times in sorted(self.repairs.items()):
-            logger.warning("Bot %s: %d %s.", bot, times, what)
+            logger.warning("Bot %s: %s: %s (each reading of a row counts).", bot, what, _count(times, "time"))
         undated, ahead = len(self._undated), len(self._ahead)
         if undated:
             what = "had no date that can be read; kept with `start_date` and `end_date` null"
