@@ -70,7 +70,7 @@ READ: dict[str, dict[str, Any]] = {
     "the order of a heap, by the day": {"order": "day", "ties": "heap", "descending": True, "largest_limit": 50},
     "rows that come": {"inserts": 2, "inserts_in_all": 6, "inserts_into": "span"},
     "rows that go": {"deletes": 1, "deletes_in_all": 4},
-    "passing faults": {"fault_rate": 0.1, "fault_seed": 3},
+    "passing faults": {"fault_rate": 0.3, "fault_seed": 3},
     "an envelope": {"envelope": "hits"},
 }  # fmt: skip
 

@@ -92,7 +92,7 @@ def test_a_first_sync_writes_every_record_once_and_the_next_appends_what_is_new(
 
 
 def test_a_bot_that_fails_is_told_and_takes_nothing_from_the_others(emulator: Emulator, tmp_path: Path) -> None:
-    emulator.reading = Reading(largest_limit=50, refusals={BOTS[0]: "scope"})
+    emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
     folder = Folder(tmp_path, emulator.config())
     code, told = folder.sync()
     assert code == 1
@@ -225,7 +225,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_is_and_what_failed(
     emulator: Emulator, tmp_path: Path, to_files: bool
 ) -> None:
     """Of `to_files`, and of a read whose messages go to a file."""
-    emulator.reading = Reading(largest_limit=50, refusals={BOTS[0]: "scope"})
+    emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
     words = Folder(tmp_path, emulator.config()).words
     line = [sys.executable, "-m", "source_kore_llm_logs.to_files", *words]
     if not to_files:

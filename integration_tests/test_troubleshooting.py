@@ -122,8 +122,8 @@ SEEN: dict[str, Callable[[], str]] = {
     "Kore.ai does not know this bot": lambda: answered(404, b"Bot not found"),
     "an HTML page came in the place of the API's refusal": lambda: answered(403, b"<html>"),
     "the address of this machine is not allowed": lambda: answered(403, b"IP address is not whitelisted"),
-    "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
-    "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "the app lacks the scope": lambda: checked(Reading(without_scope=frozenset([BOT]))),
+    "the token was rejected as malformed": lambda: answered(401, b"Invalid JWT token"),
     "the token was rejected as one that was used before": lambda: answered(401, b"possibly a replay"),
     "The clock of this machine is … that of Kore.ai": lambda: answered(
         401, b"jwt expired", Date="Mon, 01 Jan 2024 00:00:00 GMT"

@@ -1,4 +1,4 @@
-"""The emulator: the simulation served over HTTP, with tokens, rate limits, faults and latency."""
+"""The emulator: the simulation served over HTTP, with tokens, faults and latency."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from .answers import HANDLER_KEY, JSON, damaged, faulty, response, too_soon
-from .authorization import Authorization, check_bot, jti_of
+from .answers import HANDLER_KEY, JSON, damaged, faulty, response
+from .authorization import Authorization, check_bot
 from .clock import NOW, Clock
 from .log_rows import body_of, logged
-from .rate_limit import RateLimit, TooSoon
 from .reading import Fault, Reading
 from .rows import generate_rows
 from .simulation import Log, Refusal, answer, arrivals, failed
@@ -42,7 +41,6 @@ class RequestSeen:
     body: dict[str, Any]
     at: float
     headers: dict[str, str]
-    jti: str | None
     status: int = 0
     rows: int = 0
 
@@ -53,7 +51,7 @@ class _Play:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._script = deque(reading.faults_script or ())
-        self._faults, self._latencies = Random(reading.fault_seed), Random(reading.fault_seed)
+        self._faults = Random(reading.fault_seed)
         self._lock = Lock()
 
     def fault(self) -> Fault | None:
@@ -63,11 +61,6 @@ class _Play:
                 return self._script.popleft()
             is_met = self.reading.faults and self._faults.random() < self.reading.fault_rate
             return self._faults.choice(self.reading.faults) if is_met else None
-
-    def latency(self) -> float:
-        """How many seconds the next answer takes."""
-        with self._lock:
-            return self.reading.latency_seconds + self._latencies.random() * self.reading.latency_jitter_seconds
 
 
 class _Bot:
@@ -104,7 +97,6 @@ class Emulator:
         self._host, self._port = host, port
         self._bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
-        self._rate_limit = RateLimit()
         self._requests: list[RequestSeen] = []
         self._lock = Lock()
         self._connections: set[socket.socket] = set()
@@ -137,13 +129,8 @@ class Emulator:
         with self._lock:
             return list(self._requests)
 
-    @property
-    def refused_by_rate(self) -> int:
-        """How many requests came too soon."""
-        return self._rate_limit.refused
-
     def clear_requests(self) -> None:
-        """Forget the requests seen; rate limits and used tokens stay as they are."""
+        """Forget the requests seen; used tokens stay as they are."""
         with self._lock:
             self._requests.clear()
 
@@ -201,15 +188,12 @@ class Emulator:
         play = self._plays.get(bot_id, self._common)
         token, body = request.headers.get("auth"), request.get_json(silent=True)
         body = body if isinstance(body, dict) else None
-        seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers), jti_of(token))
+        seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers))
         with self._lock:
             self._requests.append(seen)
-        if latency := play.latency():
-            time.sleep(latency)
+        time.sleep(play.reading.latency_seconds)
         try:
             answered = self._answer(seen, body, token, play)
-        except TooSoon as refusal:
-            answered = too_soon(refusal, play.reading)
         except Refusal as refusal:
             answered = response(refusal.answer, play.reading)
         is_broken = request.environ[HANDLER_KEY].close_connection
@@ -218,11 +202,8 @@ class Emulator:
 
     def _answer(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
         reading = play.reading
-        self._rate_limit.check(seen.bot_id, reading)
         fault = play.fault()
-        if fault == "slow":
-            time.sleep(reading.slow_seconds)
-        elif fault is not None and fault not in ("broken", "truncated"):
+        if fault is not None and fault not in ("broken", "truncated"):
             return faulty(fault, reading)
         self._authorization.check(token, reading)
         check_bot(seen.bot_id, seen.bot_id in self._bots, reading)
