@@ -150,8 +150,6 @@ def stopped(line: list[str], stop: Callable[[int], object], after: str) -> Outco
     Gives what it printed in all. The text has to come, and the process has to end within a minute of being told.
     """
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
     printed = []
     for text in process.stdout:
         printed.append(text)

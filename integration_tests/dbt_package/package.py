@@ -23,8 +23,6 @@ def _forks() -> "subprocess.Popen[str]":
 
 def _answer(command: dict[str, Any]) -> dict[str, Any]:
     forks = _forks()
-    assert forks.stdin is not None
-    assert forks.stdout is not None
     forks.stdin.write(json.dumps(command) + "\n")
     forks.stdin.flush()
     answer: dict[str, Any] = json.loads(forks.stdout.readline())

@@ -42,9 +42,8 @@ def truth(server: Server) -> Truth:
     """Call it when the sync has ended. Owed is each row that was there all the time and that some request finds."""
     told, last = server.scenario, max(0, len(server.requests) - 1)
     does = replace(told.behaviour, replica_behind=0)
-    there = set(map(id, server.log.present(does, 0, told.now))) & set(
-        map(id, server.log.present(does, last, server.clock))
-    )
+    moments = ((0, told.now), (last, server.clock))
+    there = set.intersection(*({*map(id, server.log.present(does, *moment))} for moment in moments))
     must: dict[str, int] = {}
     may: set[str] = set()
     for row in server.log.rows:
@@ -56,7 +55,6 @@ def truth(server: Server) -> Truth:
         owed = row.time if row.time is not None else row.entry
         is_owed = owed is not None and told.start <= owed < told.after
         if is_owed and id(row) in there and _is_chosen(told, row) and _is_found_somehow(told, row):
-            assert owed is not None
             must[row.number] = owed
     return Truth(must, may)
 
