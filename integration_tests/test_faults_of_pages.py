@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,9 +48,8 @@ def whole(emulator: Emulator, waits: list[float] | None = None, **config: Any) -
     """A sync that gives each row of each bot once."""
     synced = sync(emulator.config(**config), waits=waits)
     assert synced.errors == []
-    for bot, count in emulator.row_counts().items():
+    for bot in emulator.row_counts():
         assert synced.rows(bot) == {row["Description"]: 1 for row in emulator.rows(bot)}
-        assert len(synced.rows(bot)) == count
     return synced
 
 
@@ -118,30 +118,24 @@ def test_a_fault_of_a_moment_does_not_shrink_the_page() -> None:
 # A server that does not answer in time
 
 
-class Unanswered:
-    """No answer comes in time where `is_silent` of it; `seconds` are those that each try would have waited for it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seconds = list[float]()
-        self.is_silent = lambda answered: True
-        send = BotSession.send
-
-        def sent(session: BotSession, request: Any, **options: Any) -> requests.Response:
-            answered = send(session, request, **options)
-            if not self.is_silent(answered):
-                return answered
-            self.seconds.append(options["timeout"][1])
-            raise requests.ReadTimeout("Read timed out.", request=request)
-
-        monkeypatch.setattr(BotSession, "send", sent)
-
-
 @pytest.fixture
-def unanswered(monkeypatch: pytest.MonkeyPatch) -> Unanswered:
-    return Unanswered(monkeypatch)
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """No answer comes in time where `is_silent` of it; `seconds` are those that each try would have waited for it."""
+    these = SimpleNamespace(seconds=[], is_silent=lambda answered: True)
+    send = BotSession.send
+
+    def sent(session: BotSession, request: Any, **options: Any) -> requests.Response:
+        answered = send(session, request, **options)
+        if not these.is_silent(answered):
+            return answered
+        these.seconds.append(options["timeout"][1])
+        raise requests.ReadTimeout("Read timed out.", request=request)
+
+    monkeypatch.setattr(BotSession, "send", sent)
+    return these
 
 
-def test_a_time_out_at_large_pages_shrinks_the_page_for_good(unanswered: Unanswered) -> None:
+def test_a_time_out_at_large_pages_shrinks_the_page_for_good(unanswered: SimpleNamespace) -> None:
     unanswered.is_silent = lambda answered: len(answered.json()) > 100
     with Emulator({BOT: ROWS}) as emulator:
         whole(emulator, window_days=1)
@@ -149,7 +143,7 @@ def test_a_time_out_at_large_pages_shrinks_the_page_for_good(unanswered: Unanswe
         assert set(unanswered.seconds) == {60}
 
 
-def test_a_check_of_a_server_that_never_answers_says_so_in_half_a_minute(unanswered: Unanswered) -> None:
+def test_a_check_of_a_server_that_never_answers_says_so_in_half_a_minute(unanswered: SimpleNamespace) -> None:
     bots: dict[str, list[Any]] = {f"st-{n}": [] for n in range(100)}
     with Emulator(bots) as emulator:
         status = SourceKoreLlmLogs().check(logging.getLogger("airbyte"), emulator.config())
@@ -161,7 +155,7 @@ def test_a_check_of_a_server_that_never_answers_says_so_in_half_a_minute(unanswe
 
 
 @pytest.mark.parametrize("after", [0, 12])
-def test_a_read_gives_up_in_minutes(unanswered: Unanswered, after: int) -> None:
+def test_a_read_gives_up_in_minutes(unanswered: SimpleNamespace, after: int) -> None:
     waits = list[float]()
     with Emulator({BOT: ROWS}) as emulator:
         unanswered.is_silent = lambda answered: len(emulator.requests) > after
