@@ -139,6 +139,15 @@ CATALOG = configured(
 )
 
 
+def state_of(stream_state: Any) -> list[dict[str, Any]]:
+    """The state messages that hold this state of the stream."""
+    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": STREAM}, "stream_state": stream_state}}]
+
+
+def state_at(cursor: str, bot: str = "st-alpha") -> list[dict[str, Any]]:
+    return state_of({"states": [{"partition": {"bot_id": bot}, "cursor": {"end_date": cursor}}]})
+
+
 def read(config: dict[str, Any], state: list[dict[str, Any]] | None = None, timeout: float = 120) -> Outcome:
     """One incremental sync."""
     return run("read", timeout=timeout, config=config, catalog=CATALOG, state=state)

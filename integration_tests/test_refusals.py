@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
-from integration_tests.command import CATALOG, STREAM, Outcome, configured, read, run
+from integration_tests.command import CATALOG, Outcome, configured, read, run, state_at
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
@@ -103,12 +103,6 @@ def test_what_passes_is_waited_for_and_asked_again_with_a_fresh_token(answer: An
 
 
 # From which state
-
-
-def state_at(cursor: str, bot: str = BOT) -> list[dict[str, Any]]:
-    states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": cursor}}]
-    stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
-    return [{"type": "STREAM", "stream": stream}]
 
 
 def global_state_at(cursor: str) -> list[dict[str, Any]]:

@@ -78,32 +78,6 @@ def ids(*bots: str) -> set[str]:
     return {to_record(bot, row)["id"] for bot in bots for row in ROWS[bot]}
 
 
-def test_a_first_sync_writes_every_record_once_and_the_next_appends_what_is_new(
-    emulator: Emulator, tmp_path: Path
-) -> None:
-    folder = Folder(tmp_path, emulator.config())
-    assert folder.sync() == (0, "")
-    assert folder.ids == dict.fromkeys(ids(*BOTS), 1)
-    new = generate_rows(BOTS[0], NOW - timedelta(minutes=15), NOW - timedelta(minutes=5), 20, seed=6)
-    emulator.add_rows(BOTS[0], new)
-    assert folder.sync() == (0, "")
-    assert set(folder.ids) == ids(*BOTS) | {to_record(BOTS[0], row)["id"] for row in new}
-    assert list(folder.ids.values()).count(1) > 0.9 * len(folder.ids)  # It went on, and did not begin anew.
-
-
-def test_a_bot_that_fails_is_told_and_takes_nothing_from_the_others(emulator: Emulator, tmp_path: Path) -> None:
-    emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
-    folder = Folder(tmp_path, emulator.config())
-    code, told = folder.sync()
-    assert code == 1
-    assert told.splitlines()[-1].startswith(f"Bot {BOTS[0]}: the app lacks the scope.")
-    assert set(folder.ids) == ids(BOTS[1])
-    assert BOTS[1] in folder.cursors
-    emulator.reading = Reading(largest_limit=50)
-    assert folder.sync()[0] == 0
-    assert set(folder.ids) == ids(*BOTS)
-
-
 def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the_records(
     emulator: Emulator, tmp_path: Path
 ) -> None:

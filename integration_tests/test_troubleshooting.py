@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, STREAM, Outcome, options, run
+from integration_tests.command import CATALOG, Outcome, options, run, state_at
 from integration_tests.documents import PAGE, section, table
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
@@ -84,10 +84,8 @@ def answered(status: int, body: bytes = b"", **names: str) -> str:
 
 def resumed(code: int, cursor: str) -> str:
     """From a state that holds this cursor."""
-    states = [{"partition": {"bot_id": BOT}, "cursor": {"end_date": cursor}}]
-    stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(), [{"type": "STREAM", "stream": stream}])
+        outcome = sync(emulator.config(), state_at(cursor))
     assert outcome.code == code
     return f"{outcome.told}\n{outcome.log}"
 

@@ -27,9 +27,8 @@ CONFINED = ("--read-only", "--user=12345:12345", "--cap-drop=ALL", "--security-o
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    now = NOW
     rows = {
-        bot: generate_rows(bot, now - timedelta(days=200), now - timedelta(minutes=5), 700, seed)
+        bot: generate_rows(bot, NOW - timedelta(days=200), NOW - timedelta(minutes=5), 700, seed)
         for seed, bot in enumerate(BOTS)
     }
     with Emulator(rows, Reading(largest_limit=100)) as running:
