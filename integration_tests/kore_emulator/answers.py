@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 import orjson
 from flask import Response, request
 
-from .log_rows import body_of
 from .reading import Fault, Reading
 from .simulation import Answer
 
@@ -42,7 +41,7 @@ def response(answer: Answer, reading: Reading) -> Response:
 
 
 def page_body(answer: Answer, reading: Reading) -> bytes:
-    array = b"[" + b",".join(map(body_of, answer.rows)) + b"]"
+    array = b"[" + b",".join(row.body for row in answer.rows) + b"]"
     return array if reading.envelope == "array" else b'{"hits":' + array + b"}"
 
 

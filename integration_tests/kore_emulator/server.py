@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from random import Random
 from threading import Lock, Thread
@@ -23,10 +23,10 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from .answers import HANDLER_KEY, JSON, damaged, faulty, response
 from .authorization import Authorization, check_bot
 from .clock import NOW, Clock
-from .log_rows import body_of, logged
+from .log_rows import logged
 from .reading import Fault, Reading
 from .rows import generate_rows
-from .simulation import Log, Refusal, answer, arrivals, failed
+from .simulation import Log, Refusal, answer, failed
 
 Row = Mapping[str, Any]
 # It tells of every connection that is reset on purpose; what goes wrong in here Flask tells itself.
@@ -68,7 +68,7 @@ class _Bot:
 
     def __init__(self, log: Log | Iterable[Row] = ()) -> None:
         self.log = log if isinstance(log, Log) else Log(map(logged, log))
-        self.asked = self.inserted = 0
+        self.asked = 0
         self.lock = Lock()
 
 
@@ -116,7 +116,7 @@ class Emulator:
         self._plays = {bot_id: _Play(reading.for_bot(bot_id)) for bot_id in reading.by_bot}
         self._common = _Play(reading)
         for bot in self._bots.values():
-            bot.asked = bot.inserted = 0
+            bot.asked = 0
 
     @property
     def url(self) -> str:
@@ -214,10 +214,6 @@ class Emulator:
         bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
         with bot.lock:
             number, bot.asked = bot.asked, bot.asked + 1
-            new = arrivals(reading, body, moment, number, bot.inserted, reading.fault_seed)
-            if new:
-                bot.inserted += len(new)
-                bot.log = bot.log.with_rows(replace(row, appears=0, body=body_of(row)) for row in new)
             given = answer(reading, bot.log, body, moment, number, reading.fault_seed)
         if fault in ("broken", "truncated"):
             return damaged(fault, given, reading)
