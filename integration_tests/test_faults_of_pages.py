@@ -48,7 +48,7 @@ def whole(emulator: Emulator, waits: list[float] | None = None, **config: Any) -
     """A sync that gives each row of each bot once."""
     synced = sync(emulator.config(**config), waits=waits)
     assert synced.errors == []
-    for bot in emulator.row_counts():
+    for bot in emulator.bots:
         assert synced.rows(bot) == {row["Description"]: 1 for row in emulator.rows(bot)}
     return synced
 

@@ -98,10 +98,6 @@ def records(messages: Iterable[Any]) -> list[str]:
     return [message["description"] for message in messages if not isinstance(message, AirbyteMessage)]
 
 
-def described(rows: Iterable[Row]) -> list[str]:
-    return [row["Description"] for row in rows]
-
-
 def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() -> None:
     sync, messages, marks = Sync(), list[Any](), 0
     for message in sync.messages():
@@ -110,7 +106,7 @@ def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() 
             assert sync.held > 0
             message.page.resize(0)
             marks += 1
-    assert sorted(records(messages)) == sorted(described(ROWS))
+    assert sorted(records(messages)) == sorted(row["Description"] for row in ROWS)
     assert isinstance(messages[-1], Reached)
     assert messages[-1].bot_id == "st-1"
     assert messages[-1].until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1

@@ -95,7 +95,7 @@ class Emulator:
         self.clock = Clock(now)
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
         self._host, self._port = host, port
-        self._bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
+        self.bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
         self._requests: list[RequestSeen] = []
         self._lock = Lock()
@@ -110,12 +110,12 @@ class Emulator:
 
     @reading.setter
     def reading(self, reading: Reading) -> None:
-        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self._bots]
+        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self.bots]
         if unknown:
             raise ValueError(f"by_bot: no bot {', '.join(unknown)}")
         self._plays = {bot_id: _Play(reading.for_bot(bot_id)) for bot_id in reading.by_bot}
         self._common = _Play(reading)
-        for bot in self._bots.values():
+        for bot in self.bots.values():
             bot.asked = 0
 
     @property
@@ -136,34 +136,22 @@ class Emulator:
 
     def config(self, **overrides: Any) -> dict[str, Any]:
         """A connector config that reads everything this emulator has, and waits for no limit of its own."""
-        rows = (row for bot in self._bots.values() for row in bot.log.rows)
+        rows = (row for bot in self.bots.values() for row in bot.log.rows)
         earliest = min((when for row in rows for when in (row.start, row.end) if when is not None), default=None)
         day = datetime.fromtimestamp(self.clock.seconds() if earliest is None else earliest / 1000, timezone.utc)
         start = {"start_date": f"{day:%Y-%m-%d}T00:00:00Z"}
         unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
-        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **unlimited, **overrides}
+        return {"host": self.url, "bot_ids": list(self.bots), **self._credentials, **start, **unlimited, **overrides}
 
     def rows(self, bot_id: str) -> list[dict[str, Any]]:
         """All rows of a bot, as the API sends them."""
-        return [orjson.loads(row.body) for row in self._bots[bot_id].log.rows]
-
-    def row_counts(self) -> dict[str, int]:
-        """How many rows each bot has."""
-        return {bot_id: len(bot.log.rows) for bot_id, bot in self._bots.items()}
+        return [orjson.loads(row.body) for row in self.bots[bot_id].log.rows]
 
     def add_rows(self, bot_id: str, rows: Iterable[Row]) -> None:
         """Log more rows."""
-        bot = self._bots[bot_id]
+        bot = self.bots[bot_id]
         with bot.lock:
             bot.log = bot.log.with_rows(map(logged, rows))
-
-    def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
-        """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
-        end = datetime.fromtimestamp(self.clock.seconds(), timezone.utc) - timedelta(minutes=2)
-        for bot_id in self._bots:
-            rows = generate_rows(bot_id, end - timedelta(minutes=18), end, count_per_bot, uuid.uuid4().int)
-            self.add_rows(bot_id, rows)
-        return dict.fromkeys(self._bots, count_per_bot)
 
     def __enter__(self) -> Emulator:
         """Listen and serve in a thread of its own."""
@@ -206,12 +194,12 @@ class Emulator:
         if fault is not None and fault not in ("broken", "truncated"):
             return faulty(fault, reading)
         self._authorization.check(token, reading)
-        check_bot(seen.bot_id, seen.bot_id in self._bots, reading)
+        check_bot(seen.bot_id, seen.bot_id in self.bots, reading)
         if body is None:
             raise failed("refused", "body should be a JSON object", reading)
         if self.before_response is not None:
             self.before_response(seen)
-        bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
+        bot, moment = self.bots[seen.bot_id], self.clock.milliseconds()
         with bot.lock:
             number, bot.asked = bot.asked, bot.asked + 1
             given = answer(reading, bot.log, body, moment, number, reading.fault_seed)
@@ -231,15 +219,21 @@ def _application(emulator: Emulator) -> Flask:
 
     @app.get("/_emulator/rows")
     def row_counts() -> Response:
-        return _json(emulator.row_counts())
+        return _json({bot_id: len(bot.log.rows) for bot_id, bot in emulator.bots.items()})
 
     @app.post("/_emulator/rows")
     def log_recent_rows() -> Response:
-        return _json({"added": emulator.log_recent_rows(int(request.get_json()["count_per_bot"]))})
+        """Of the last 20 minutes, up to 2 minutes ago, for every bot."""
+        count = int(request.get_json()["count_per_bot"])
+        end = datetime.fromtimestamp(emulator.clock.seconds(), timezone.utc) - timedelta(minutes=2)
+        for bot_id in emulator.bots:
+            rows = generate_rows(bot_id, end - timedelta(minutes=18), end, count, uuid.uuid4().int)
+            emulator.add_rows(bot_id, rows)
+        return _json({"added": dict.fromkeys(emulator.bots, count)})
 
     @app.get("/_emulator/rows/<bot_id>")
     def bot_rows(bot_id: str) -> Response:
-        return _json(emulator.rows(bot_id)) if bot_id in emulator.row_counts() else Response(status=404)
+        return _json(emulator.rows(bot_id))
 
     @app.get("/_emulator/requests")
     def requests_seen() -> Response:
