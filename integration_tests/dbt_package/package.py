@@ -36,8 +36,7 @@ def _answer(command: dict[str, Any]) -> dict[str, Any]:
     forks = _forks()
     forks.stdin.write(json.dumps(command) + "\n")
     forks.stdin.flush()
-    answer: dict[str, Any] = json.loads(forks.stdout.readline())
-    return answer
+    return json.loads(forks.stdout.readline())
 
 
 @dataclass(frozen=True)

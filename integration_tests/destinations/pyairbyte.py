@@ -41,8 +41,7 @@ class PyAirbyte:
         return Table(answer["processed"], types, answer["rows"])
 
     def types_of(self, properties: dict[str, Any], destination: str) -> dict[str, str]:
-        types: dict[str, str] = self._ask({"types": properties, "destination": destination})["types"]
-        return types
+        return self._ask({"types": properties, "destination": destination})["types"]
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         self._process.stdin.write(json.dumps(command) + "\n")
@@ -50,8 +49,7 @@ class PyAirbyte:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"PyAirbyte ended:\n{self.log[-5000:]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return json.loads(line)
 
 
 @contextmanager

@@ -31,8 +31,7 @@ EXAMPLE = {
 def specification() -> dict[str, Any]:
     """The connection specification, as the manifest has it."""
     manifest = yaml.safe_load((ROOT / "source_kore_llm_logs/manifest.yaml").read_text())
-    found: dict[str, Any] = manifest["spec"]["connection_specification"]
-    return found
+    return manifest["spec"]["connection_specification"]
 
 
 def signature(spec: dict[str, Any]) -> bytes:
