@@ -21,7 +21,7 @@ from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .answers import HANDLER_KEY, JSON, damaged, faulty, response
-from .authorization import Authorization, check_bot
+from .authorization import WRONG_CREDENTIALS, Authorization, refused
 from .clock import NOW, Clock
 from .log_rows import logged
 from .reading import Fault, Reading
@@ -39,7 +39,6 @@ class RequestSeen:
 
     bot_id: str
     body: dict[str, Any]
-    at: float
     headers: dict[str, str]
     status: int = 0
     rows: int = 0
@@ -87,14 +86,13 @@ class Emulator:
         *,
         client_id: str = "cs-demo",
         client_secret: str = "demo-secret-of-the-emulator-long-enough-for-every-hmac-the-app-form-offers",
-        host: str = "127.0.0.1",
         port: int = 0,
         now: datetime = NOW,
     ) -> None:
         self.before_response: Callable[[RequestSeen], None] | None = None
         self.clock = Clock(now)
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        self._host, self._port = host, port
+        self._port = port
         self.bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
         self._requests: list[RequestSeen] = []
@@ -121,7 +119,7 @@ class Emulator:
     @property
     def url(self) -> str:
         """Where it listens; known once started."""
-        return f"http://{self._host}:{self._port}"
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def requests(self) -> list[RequestSeen]:
@@ -156,7 +154,7 @@ class Emulator:
     def __enter__(self) -> Emulator:
         """Listen and serve in a thread of its own."""
         app, handler = _application(self), _handler(self.clock, self._connections)
-        self._server = make_server(self._host, self._port, app, threaded=True, request_handler=handler)
+        self._server = make_server("127.0.0.1", self._port, app, threaded=True, request_handler=handler)
         self._port = self._server.server_port
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -176,7 +174,7 @@ class Emulator:
         play = self._plays.get(bot_id, self._common)
         token, body = request.headers.get("auth"), request.get_json(silent=True)
         body = body if isinstance(body, dict) else None
-        seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers))
+        seen = RequestSeen(bot_id, body or {}, dict(request.headers))
         with self._lock:
             self._requests.append(seen)
         time.sleep(play.reading.latency_seconds)
@@ -194,7 +192,10 @@ class Emulator:
         if fault is not None and fault not in ("broken", "truncated"):
             return faulty(fault, reading)
         self._authorization.check(token, reading)
-        check_bot(seen.bot_id, seen.bot_id in self.bots, reading)
+        if seen.bot_id in reading.without_scope:
+            raise refused("Permission denied. Scope is incorrect!")
+        if seen.bot_id not in self.bots:
+            raise refused(WRONG_CREDENTIALS)
         if body is None:
             raise failed("refused", "body should be a JSON object", reading)
         if self.before_response is not None:
