@@ -13,7 +13,7 @@ from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
 from integration_tests.scripted_server import Answer, ScriptedServer
 
-BOT, OTHER = "st-alpha", "st-beta"
+BOT = "st-alpha"
 ROWS = generate_rows(BOT, NOW - timedelta(days=20), NOW - timedelta(minutes=5), 40, seed=5)
 PAGE = json.dumps(ROWS[-1:]).encode()
 HTML = b"<!DOCTYPE html><html><head><title>403 Forbidden</title></head><body>Request blocked</body></html>"
