@@ -139,6 +139,15 @@ CATALOG = configured(
 )
 
 
+def state_of(stream_state: Any) -> list[dict[str, Any]]:
+    """The state messages that hold this state of the stream."""
+    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": STREAM}, "stream_state": stream_state}}]
+
+
+def state_at(cursor: str, bot: str = "st-alpha") -> list[dict[str, Any]]:
+    return state_of({"states": [{"partition": {"bot_id": bot}, "cursor": {"end_date": cursor}}]})
+
+
 def read(config: dict[str, Any], state: list[dict[str, Any]] | None = None, timeout: float = 120) -> Outcome:
     """One incremental sync."""
     return run("read", timeout=timeout, config=config, catalog=CATALOG, state=state)
@@ -150,8 +159,6 @@ def stopped(line: list[str], stop: Callable[[int], object], after: str) -> Outco
     Gives what it printed in all. The text has to come, and the process has to end within a minute of being told.
     """
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
     printed = []
     for text in process.stdout:
         printed.append(text)

@@ -47,8 +47,6 @@ class Postgres:
         fill(self, "SET client_min_messages = warning; DROP TABLE IF EXISTS log", rows)
 
     def asked(self, statement: str) -> list[str]:
-        assert self._psql.stdin is not None
-        assert self._psql.stdout is not None
         self._psql.stdin.write(f"{statement};\n\\echo end\n")
         self._psql.stdin.flush()
         lines = []

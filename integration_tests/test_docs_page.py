@@ -57,20 +57,11 @@ def test_every_column_is_in_the_table_with_its_type() -> None:
     documented = documented_columns()
     assert sorted(documented) == sorted(SCHEMA)
     for name, column in SCHEMA.items():
-        named = column.get("type", [option["type"] for option in column.get("oneOf", ())])
-        kinds = {named} if isinstance(named, str) else set(named)
-        nullable = "null" in kinds
-        kinds -= {"null"}
-        if len(kinds) > 1:
-            kind = "JSON"
-        elif "airbyte_type" in column:
-            kind = column["airbyte_type"].replace("_", " ").replace("timezone", "time zone")
-        elif kinds == {"object"}:
-            kind = "JSON object"
-        else:
-            (kind,) = kinds
-        assert documented[name] == kind, name
-        assert nullable == (name not in ("id", "bot_id"))
+        is_required = name in ("id", "bot_id")
+        (kind,) = [column["type"]] if is_required else set(column["type"]) - {"null"}
+        kind = column.get("airbyte_type", "JSON object" if kind == "object" else kind)
+        assert documented[name] == kind.replace("_", " ").replace("timezone", "time zone"), name
+        assert is_required or "null" in column["type"], name
 
 
 def test_the_readme_lists_the_same_columns() -> None:

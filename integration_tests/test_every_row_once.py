@@ -1,4 +1,4 @@
-"""Complete and once over HTTP, under a dozen readings of what the API leaves open; the fuzz plays thousands in memory.
+"""Complete and once over HTTP, under readings that change what goes over it; the fuzz plays thousands in memory.
 
 Rows sit where connectors lose them: on bounds of days and of the range, several on one millisecond, calls that straddle
 a bound, some without an end. A second bot has the same rows and the plainest reading: whatever the first one's server
@@ -56,29 +56,23 @@ def own(rows: list[dict[str, Any]]) -> dict[str, int]:
 NO_ZONE = {"refused_forms": frozenset({"milliseconds"}), "zone_reads": frozenset({"seconds", "day"})}
 READ: dict[str, dict[str, Any]] = {
     "the plainest": {},
-    "days of a zone, and no future": {
-        "cut": DAY, "cut_in_zone": True, "zone": "Asia/Kolkata", "future_to": "refused", "to_inclusive": False,
-    },
+    "days of a zone, and no future": {"cut": DAY, "cut_in_zone": True, "zone": "Asia/Kolkata", "future_to": "refused"},
     "no zone in dates": {**NO_ZONE, "zone": "Europe/Berlin", "hints": False},
     "plain dates, the others silent": {
         "silent_forms": frozenset({"milliseconds", "seconds"}), "date_to_is_end_of_day": True,
     },
-    "integers, refusals as text, 204": {"numbers": "int", "error_body": "text", "no_content": True},
-    "a skip behind the last row refused": {"behind": "refused"},
+    "integers, refusals as text": {"numbers": "int", "error_body": "text", "behind": "refused"},
     "a largest limit that gives nothing": {"largest_limit": 20, "above_limit": "empty", "filed_under": "entry"},
     "users and rtm unasked": {"developer": "selects", "no_channel": "rtm", "channel_list": "text"},
-    "the order of a heap, by the day": {"order": "day", "ties": "heap", "descending": True, "largest_limit": 50},
-    "rows that come": {"inserts": 2, "inserts_in_all": 6, "inserts_into": "span"},
-    "rows that go": {"deletes": 1, "deletes_in_all": 4},
-    "passing faults": {"fault_rate": 0.1, "fault_seed": 3},
-    "an envelope": {"envelope": "hits"},
+    "passing faults": {"fault_rate": 0.3, "fault_seed": 3},
+    "an envelope, 204": {"envelope": "hits", "no_content": True},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READ)
 def test_every_row_comes_once(name: str) -> None:
     rows = rows_at_the_edges()
-    reading = Reading(by_bot={ODD: READ[name]}, longest_days=90, days_counted="calendar")
+    reading = Reading(by_bot={ODD: READ[name]}, days_counted="calendar")
     with Emulator({ODD: rows, PLAIN: rows}, reading) as emulator:
         synced = sync(emulator.config(start_date=iso(ms(FIRST)), end_date=iso(ms(AFTER)), page_size=50))
         assert_no_request_spans_more_than_90_days(emulator.requests)
@@ -87,11 +81,10 @@ def test_every_row_comes_once(name: str) -> None:
     assert synced.rows(PLAIN) == dict.fromkeys(own(rows), 1)
     found, cursor = synced.rows(ODD), synced.cursors[ODD]
     assert set(found.values()) == {1}
-    assert {name for name in found if name.startswith("row")} <= set(own(rows))
+    assert set(found) <= set(own(rows))
     # Where bounds cannot be proved, the newest rows may be hidden: the cursor waits.
     assert cursor >= iso(ms(AFTER) - 3 * DAY)
-    lost = [name for name, time in own(rows).items() if name not in found and iso(time) < cursor]
-    assert len(lost) <= READ[name].get("deletes_in_all", 0), lost
+    assert [name for name, time in own(rows).items() if name not in found and iso(time) < cursor] == []
 
 
 @pytest.mark.parametrize("failure", ["504", "refused", "empty"])

@@ -38,7 +38,7 @@ def killed_read(
 
 
 @pytest.mark.parametrize(
-    "reading", [Reading(largest_limit=50), Reading(cut=DAY, order="arbitrary", latency_jitter_seconds=0.02)]
+    "reading", [Reading(largest_limit=50), Reading(cut=DAY, order="arbitrary", latency_seconds=0.01)]
 )
 def test_killed_over_and_over_a_sync_ends_complete(reading: Reading, tmp_path: Path) -> None:
     rows = {

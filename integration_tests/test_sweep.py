@@ -10,7 +10,7 @@ import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests import in_process
-from integration_tests.command import CATALOG, STREAM, Outcome, options, typed
+from integration_tests.command import CATALOG, Outcome, options, state_of, typed
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from integration_tests.scripted_server import Answer, ScriptedServer
 from source_kore_llm_logs.manifest import SPECIFICATION
@@ -125,8 +125,7 @@ def test_a_state_that_is_none_gets_a_sentence(emulator: Emulator, tmp_path: Path
 
 @pytest.mark.parametrize("name", SWEEP["stream states"])
 def test_no_state_of_the_stream_leads_to_a_general_remark(emulator: Emulator, name: str) -> None:
-    state = {"stream_descriptor": {"name": STREAM}, "stream_state": SWEEP["stream states"][name]}
-    said(in_process.sync(emulator.config(), [{"type": "STREAM", "stream": state}]))
+    said(in_process.sync(emulator.config(), state_of(SWEEP["stream states"][name])))
 
 
 CATALOGS: dict[str, Any] = {

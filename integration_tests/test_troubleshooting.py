@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, STREAM, Outcome, options, run
+from integration_tests.command import CATALOG, Outcome, options, run, state_at
 from integration_tests.documents import PAGE, section, table
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
@@ -84,10 +84,8 @@ def answered(status: int, body: bytes = b"", **names: str) -> str:
 
 def resumed(code: int, cursor: str) -> str:
     """From a state that holds this cursor."""
-    states = [{"partition": {"bot_id": BOT}, "cursor": {"end_date": cursor}}]
-    stream = {"stream_descriptor": {"name": STREAM}, "stream_state": {"states": states, "use_global_cursor": False}}
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(), [{"type": "STREAM", "stream": stream}])
+        outcome = sync(emulator.config(), state_at(cursor))
     assert outcome.code == code
     return f"{outcome.told}\n{outcome.log}"
 
@@ -122,8 +120,8 @@ SEEN: dict[str, Callable[[], str]] = {
     "Kore.ai does not know this bot": lambda: answered(404, b"Bot not found"),
     "an HTML page came in the place of the API's refusal": lambda: answered(403, b"<html>"),
     "the address of this machine is not allowed": lambda: answered(403, b"IP address is not whitelisted"),
-    "the app lacks the scope": lambda: checked(Reading(refusals={BOT: "scope"})),
-    "the token was rejected as malformed": lambda: checked(Reading(refusals={BOT: "token"})),
+    "the app lacks the scope": lambda: checked(Reading(without_scope=frozenset([BOT]))),
+    "the token was rejected as malformed": lambda: answered(401, b"Invalid JWT token"),
     "the token was rejected as one that was used before": lambda: answered(401, b"possibly a replay"),
     "The clock of this machine is … that of Kore.ai": lambda: answered(
         401, b"jwt expired", Date="Mon, 01 Jan 2024 00:00:00 GMT"

@@ -49,30 +49,22 @@ def test_a_whole_bot(lines: pytest.LogCaptureFixture) -> None:
     assert {record.levelno for record in lines.records} == {logging.INFO}
 
 
-SCOPE = Scope(developer=True)
+SCOPE, ROW = Scope(developer=True), Row("a", None, NOON, {})
 
 
 @pytest.mark.parametrize(
     ("profile", "said"),
     [
-        (
-            ServerProfile(Wording(), 50, UNPROVED, True, (SCOPE,)),
-            "dates to the millisecond, numbers as text, no row seen",
-        ),
-        (
-            ServerProfile(Wording("seconds", True, offset=-19_800_000), 1_000, PROVED, True, (SCOPE,)),
-            "dates without a zone (-5.5 h from UTC), numbers as integers, bounds exact to five minutes, "
-            "up to 1,000 rows a page, asked for once",
-        ),
-        (
-            ServerProfile(
-                Wording("day"), 1, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (Row("a", None, NOON, {}),)
-            ),
-            "plain dates, numbers as text, bounds not proved, up to 1 row a page, "
-            "asked for in 2 ways (developers apart, channels by name)",
-        ),
+        (ServerProfile(Wording(), 50, UNPROVED, True, (SCOPE,)),
+         "dates to the millisecond, numbers as text, no row seen"),
+        (ServerProfile(Wording("seconds", True, offset=-19_800_000), 1_000, PROVED, True, (SCOPE,)),
+         "dates without a zone (-5.5 h from UTC), numbers as integers, bounds exact to five minutes, "
+         "up to 1,000 rows a page, asked for once"),
+        (ServerProfile(Wording("day"), 1, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (ROW,)),
+         "plain dates, numbers as text, bounds not proved, up to 1 row a page, "
+         "asked for in 2 ways (developers apart, channels by name)"),
     ],
-)
+)  # fmt: skip
 def test_what_a_server_was_seen_to_do_is_a_sentence(
     lines: pytest.LogCaptureFixture, profile: ServerProfile, said: str
 ) -> None:

@@ -39,8 +39,6 @@ def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> l
 
 
 def cursors(message: AirbyteMessage) -> dict[str, str]:
-    assert message.state is not None
-    assert message.state.stream is not None
     assert message.state.stream.stream_descriptor.name == "llm_usage_logs"
     blob: Any = message.state.stream.stream_state
     assert isinstance(blob, AirbyteStateBlob)

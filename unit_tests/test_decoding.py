@@ -64,8 +64,8 @@ def test_a_body_that_ends_in_the_middle_is_never_mended_wherever_it_ends() -> No
     ],
 )  # fmt: skip
 def test_a_byte_that_json_does_not_allow_costs_no_other_row_and_no_other_character(sent: bytes, read: str) -> None:
-    rows = rows_in(b'[{"first": "\xc3\xa9"}, {"odd": "' + sent + b'"}, {"last": 1}]')
-    assert rows == [{"first": "é"}, {"odd": read}, {"last": 1}]
+    rows = rows_in(b'[{"first": "\xc3\xa9"}, {"odd%s": "%s"}, {"last": 1}]' % (sent, sent))
+    assert rows == [{"first": "é"}, {f"odd{read}": read}, {"last": 1}]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What each answer means: rows, a wait, another try, a smaller page, or one sentence."""
 
+import gzip
 import json
 import re
 import time
@@ -83,17 +84,6 @@ def pauses(asked: KoreErrorHandler, response: requests.Response, tries: int) -> 
     return waits
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"[]", b' \n[{"a": 1}]', b'[{"a": NaN}]', b'[{"a": "\\ud800"}]', b"\xef\xbb\xbf[]",
-     b'{"hits": [{"a": 1}], "total": 1}'],
-)  # fmt: skip
-def test_an_array_is_rows_and_so_is_one_under_hits(body: bytes) -> None:
-    response = answer(200, body)
-    assert handler().interpret_response(response).response_action is ResponseAction.SUCCESS
-    assert isinstance(rows_of(response), list)
-
-
 ANOTHER_HOST = [(b"<html>", "an HTML page"), (b"OK", "not a JSON array"), (b"{}", "not a JSON array")]
 
 
@@ -117,7 +107,7 @@ def test_a_200_that_is_not_rows_is_a_fault_that_a_smaller_page_may_mend_and_neve
     body: bytes, said: str
 ) -> None:
     asked = handler()
-    asked.interpret_response(answer(200, b"[]"))
+    assert asked.interpret_response(answer(200, b"[]")).response_action is ResponseAction.SUCCESS
     fault = fault_of(asked, answer(200, body), MAX_TRIES)
     assert (fault.about, fault.failure_type) == ("fault", FailureType.transient_error)
     assert fault.message.startswith("Bot st-1: ")
@@ -147,6 +137,7 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
         (401, "", "wrong credentials or a wrong bot id"),
         (401, "Invalid JWT token", "`jwt_algorithm`"),
         (401, "Permission denied. Scope is incorrect!", "publish the app"),
+        (401, "App is not active", "publish the app"),
         (403, "no", "publish the app"),
         (401, 'error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)', "because of its times"),
         (401, "jwt expired", "because of its times"),
@@ -154,12 +145,18 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
         (401, "jwt audience invalid", "`jwt_audience`"),
         (401, "The claim sub is required", "`jwt_subject`"),
         (401, "The token is not yet valid (iat)", "because of its times"),
-        (403, "IP address is not whitelisted", "have it added to the allow list"),
-        (404, "Bot not found", "Kore.ai does not know this bot"),
+        (403, "Forbidden", "Or a firewall or an allow list keeps this machine out"),
+        *((status, words, "the address of this machine is not allowed. Have it added") for status, words in (
+            (403, "IP address is not whitelisted"), (403, "Your IP 10.0.0.1 is not allowed"),
+            (401, "Requests from this IP are blocked"),
+        )),
+        *((status, words, "Kore.ai does not know this bot. Check Bot IDs (`bot_ids`)")
+          for status in (400, 401, 404, 412)
+          for words in ("Bot not found", "Bot with id st-alpha does not exist", "Invalid bot")),
         (418, "short and stout", "Check Host (`host`)"),
         (501, "", "Check Host (`host`)"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_a_person_must_mend_is_told_at_once_by_the_vendors_words(
     status: int, message: str, said: str, as_json: bool
@@ -168,6 +165,26 @@ def test_what_a_person_must_mend_is_told_at_once_by_the_vendors_words(
     assert said.lower() in fault.message.lower()
     assert message in fault.message
     assert (fault.failure_type, fault.about) == (FailureType.config_error, None)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_in_the_place_of_a_refusal_is_a_firewall_s(status: int) -> None:
+    said = f"an HTML page came in the place of the API's refusal ({status}): a firewall or a proxy keeps this machine"
+    assert said in fault_of(handler(), answer(status, b"<!DOCTYPE html><html>Request blocked</html>"), 1).message
+
+
+def test_gzip_that_no_header_tells_of_is_unpacked() -> None:
+    assert rows_of(answer(200, gzip.compress(b'[{"a": 1}]'))) == [{"a": 1}]
+    assert "lacks the scope" in fault_of(handler(), answer(401, gzip.compress(refusal("Wrong scope"))), 1).message
+    assert "cut off" in fault_of(handler(), answer(200, gzip.compress(b"[]")[:-9]), MAX_TRIES).message
+
+
+@pytest.mark.parametrize(("status", "suspected"), [(401, "`client_secret`"), (404, "`host`"), (501, "`host`")])
+def test_where_other_bots_are_answered_neither_host_nor_credentials_are_suspected(status: int, suspected: str) -> None:
+    fault = fault_of(handler(), answer(status, b"Not possible"), 1)
+    assert suspected in fault.what
+    assert re.search(r"(?i)other bots are answered.*Bot IDs \(`bot_ids`\)", fault.where_others_are_answered)
+    assert not re.search("`(client_secret|client_id|host)`", fault.where_others_are_answered)
 
 
 @pytest.mark.parametrize(
@@ -293,21 +310,16 @@ def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "tries", "about", "said"),
+    ("error", "about", "said"),
     [
-        (ConnectionError(), MAX_TRIES, "host", "The connector cannot reach platform.kore.ai. Check Host (`host`)"),
-        (
-            ProtocolError("Connection aborted."),
-            MAX_TRIES,
-            "fault",
-            "Bot st-1: platform.kore.ai broke off the connection",
-        ),
+        (ConnectionError(), "host", "The connector cannot reach platform.kore.ai. Check Host (`host`)"),
+        (ProtocolError("Connection aborted."), "fault", "Bot st-1: platform.kore.ai broke off the connection"),
     ],
 )
 def test_a_host_that_cannot_be_reached_is_named_without_a_bot_and_a_broken_connection_with_it(
-    error: Exception, tries: int, about: str, said: str
+    error: Exception, about: str, said: str
 ) -> None:
-    fault = fault_of(handler(), requests.exceptions.ConnectionError(error, request=request_of()), tries)
+    fault = fault_of(handler(), requests.exceptions.ConnectionError(error, request=request_of()), MAX_TRIES)
     assert fault.about == about
     assert fault.message.startswith(said)
 

@@ -21,13 +21,9 @@ DATA = METADATA["data"]
 PAGE = "docs/integrations/sources/kore-llm-logs.md"
 
 
-def text(name: str) -> str:
-    return (ROOT / name).read_text()
-
-
 def found(pattern: str, name: str) -> list[str]:
     """What the pattern's group matches in a file, line by line: something."""
-    matches = re.findall(pattern, text(name), re.MULTILINE)
+    matches = re.findall(pattern, (ROOT / name).read_text(), re.MULTILINE)
     assert matches, f"{name} has nothing like {pattern}"
     return matches
 
@@ -102,7 +98,7 @@ def test_names_and_licence_hosts_and_streams_agree() -> None:
     assert (DATA["dockerRepository"], DATA["githubIssueLabel"]) == (f"airbyte/{name}", name)
     assert found(r"io\.airbyte\.name=(\S+)", "Dockerfile") == [DATA["dockerRepository"]]
     assert found(r'^license = "(.+)"$', "pyproject.toml") == [DATA["license"]]
-    assert text("LICENSE").startswith(DATA["license"])
+    assert (ROOT / "LICENSE").read_text().startswith(DATA["license"])
     assert DATA["documentationUrl"] == MANIFEST["spec"]["documentation_url"]
     assert (ROOT / DATA["icon"]).is_file()
     fields = [re.fullmatch(r"\$\{(\w+)\}", host) for host in DATA["allowedHosts"]["hosts"]]

@@ -13,8 +13,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from benchmarks.sizing import least_seconds
-from source_kore_llm_logs.components.error_handler import MAX_TIMEOUTS, MAX_TRIES_OF_A_CHECK, MOST_SECONDS_OF_A_CHECK
-from source_kore_llm_logs.components.requester import TIMEOUTS_OF_A_CHECK, BotBudget, BotSession
+from source_kore_llm_logs.components.requester import BotBudget, BotSession
 from source_kore_llm_logs.runtime.backpressure import Backpressure, HeldPage
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -155,9 +154,3 @@ def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(
         session.send(request_of("st-1"), room=room)
     assert held == [0, 1000]
     assert backpressure.held == after
-
-
-def test_a_check_waits_for_half_a_minute_at_most() -> None:
-    """Two tries, of which each waits for a connection and for an answer, and the pause between them."""
-    assert MAX_TRIES_OF_A_CHECK * sum(TIMEOUTS_OF_A_CHECK) + MOST_SECONDS_OF_A_CHECK * (MAX_TRIES_OF_A_CHECK - 1) < 36
-    assert MAX_TIMEOUTS * TIMEOUTS_OF_A_CHECK[1] + MOST_SECONDS_OF_A_CHECK <= 25

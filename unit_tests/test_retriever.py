@@ -1,7 +1,6 @@
 """A bot's slice becomes records with marks behind them; what is held is freed; a fault is told when it lasts."""
 
 import gc
-import json
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +13,11 @@ import requests
 from airbyte_cdk.models import AirbyteMessage, FailureType
 from airbyte_cdk.sources.types import StreamSlice
 
+from integration_tests.kore_emulator import Reading, even_rows
+from integration_tests.kore_emulator.answers import page_body
+from integration_tests.kore_emulator.behaviour import PLAIN
+from integration_tests.kore_emulator.log_rows import logged
+from integration_tests.kore_emulator.simulation import Log, answer
 from source_kore_llm_logs.api.clock import ServerClock
 from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.components.retriever import LogRetriever
@@ -26,23 +30,12 @@ NOW = datetime(2026, 3, 1, 12, 1, 40, tzinfo=timezone.utc)
 Row = dict[str, Any]
 
 
-def rows_until(end: datetime, count: int, step: timedelta) -> list[Row]:
-    """The newest first, so many, one a `step`."""
-    ends = [end - number * step for number in range(count)]
-    return [
-        {"Description": f"row {number}", "Start Date": iso_ms(end - timedelta(seconds=1)), "End Date": iso_ms(end)}
-        for number, end in enumerate(ends)
-    ]
+def page_of(rows: list[Row], body: Mapping[str, Any]) -> bytes:
+    """What the plainest server answers."""
+    return page_body(answer(PLAIN, Log(map(logged, rows)), body, int(NOW.timestamp() * 1000)), Reading())
 
 
-def page_of(rows: list[Row], body: Mapping[str, Any]) -> list[Row]:
-    """What the plainest server answers: of the rows in the span, `limit` behind `skip`, the newest first."""
-    spanned = [row for row in rows if body["dateFrom"] <= row["End Date"] <= body["dateTo"]]
-    skip, limit = int(body["skip"]), int(body["limit"])
-    return sorted(spanned, key=lambda row: str(row["End Date"]), reverse=True)[skip : skip + limit]
-
-
-ROWS = rows_until(NOW - timedelta(hours=1), 250, timedelta(minutes=10))
+ROWS = even_rows("st-1", NOW - timedelta(minutes=60 + 250 * 10), NOW - timedelta(hours=1), 250)
 
 
 class FakeRequester:
@@ -61,7 +54,7 @@ class FakeRequester:
             raise fault
         response = requests.Response()
         response.status_code = 200
-        response._content = json.dumps(page_of(self._rows, body)).encode()
+        response._content = page_of(self._rows, body)
         return response
 
 
@@ -105,10 +98,6 @@ def records(messages: Iterable[Any]) -> list[str]:
     return [message["description"] for message in messages if not isinstance(message, AirbyteMessage)]
 
 
-def described(rows: Iterable[Row]) -> list[str]:
-    return [row["Description"] for row in rows]
-
-
 def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() -> None:
     sync, messages, marks = Sync(), list[Any](), 0
     for message in sync.messages():
@@ -117,7 +106,7 @@ def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() 
             assert sync.held > 0
             message.page.resize(0)
             marks += 1
-    assert sorted(records(messages)) == sorted(described(ROWS))
+    assert sorted(records(messages)) == sorted(row["Description"] for row in ROWS)
     assert isinstance(messages[-1], Reached)
     assert messages[-1].bot_id == "st-1"
     assert messages[-1].until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1
@@ -173,7 +162,7 @@ def test_there_is_room_for_a_page_before_it_is_asked_for(count: int) -> None:
     room = list[tuple[int, int]]()
 
     def note(number: int, body: Mapping[str, Any]) -> None:
-        room.append((sync.held, len(json.dumps(page_of(ROWS[:count], body)))))
+        room.append((sync.held, len(page_of(ROWS[:count], body))))
 
     sync = Sync(ROWS[:count], fault=note)
     list(sync.printed())
@@ -204,9 +193,10 @@ def test_when_a_page_is_asked_for_records_of_one_page_before_it_are_held_at_most
         held.append(len(alive))
 
     monkeypatch.setattr(retriever, "to_record", tracked)
-    for message in Sync(
-        rows_until(NOW - timedelta(hours=1), 1000, timedelta(minutes=3)), count, page_size=100
-    ).printed():
+    rows = even_rows("st-1", NOW - timedelta(hours=51), NOW - timedelta(hours=1), 1000)
+    gc.freeze()  # All that other tests left would be looked through at each request.
+    for message in Sync(rows, count, page_size=100).printed():
         del message
+    gc.unfreeze()
     assert len(held) > 15
     assert max(held) <= 60 + 100

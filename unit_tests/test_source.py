@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -13,22 +12,16 @@ from airbyte_cdk.models import Status
 from source_kore_llm_logs import SourceKoreLlmLogs, source
 from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.errors import Fault
+from unit_tests.test_config_normalization import GOOD
 
 LOGGER = logging.getLogger("airbyte")
-CONFIG: dict[str, Any] = {
-    "host": "platform.kore.ai",
-    "bot_ids": ["st-alpha"],
-    "client_id": "cs-1",
-    "client_secret": "a-secret",
-    "start_date": "2020-01-01",
-}
 
 
 @pytest.mark.parametrize("built", [SourceKoreLlmLogs(), SourceKoreLlmLogs(None, {}, None)])
 def test_a_source_has_its_spec_and_takes_the_config_of_each_command(built: SourceKoreLlmLogs, tmp_path: Path) -> None:
     assert "bot_ids" in built.spec(LOGGER).connectionSpecification["required"]
-    assert [stream.name for stream in built.discover(LOGGER, CONFIG).streams] == ["llm_usage_logs"]
-    assert built.configure({**CONFIG, "page_size": "50"}, str(tmp_path))["page_size"] == 50
+    assert [stream.name for stream in built.discover(LOGGER, GOOD).streams] == ["llm_usage_logs"]
+    assert built.configure({**GOOD, "page_size": "50"}, str(tmp_path))["page_size"] == 50
     assert list(tmp_path.iterdir()) == []
 
 
@@ -38,7 +31,7 @@ def test_whoever_launches_the_source_reads_our_words_and_not_the_cdks(
     command: list[str], field: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("config.json").write_text(json.dumps({**CONFIG, field: value}))
+    Path("config.json").write_text(json.dumps({**GOOD, field: value}))
     Path("catalog.json").write_text(json.dumps({"streams": []}))
     arguments = AirbyteEntrypoint.parse_args([*command, "--config", "config.json"])
     with pytest.raises(Fault, match=f"`{field}`"):
@@ -66,7 +59,7 @@ def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none
         raise fault
 
     monkeypatch.setattr(retriever.LogRetriever, "_check", check)
-    status = SourceKoreLlmLogs().check(LOGGER, {**CONFIG, "bot_ids": [f"st-{n}" for n in range(bots)]})
+    status = SourceKoreLlmLogs().check(LOGGER, {**GOOD, "bot_ids": [f"st-{n}" for n in range(bots)]})
     ended.set()
     assert (status.status, waited_for) == (Status.FAILED, [])
     assert fault.what.rstrip(".") in str(status.message)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration, moment_of
+from source_kore_llm_logs.components.config_normalization import moment_of
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import named
+from unit_tests.test_config_normalization import exact
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]
@@ -21,10 +22,7 @@ OPTIONAL = {name: field for name, field in PROPERTIES.items() if name not in SPE
 
 def taken(**changes: Any) -> dict[str, Any]:
     """What the connector makes of a configuration; raises Fault for what it refuses."""
-    required = {"bot_ids": ["st-1"], "client_id": "cs-1", "client_secret": "secret", "start_date": "2025-01-01"}
-    config = {"host": "platform.kore.ai", **required, **changes}
-    ExactConfiguration().transform(config)
-    return config
+    return exact(**{"start_date": "2025-01-01", **changes})
 
 
 @given(

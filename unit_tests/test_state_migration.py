@@ -35,6 +35,8 @@ def migrated(state: dict[str, Any]) -> dict[str, Any]:
     ("written", "read"),
     [
         ({"states": [OWN], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 3}, [OWN]),
+        # As a version to come may write it.
+        ({"states": [{**OWN, "profile": 1, "cursor": {**OWN["cursor"], "until": "2999"}}], "version": 9}, [OWN]),
         ({"end_date": "2024-05-01T00:00:00Z"}, [of(bot, "2024-05-01T00:00:00.000Z") for bot in ("st-1", "st-2")]),
         ({"states": [], "state": {"end_date": "2025-01-01T00:00:00.000Z"}, "lookback_window": 0}, []),
         ({}, []),

@@ -57,13 +57,5 @@ def write(port: int, table_schema: str, schema: Mapping[str, Any], syncs: Iterab
         # U+0000, which PostgreSQL does not take, is left out, as the destination does.
         text = json.dumps(rows).replace("\\u0000", "").replace("'", "''")
         statements.append(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, '{text}');")
-    command = [
-        psql,
-        "--quiet",
-        "--set=ON_ERROR_STOP=1",
-        "--host=127.0.0.1",
-        f"--port={port}",
-        "--username=kore",
-        "postgres",
-    ]
+    command = [psql, "-q", "-v", "ON_ERROR_STOP=1", f"postgresql://kore@127.0.0.1:{port}/postgres"]
     subprocess.run(command, input="\n".join(statements), text=True, check=True, timeout=60)

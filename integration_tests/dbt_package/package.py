@@ -11,7 +11,18 @@ from typing import Any
 from integration_tests.destinations.servers import REPOSITORY, environment
 
 PACKAGE = REPOSITORY / "dbt"
+# DBT_STATIC_ANALYSIS and the like of the developer's shell would change what runs.
+INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
 OFFLINE = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+
+
+def by_python(script: Path, *words: object, given: str = "", **settings: str) -> str:
+    """What a script prints in dbt's environment, with these variables besides; its failure is one of the test."""
+    line = [environment(".venv-dbt") / "python", script, *map(str, words)]
+    variables = INHERITED | settings
+    done = subprocess.run(line, input=given, env=variables, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 @cache
@@ -23,12 +34,9 @@ def _forks() -> "subprocess.Popen[str]":
 
 def _answer(command: dict[str, Any]) -> dict[str, Any]:
     forks = _forks()
-    assert forks.stdin is not None
-    assert forks.stdout is not None
     forks.stdin.write(json.dumps(command) + "\n")
     forks.stdin.flush()
-    answer: dict[str, Any] = json.loads(forks.stdout.readline())
-    return answer
+    return json.loads(forks.stdout.readline())
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,6 @@ class Warehouse:
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None, check: bool = True) -> str:
         """What dbt printed; a failure of dbt is one of the test."""
-        # DBT_STATIC_ANALYSIS and the like of the developer's shell would change what runs.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
         words = [
             *("--quiet", "--no-use-colors", "--log-path", str(self.folder / "logs")),
             *arguments,
@@ -51,13 +57,17 @@ class Warehouse:
             *("--target", self.target, "--target-path", str(self.folder / "target")),
             *("--vars", json.dumps(variables or {})),
         ]
-        settings = {**inherited, **OFFLINE, **self.settings}
+        settings = {**INHERITED, **OFFLINE, **self.settings}
         done = _answer({"arguments": words, "environment": settings, "folder": str(self.folder)})
         if check:
             assert done["code"] == 0, done["stdout"][-6000:] + done["stderr"][-2000:]
         else:
             assert done["code"] != 0
         return str(done["stdout"])
+
+    def build(self, **variables: Any) -> None:
+        """All but dbt's unit tests."""
+        self.dbt("build", "--exclude-resource-type", "unit_test", variables=variables)
 
     def tables(self, **tables: str) -> dict[str, list[dict[str, Any]]]:
         """Tables by name; the value is what follows the name in the query."""

@@ -1,7 +1,6 @@
 """The marts say what the rows of the API say, whatever wrote the table: compared with demo/independent.py."""
 
 import json
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from demo.independent import SUMS, Call, differences, prices, sums
 from integration_tests.command import catalog_of, read
 from integration_tests.dbt_package import airbyte_tables
-from integration_tests.dbt_package.package import Warehouse
+from integration_tests.dbt_package.package import Warehouse, by_python
 from integration_tests.destinations.pyairbyte import pyairbyte
-from integration_tests.destinations.servers import environment, postgres_server, snowflake_server
+from integration_tests.destinations.servers import postgres_server, snowflake_server
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
 pytestmark = pytest.mark.timeout(900)
@@ -35,20 +34,18 @@ OWN = [
 
 def some_rows() -> Rows:
     """The log of two bots, and rows of which next to nothing is known."""
-    now = NOW
     rows = {
-        bot: generate_rows(bot, now - timedelta(days=16), now - timedelta(minutes=5), 110, seed)
+        bot: generate_rows(bot, NOW - timedelta(days=16), NOW - timedelta(minutes=5), 110, seed)
         for seed, bot in enumerate(BOTS)
     }
-    ended = f"{now - timedelta(days=3):%Y-%m-%dT}23:59:59.999Z"
+    ended = f"{NOW - timedelta(days=3):%Y-%m-%dT}23:59:59.999Z"
     rows[BOTS[0]] += [{"Bot ID": BOTS[0], "End Date": ended}, {"Bot ID": BOTS[0], "start Date": ended, "Time Taken": 7}]
     return rows
 
 
 def late_rows() -> dict[str, list[dict[str, Any]]]:
     """Rows that ended before the newest ones, and show only now."""
-    now = NOW
-    return {bot: generate_rows(bot, now - timedelta(minutes=50), now - timedelta(minutes=20), 9, 7) for bot in BOTS}
+    return {bot: generate_rows(bot, NOW - timedelta(minutes=50), NOW - timedelta(minutes=20), 9, 7) for bot in BOTS}
 
 
 def assert_marts_say(warehouse: Warehouse, rows: Mapping[str, Iterable[dict[str, Any]]], own: Any = ()) -> None:
@@ -95,7 +92,7 @@ def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_
     for bot, rows in late_rows().items():
         emulator.add_rows(bot, rows)
     sync_by_pyairbyte(tmp_path, "duckdb", emulator)
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables={"kore_llm_sync_gap_seconds": 1})
+    warehouse.build(kore_llm_sync_gap_seconds=1)
     assert_marts_say(warehouse, log_of(emulator))
     found = warehouse.tables(kore_llm_completeness="", kore_llm_syncs="order by first_arrival_at", stg_kore_llm_logs="")
     assert sum(row["log_rows"] for row in found["kore_llm_completeness"]) == len(first) + 18
@@ -131,7 +128,7 @@ def test_on_a_table_in_the_form_of_airbytes_destination_for_postgresql(emulator:
         # The second sync reads some rows again.
         airbyte_tables.write(port, "kore", schema, [records[:150], records[130:]])
         warehouse = on_postgres(tmp_path, port)
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+        warehouse.build()
         assert_marts_say(warehouse, log_of(emulator))
         syncs = warehouse.tables(kore_llm_syncs="order by sync")["kore_llm_syncs"]
     assert [(row["sync"], row["calls"]) for row in syncs] == [("41", 130), ("42", len(records) - 130)]
@@ -141,14 +138,9 @@ def test_on_a_table_in_the_form_of_airbytes_destination_for_postgresql(emulator:
 def test_on_a_table_of_dlt_that_took_the_payloads_apart(emulator: Emulator, tmp_path: Path) -> None:
     records = read(emulator.config()).records
     lines = "".join(json.dumps(record) + "\n" for record in records)
-    command = [
-        str(environment(".venv-dbt") / "python"),
-        str(Path(__file__).with_name("dlt_pipeline.py")),
-        str(tmp_path),
-    ]
-    subprocess.run(command, input=lines, text=True, check=True, capture_output=True, timeout=120)
+    by_python(Path(__file__).with_name("dlt_pipeline.py"), tmp_path, given=lines)
     warehouse = on_duckdb(tmp_path, "kore")
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    warehouse.build()
     assert_marts_say(warehouse, log_of(emulator))
     found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
     assert sum(row["scans"] for row in found["kore_llm_guardrail_outcomes"]) > 0
@@ -171,13 +163,11 @@ def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destinat
     """But for incremental runs and dbt's unit tests: the stand-in (fakesnow) has no temporary tables."""
     records = read(emulator.config()).records
     lines = "".join(json.dumps(record) + "\n" for record in records)
-    script = Path(__file__).with_name("snowflake_table.py")
     with snowflake_server(tmp_path) as port:
-        command = [str(environment(".venv-dbt") / "python"), str(script), str(port), "WAREHOUSE", "KORE"]
-        subprocess.run(command, input=lines, text=True, check=True, capture_output=True, timeout=300)
+        by_python(Path(__file__).with_name("snowflake_table.py"), port, "WAREHOUSE", "KORE", given=lines)
         (tmp_path / "profiles.yml").write_text(SNOWFLAKE_PROFILE.format(port=port))
         warehouse = Warehouse("snowflake", tmp_path, profiles=tmp_path)
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+        warehouse.build()
         assert_marts_say(warehouse, log_of(emulator))
         found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
     assert sum(row["passed"] for row in found["kore_llm_guardrail_outcomes"]) > 0

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import sqlglot
 import yaml
 
 from dbt.report.marts import MARTS
-from integration_tests.dbt_package.package import PACKAGE, Warehouse
+from integration_tests.dbt_package.package import PACKAGE, Warehouse, by_python
 from integration_tests.destinations.servers import REPOSITORY, environment
 
 pytestmark = pytest.mark.timeout(900)
@@ -45,29 +46,24 @@ def warehouse_of(folder: Path, *calls: dict[str, Any]) -> Warehouse:
     kinds |= dict.fromkeys(MOMENTS, "TIMESTAMP") | dict.fromkeys(DOCUMENTS, "JSON")
     with duckdb.connect(str(folder / "logs.duckdb")) as database:
         database.execute(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
-        for call in calls:
-            marks = ", ".join("?" for _ in call)
-            database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
+        add(database, calls)
     return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb")})
 
 
-def printed(warehouse: str, **settings: str) -> str:
-    command = [str(environment(".venv-dbt") / "python"), str(PACKAGE / "print_sql.py"), warehouse]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def add(database: duckdb.DuckDBPyConnection, calls: Iterable[dict[str, Any]]) -> None:
+    for call in calls:
+        marks = ", ".join("?" for _ in call)
+        database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
 
 
 @pytest.mark.parametrize("warehouse", ["bigquery", "snowflake", "postgres"])
 def test_the_script_for_a_warehouse_is_of_its_dialect_and_has_every_model(warehouse: str) -> None:
-    statements = sqlglot.parse(printed(warehouse), read=warehouse, error_level=sqlglot.ErrorLevel.RAISE)
+    script = by_python(PACKAGE / "print_sql.py", warehouse)
+    statements = sqlglot.parse(script, read=warehouse, error_level=sqlglot.ErrorLevel.RAISE)
     created = {statement.this.sql() for statement in statements if isinstance(statement, sqlglot.exp.Create)}
     models = {path.stem for path in (PACKAGE / "models").rglob("*.sql")}
-    assert {re.sub(r"[\"`]", "", name).split(" ")[0].rsplit(".", 1)[-1] for name in created} == {
-        *models,
-        "kore_llm_public_prices",
-        "kore_llm_model_aliases",
-    }
+    models |= {"kore_llm_public_prices", "kore_llm_model_aliases"}
+    assert {re.sub(r"[\"`]", "", name).split(" ")[0].rsplit(".", 1)[-1] for name in created} == models
 
 
 def test_bigquery_takes_all_sql_of_the_package() -> None:
@@ -75,10 +71,7 @@ def test_bigquery_takes_all_sql_of_the_package() -> None:
     python = environment(".venv-dbt") / "python"
     if subprocess.run([str(python), "-c", "import zetasql"], capture_output=True, check=False).returncode:
         pytest.skip("zetasql cannot be imported here: nothing of the SQL for BigQuery was checked but its syntax")
-    command = [str(python), str(Path(__file__).with_name("bigquery_analysis.py"))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout)
+    found = json.loads(by_python(Path(__file__).with_name("bigquery_analysis.py")))
     assert found["faults"] == []
     assert set(found["partitioned"]) == {"stg_kore_llm_logs", "kore_llm_calls", "kore_llm_usage_daily"}
     assert {path.stem for path in (PACKAGE / "models").rglob("*.sql")} < set(found["analyzed"])
@@ -87,7 +80,7 @@ def test_bigquery_takes_all_sql_of_the_package() -> None:
 def test_the_script_may_run_twice(tmp_path: Path) -> None:
     calls = [{**CALL, "id": "1"}, {**CALL, "id": "2", "cached_tokens": 600}, {**SCAN, "id": "3"}]
     warehouse_of(tmp_path, *calls, {**CALL, "id": "1"})
-    script = printed("duckdb", KORE_DUCKDB=str(tmp_path / "logs.duckdb"))
+    script = by_python(PACKAGE / "print_sql.py", "duckdb", KORE_DUCKDB=str(tmp_path / "logs.duckdb"))
     with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
         database.execute(script)
         database.execute(script)
@@ -99,11 +92,9 @@ def test_the_script_may_run_twice(tmp_path: Path) -> None:
 
 def test_an_empty_table_gives_empty_marts_and_a_page(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path)
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
-    found = warehouse.tables(
-        kore_llm_calls="", kore_llm_usage_by_day="", kore_llm_completeness="", kore_llm_growth_by_week=""
-    )
-    assert set(map(len, found.values())) == {0}
+    warehouse.build()
+    marts = ("kore_llm_calls", "kore_llm_usage_by_day", "kore_llm_completeness", "kore_llm_growth_by_week")
+    assert set(map(len, warehouse.tables(**dict.fromkeys(marts, "")).values())) == {0}
     page = page_of(warehouse)
     assert "The log is empty" in page
     assert "<section" not in page
@@ -117,6 +108,7 @@ SCAN = {
     "end_date": CALL["end_date"],
     "time_taken_ms": 9000,
 }
+BUDGET = {"budget": "b", "period": "day", "budget_usd": 1}
 OWN = [{"model": "ours", "input_usd_per_million": 1, "output_usd_per_million": 2}]
 BUILT = (
     {**CALL, "id": "plain", "time_taken_ms": 100, "additional_columns": '{"TTFT": 120}'},
@@ -137,16 +129,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A log with a call of each kind, built once for the tests that only look at it."""
     warehouse = warehouse_of(tmp_path_factory.mktemp("built"), *BUILT)
     budgets = [{"budget": "all", "period": "day", "budget_usd": 0.001}]
-    settings = {"kore_llm_budgets": budgets, "kore_llm_own_prices": OWN}
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables=settings)
+    warehouse.build(kore_llm_budgets=budgets, kore_llm_own_prices=OWN)
     return warehouse
 
 
 def page_of(warehouse: Warehouse) -> str:
-    page = warehouse.folder / "page.html"
-    command = [str(environment(".venv-dbt") / "python"), str(PACKAGE / "report"), str(page)]
-    subprocess.run(command, env=warehouse.settings, check=True, capture_output=True, timeout=300)
-    return page.read_text()
+    by_python(PACKAGE / "report", warehouse.folder / "page.html", **warehouse.settings)
+    return (warehouse.folder / "page.html").read_text()
 
 
 def test_the_page_shows_each_mart_and_loads_nothing(built: Warehouse) -> None:
@@ -170,21 +159,12 @@ def test_freshness_is_the_age_of_the_newest_call(tmp_path: Path) -> None:
 def test_the_documentation_builds_and_describes_every_column(built: Warehouse) -> None:
     built.dbt("docs", "generate")
     nodes = json.loads((built.folder / "target" / "manifest.json").read_text())["nodes"].values()
-    assert [
-        node["name"] for node in nodes if node["resource_type"] in ("model", "seed") and not node["description"]
-    ] == []
+    nodes = [node for node in nodes if node["resource_type"] in ("model", "seed")]
+    assert [node["name"] for node in nodes if not node["description"]] == []
     catalog = json.loads((built.folder / "target" / "catalog.json").read_text())["nodes"]
-    described = {
-        node["unique_id"]: {name.lower() for name, column in node["columns"].items() if column["description"]}
-        for node in nodes
-        if node["resource_type"] in ("model", "seed")
-    }
-    assert {
-        (name, column)
-        for name, node in catalog.items()
-        for column in node["columns"]
-        if column.lower() not in described[name]
-    } == set()
+    for node in nodes:
+        described = {name.lower() for name, column in node["columns"].items() if column["description"]}
+        assert set(map(str.lower, catalog[node["unique_id"]]["columns"])) <= described, node["name"]
     names = {node["name"] for node in nodes if node["resource_type"] == "model"}
     assert {name for name in names if "kore_llm_" not in name} == set()
     listed = (PACKAGE / "README.md").read_text()
@@ -198,18 +178,9 @@ def test_the_documentation_builds_and_describes_every_column(built: Warehouse) -
     [
         ({"kore_llm_own_prices": [{"model": "x", "input": 1}]}, "kore_llm_own_prices: unknown key `input`"),
         ({"kore_llm_own_prices": [{"model": "x", "input_usd_per_million": 1}]}, "`output_usd_per_million` is missing"),
-        (
-            {"kore_llm_own_prices": 2 * [{"model": "x", "input_usd_per_million": 1, "output_usd_per_million": 1}]},
-            "two prices from the same day for x",
-        ),
-        (
-            {"kore_llm_budgets": [{"budget": "b", "period": "year", "budget_usd": 1}]},
-            "`period` is day, week or month, not year",
-        ),
-        (
-            {"kore_llm_budgets": [{"budget": "b", "period": period, "budget_usd": 1} for period in ("day", "week")]},
-            "two budgets of the name b",
-        ),
+        ({"kore_llm_own_prices": 2 * OWN}, "two prices from the same day for ours"),
+        ({"kore_llm_budgets": [{**BUDGET, "period": "year"}]}, "`period` is day, week or month, not year"),
+        ({"kore_llm_budgets": [BUDGET, {**BUDGET, "period": "week"}]}, "two budgets of the name b"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
@@ -234,15 +205,9 @@ def test_the_command_of_the_readme_leads_from_a_table_to_a_page(tmp_path: Path) 
     page = REPOSITORY / "report.html"
     kept = page.read_bytes() if page.exists() else None
     try:
-        done = subprocess.run(
-            ["bash", "-ec", command.replace("kore.duckdb", str(database))],
-            cwd=REPOSITORY,
-            env={**os.environ, "DBT_TARGET_PATH": str(tmp_path / "target"), "DBT_LOG_PATH": str(tmp_path / "logs")},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        line = ["bash", "-ec", command.replace("kore.duckdb", str(database))]
+        told = {**os.environ, "DBT_TARGET_PATH": str(tmp_path / "target"), "DBT_LOG_PATH": str(tmp_path / "logs")}
+        done = subprocess.run(line, cwd=REPOSITORY, env=told, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         assert "gpt-4o" in page.read_text().lower()
     finally:
@@ -256,7 +221,7 @@ def test_nothing_is_lost_whatever_the_stamp_of_arrival_says(tmp_path: Path) -> N
     warehouse = warehouse_of(
         tmp_path, {**CALL, "id": "first"}, {**CALL, "id": "ahead", "_airbyte_extracted_at": "2099-01-01"}
     )
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    warehouse.build()
     late = {
         "new": {"_airbyte_extracted_at": f"{NOW + timedelta(seconds=1):%Y-%m-%d %H:%M:%S}"},
         "late": {"_airbyte_extracted_at": "2024-01-01"},
@@ -267,11 +232,8 @@ def test_nothing_is_lost_whatever_the_stamp_of_arrival_says(tmp_path: Path) -> N
         "first": {"status": "Error", "_airbyte_extracted_at": f"{NOW + timedelta(seconds=2):%Y-%m-%d %H:%M:%S}"},
     }
     with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        for name, changes in late.items():
-            call = {**CALL, "id": name, **changes}
-            marks = ", ".join("?" for _ in call)
-            database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+        add(database, ({**CALL, "id": name, **changes} for name, changes in late.items()))
+    warehouse.build()
     compiled = next((tmp_path / "target/compiled").rglob("stg_kore_llm_logs.sql")).read_text()
     assert ">= cast('2024-01-01 00:00:00' as" in compiled
     found = warehouse.tables(kore_llm_calls="", kore_llm_completeness="")
@@ -292,22 +254,17 @@ def test_several_sources_are_one_log_that_says_where_each_row_came_from(tmp_path
         database.execute("ALTER TABLE other.llm_usage_logs DROP reasoning_tokens")
         database.execute("ALTER TABLE other.llm_usage_logs ALTER _airbyte_extracted_at TYPE TIMESTAMPTZ")
         database.execute("UPDATE llm_usage_logs SET _airbyte_extracted_at = '2025-01-01'")
-    schemas = {"kore_llm_logs_schemas": ["main", "other"]}
     for _ in range(2):
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables=schemas)
+        warehouse.build(kore_llm_logs_schemas=["main", "other"])
         rows = warehouse.tables(kore_llm_calls="order by id")["kore_llm_calls"]
-        assert [(row["id"], row["source_relation"]) for row in rows] == [
-            ("1", "main"),
-            ("2", "other"),
-            ("both", "other"),
-        ]
+        assert {row["id"]: row["source_relation"] for row in rows} == {"1": "main", "2": "other", "both": "other"}
+        assert len(rows) == 3
 
 
 def test_a_budget_of_something_that_is_not_in_the_log_is_a_warning(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"})
     for model, status in (("GPT-4o", "pass"), ("GTP-4o", "warn")):
-        budgets = [{"budget": "b", "period": "day", "budget_usd": 1, "model": model}]
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test", variables={"kore_llm_budgets": budgets})
+        warehouse.build(kore_llm_budgets=[{**BUDGET, "model": model}])
         results = json.loads((tmp_path / "target/run_results.json").read_text())["results"]
         assert [each["status"] for each in results if "budgets_are_of_the_log" in each["unique_id"]] == [status]
 
@@ -355,10 +312,8 @@ def test_the_package_builds_with_the_oldest_dbt_that_it_takes(tmp_path: Path) ->
 
 def test_scans_of_guardrails_are_no_calls_also_where_their_payloads_are_redacted(built: Warehouse) -> None:
     found = built.tables(kore_llm_usage_by_feature="", kore_llm_guardrail_outcomes="", kore_llm_completeness="")
-    assert {row["feature"]: row["calls"] for row in found["kore_llm_usage_by_feature"]} == {
-        "Guardrails": 1,
-        "(none)": 5,
-    }
+    by_feature = {row["feature"]: row["calls"] for row in found["kore_llm_usage_by_feature"]}
+    assert by_feature == {"Guardrails": 1, "(none)": 5}
     names = ("scanner", "scanned", "scans", "passed", "no_verdict", "p50_ms")
     assert sorted(tuple(row[name] for name in names) for row in found["kore_llm_guardrail_outcomes"]) == [
         ("(none)", "request", 1, 0, 1, 9000),

@@ -88,17 +88,10 @@ def test_each_name_has_the_price_of_its_provider_and_day_or_none(tmp_path: Path)
     warehouse = warehouse_of(tmp_path, *calls)
     warehouse.dbt("build", "--exclude-resource-type", "test", "unit_test", "-s", "+kore_llm_calls")
     rows = {row["id"]: row for row in warehouse.tables(kore_llm_calls="")["kore_llm_calls"]}
-    found = [
-        tuple(
-            (rows[f"{place} {day}"]["input_usd_per_million"], rows[f"{place} {day}"]["output_usd_per_million"])
-            for day in DAYS
-        )
-        for place in range(len(NAMES))
-    ]
-    expected = [tuple(prices) if isinstance(prices, list) else 3 * (prices,) for *_, prices in NAMES]
-    assert [
-        (name, prices, should) for name, prices, should in zip(NAMES, found, expected, strict=True) if prices != should
-    ] == []
+    for place, (*name, expected) in enumerate(NAMES):
+        of_days = [rows[f"{place} {day}"] for day in DAYS]
+        found = [(row["input_usd_per_million"], row["output_usd_per_million"]) for row in of_days]
+        assert found == (expected if isinstance(expected, list) else 3 * [expected]), name
     assert {row["price_confidence"] for row in rows.values()} == {"high", "medium", "low", None}
 
 
@@ -173,13 +166,8 @@ def test_a_project_of_its_own_uses_the_package_as_the_readme_says_with_its_own_t
     )
     assert package["packages"][0]["subdirectory"] == PACKAGE.name
     there = {"kore_llm_logs_database": "logs", "kore_llm_logs_schema": "main", "kore_llm_public_prices": "our_prices"}
-    project = {
-        "name": "theirs",
-        "version": "1.0",
-        "profile": "kore_llm_logs",
-        "vars": settings["vars"] | there,
-        "models": {"kore_llm_logs": {"+schema": "llm"}},
-    }
+    project = {"name": "theirs", "version": "1.0", "profile": "kore_llm_logs", "vars": settings["vars"] | there}
+    project["models"] = {"kore_llm_logs": {"+schema": "llm"}}
     (tmp_path / "dbt_project.yml").write_text(yaml.safe_dump(project))
     (tmp_path / "packages.yml").write_text(yaml.safe_dump({"packages": [{"local": str(PACKAGE)}]}))
     (tmp_path / "models").mkdir()

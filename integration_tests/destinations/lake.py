@@ -20,7 +20,7 @@ from typing import Any
 BUCKET = "lake"
 TABLE = "llm_usage_logs"
 FORMATS = ("parquet", "jsonl")
-KEYS = {"aws_access_key_id": "kore", "aws_secret_access_key": "kore", "region_name": "us-east-1"}
+ACCESS = {"aws_access_key_id": "kore", "aws_secret_access_key": "kore", "region_name": "us-east-1"}
 
 
 def write(endpoint: str, folder: str, disposition: str) -> None:
@@ -32,7 +32,7 @@ def write(endpoint: str, folder: str, disposition: str) -> None:
     columns = {name: {"name": name, **dlt_type(property)} for name, property in properties.items()}
     for file_format in FORMATS:
         destination = dlt.destinations.filesystem(
-            bucket_url=f"s3://{BUCKET}", credentials={**KEYS, "endpoint_url": endpoint}
+            bucket_url=f"s3://{BUCKET}", credentials={**ACCESS, "endpoint_url": endpoint}
         )
         pipeline = dlt.pipeline(
             f"kore_{file_format}", pipelines_dir=folder, dataset_name=file_format, destination=destination
@@ -65,12 +65,7 @@ def read(endpoint: str, folder: str) -> None:
     import pyarrow.dataset
     from pyarrow.fs import S3FileSystem, copy_files
 
-    storage = S3FileSystem(
-        access_key=KEYS["aws_access_key_id"],
-        secret_key=KEYS["aws_secret_access_key"],
-        region=KEYS["region_name"],
-        endpoint_override=endpoint,
-    )
+    storage = S3FileSystem(access_key="kore", secret_key="kore", region="us-east-1", endpoint_override=endpoint)
     for file_format in FORMATS:
         (Path(folder) / file_format).mkdir()
         copy_files(f"{BUCKET}/{file_format}/{TABLE}", f"{folder}/{file_format}", source_filesystem=storage)

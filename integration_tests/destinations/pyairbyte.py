@@ -41,19 +41,15 @@ class PyAirbyte:
         return Table(answer["processed"], types, answer["rows"])
 
     def types_of(self, properties: dict[str, Any], destination: str) -> dict[str, str]:
-        types: dict[str, str] = self._ask({"types": properties, "destination": destination})["types"]
-        return types
+        return self._ask({"types": properties, "destination": destination})["types"]
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"PyAirbyte ended:\n{self.log[-5000:]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return json.loads(line)
 
 
 @contextmanager

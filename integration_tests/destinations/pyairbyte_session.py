@@ -94,14 +94,8 @@ def cache_of(given: dict[str, Any]) -> Any:
     if given["destination"] == "postgres":
         from airbyte.caches import PostgresCache
 
-        return PostgresCache(
-            host="127.0.0.1",
-            port=given["port"],
-            username="kore",
-            password="",
-            database="postgres",
-            schema_name=SCHEMA,
-        )
+        access = {"host": "127.0.0.1", "port": given["port"], "username": "kore", "password": ""}
+        return PostgresCache(**access, database="postgres", schema_name=SCHEMA)
     from snowflake_stand_in import StandInCache
 
     return StandInCache.on(given["port"], SCHEMA)

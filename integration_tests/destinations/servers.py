@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,19 +27,19 @@ def environment(name: str) -> Path:
     return REPOSITORY / name / "bin"
 
 
-@contextmanager
-def s3_server(folder: Path) -> Iterator[int]:
-    command = environment(".venv-lake") / "moto_server"
-    port = _free_port()
-    with _running([str(command), "-H", "127.0.0.1", "-p", str(port)], port, folder / "s3.log"):
-        yield port
+def s3_server(folder: Path) -> AbstractContextManager[int]:
+    return _listening(folder, environment(".venv-lake") / "moto_server", "-H", "127.0.0.1", "-p")
+
+
+def snowflake_server(folder: Path) -> AbstractContextManager[int]:
+    return _listening(folder, environment(".venv-snowflake") / "fakesnow", "--server", "--port")
 
 
 @contextmanager
-def snowflake_server(folder: Path) -> Iterator[int]:
-    command = environment(".venv-snowflake") / "fakesnow"
+def _listening(folder: Path, *command: object) -> Iterator[int]:
+    """A server whose last argument is the port."""
     port = _free_port()
-    with _running([str(command), "--server", "--port", str(port)], port, folder / "snowflake.log"):
+    with _running([*map(str, command), str(port)], port, folder / "server.log"):
         yield port
 
 
@@ -103,5 +103,4 @@ def _answers(port: int) -> bool:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return probe.getsockname()[1]

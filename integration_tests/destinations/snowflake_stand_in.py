@@ -52,16 +52,8 @@ class StandInCache(SnowflakeCache):
 
     @classmethod
     def on(cls, port: int, schema: str) -> StandInCache:
-        return cls(
-            port=port,
-            account="fakesnow",
-            username="kore",
-            password="kore",
-            warehouse="kore",
-            database="warehouse",
-            role="kore",
-            schema_name=schema,
-        )
+        access = dict.fromkeys(("username", "password", "warehouse", "role"), "kore")
+        return cls(port=port, account="fakesnow", database="warehouse", schema_name=schema, **access)
 
     def get_sql_alchemy_connect_args(self) -> dict[str, Any]:
         session = {"nop_regexes": [r"\s*ALTER SESSION.*"], "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False}

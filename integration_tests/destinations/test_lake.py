@@ -5,7 +5,6 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import requests
 
 from integration_tests.command import Outcome, catalog_of, run
 from integration_tests.destinations.column_types import KIND, expected_types
+from integration_tests.destinations.lake import plain
 from integration_tests.destinations.rows import (
     all_records,
     assert_same_rows,
@@ -65,10 +65,6 @@ def read_by_duckdb(folder: Path, file_format: str, clause: str = "") -> tuple[di
     types = {name: kind for name, kind, *_ in database.execute(f"DESCRIBE {query}", files).fetchall()}
     rows = [dict(zip(KIND, map(plain, row), strict=True)) for row in database.execute(query, files).fetchall()]
     return types, rows
-
-
-def plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def json_lines(folder: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs/integrations/sources/kore-llm-logs-form.png"
 TEMPLATE = Path(__file__).with_name("form.html.j2")
-SIZE = (680, 1050)
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=680,1050")
 EXAMPLE = {
     "bot_ids": ["st-73bfdb2f-0000-55e6-b4c8-3f568a6e0000"],
     "client_id": "cs-7ec16ace-0000-5724-b395-aa08bdfa0000",
@@ -31,8 +31,7 @@ EXAMPLE = {
 def specification() -> dict[str, Any]:
     """The connection specification, as the manifest has it."""
     manifest = yaml.safe_load((ROOT / "source_kore_llm_logs/manifest.yaml").read_text())
-    found: dict[str, Any] = manifest["spec"]["connection_specification"]
-    return found
+    return manifest["spec"]["connection_specification"]
 
 
 def signature(spec: dict[str, Any]) -> bytes:
@@ -57,15 +56,8 @@ def draw(spec: dict[str, Any], browser: str, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "form.html")
         page.write_text(html(spec))
-        options = (
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            f"--user-data-dir={folder}/profile",
-        )
-        size = ",".join(map(str, SIZE))
-        line = [browser, *options, f"--window-size={size}", f"--screenshot={folder}/form.png", page.as_uri()]
+        files = (f"--user-data-dir={folder}/profile", f"--screenshot={folder}/form.png")
+        line = [browser, *OPTIONS, *files, page.as_uri()]
         subprocess.run(line, check=True, capture_output=True, timeout=60)
         data = Path(folder, "form.png").read_bytes()
     body = b"tEXt" + signature(spec)

@@ -8,12 +8,13 @@ import signal
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from .reading import Reading
 from .rows import DEMO_BOTS, generate_rows
 from .server import Emulator
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def parse_reading(text: str) -> Reading:
@@ -31,7 +32,6 @@ def parse_reading(text: str) -> Reading:
 def main() -> None:
     """Serve generated rows until interrupted."""
     parser = argparse.ArgumentParser(prog="kore_emulator", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8099)
     parser.add_argument("--bots", type=int, default=3)
     parser.add_argument("--days", type=float, default=200)
@@ -49,17 +49,14 @@ def main() -> None:
     bots = [*DEMO_BOTS, *(f"st-00000000-0000-5000-8000-{number:012d}" for number in numbers)]
     rows = {bot: generate_rows(bot, start, end, count, options.seed) for bot in bots[: options.bots]}
 
-    interrupted = Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda *_: interrupted.set())
-    with Emulator(rows, options.reading, host=options.host, port=options.port, now=now) as emulator:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    with Emulator(rows, options.reading, port=options.port, now=now) as emulator:
         config = json.dumps(emulator.config(), indent=2)
         if options.config_file:
             options.config_file.write_text(config + "\n", encoding="utf-8")
         print(f"Playing Kore.ai at {emulator.url}, {count} rows for each of {len(rows)} bots.", file=sys.stderr)
         print(config, flush=True)
-        while not interrupted.wait(1):
-            pass
+        signal.sigwait(ENDS)
 
 
 if __name__ == "__main__":

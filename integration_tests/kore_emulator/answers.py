@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 import orjson
 from flask import Response, request
 
-from .log_rows import body_of
-from .rate_limit import TooSoon
 from .reading import Fault, Reading
 from .simulation import Answer
 
@@ -43,7 +41,7 @@ def response(answer: Answer, reading: Reading) -> Response:
 
 
 def page_body(answer: Answer, reading: Reading) -> bytes:
-    array = b"[" + b",".join(map(body_of, answer.rows)) + b"]"
+    array = b"[" + b",".join(row.body for row in answer.rows) + b"]"
     return array if reading.envelope == "array" else b'{"hits":' + array + b"}"
 
 
@@ -52,15 +50,11 @@ def refused(answer: Answer, reading: Reading, headers: Mapping[str, str] | None 
     if answer.status in _TITLES:
         return _gateway_page(_TITLES[answer.status], answer.status)
     if answer.status == 401:
-        request.environ[HANDLER_KEY].seconds = time.time() + reading.clock_ahead_seconds
+        request.environ[HANDLER_KEY].seconds = time.time()
     if reading.error_body == "text":
         return Response(answer.words, answer.status, headers, content_type="text/plain")
     error = {"msg": answer.words, "code": _CODES.get(answer.status, 4002)}
     return Response(orjson.dumps({"errors": [error]}), answer.status, headers, content_type=JSON)
-
-
-def too_soon(refusal: TooSoon, reading: Reading) -> Response:
-    return refused(refusal.answer, reading, {"Retry-After": str(refusal.wait)})
 
 
 def faulty(fault: Fault, reading: Reading) -> Response:
@@ -69,7 +63,7 @@ def faulty(fault: Fault, reading: Reading) -> Response:
         return _reset()
     if fault == "429":
         words = "Rate limit for this API has been reached. Please try again after some time."
-        return too_soon(TooSoon(words, 25), reading)
+        return refused(Answer(429, words=words), reading, {"Retry-After": "25"})
     if fault in _BODIES:
         return Response(orjson.dumps(_BODIES[fault]), content_type=JSON)
     if fault == "302":

@@ -15,6 +15,10 @@ from .simulation import Answer, Refusal
 _ALGORITHMS = ["HS256", "HS512"]
 _RSA_ALGORITHMS = ["RS256", "RS512"]
 _LEEWAY_SECONDS = 60
+WRONG_CREDENTIALS = "Invalid SDK credentials"
+"""Of a JWT of another app or another secret, of an old one, and for a bot that the app does not know."""
+INVALID_TOKEN = "Invalid JWT token"
+"""Of what is not a JWT, and of one without a `jti`."""
 _HOUR = 3600
 
 
@@ -35,7 +39,7 @@ class Authorization:
 
     def check(self, token: str | None, reading: Reading) -> None:
         """Raise the refusal this token earns, or use up its `jti` and return."""
-        now = time.time() + reading.clock_ahead_seconds
+        now = time.time()
         try:
             claims = jwt.decode(
                 token or "",
@@ -44,23 +48,21 @@ class Authorization:
                 options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["sub"]},
             )
         except (jwt.InvalidSignatureError, jwt.MissingRequiredClaimError):
-            raise wrong_credentials() from None
+            raise refused(WRONG_CREDENTIALS) from None
         except jwt.InvalidTokenError:
-            raise invalid_token() from None
+            raise refused(INVALID_TOKEN) from None
         if claims.get("appId") != self._client_id or claims.get("exp", now) < now - _LEEWAY_SECONDS:
-            raise wrong_credentials()
+            raise refused(WRONG_CREDENTIALS)
         if claims.get("iat", now) > now + _LEEWAY_SECONDS:
             raise refused("error verifying the jwt: jwt not active")
-        if "jti" in claims:
-            from_when = {"iat": claims.get("iat", now), "now": now}[reading.hour_from]
-            if claims.get("exp", now + 2 * _HOUR) - from_when > _HOUR:
-                raise refused('error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
+        if "jti" in claims and claims.get("exp", now + 2 * _HOUR) - now > _HOUR:
+            raise refused('error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
         if reading.reject_reused_jti:
             self._use_up(claims.get("jti"))
 
     def _use_up(self, jti: object) -> None:
         if not isinstance(jti, str) or not jti:
-            raise invalid_token()
+            raise refused(INVALID_TOKEN)
         with self._lock:
             if jti in self._used:
                 raise refused("error verifying the jwt: possibly a replay")
@@ -69,33 +71,3 @@ class Authorization:
 
 def refused(words: str) -> Refusal:
     return Refusal(Answer(401, words=words))
-
-
-def jti_of(token: str | None) -> str | None:
-    """The `jti` a token claims, checked or not: the request log shows it for refused requests too."""
-    try:
-        jti = jwt.decode(token or "", options={"verify_signature": False}).get("jti")
-    except jwt.InvalidTokenError:
-        return None
-    return jti if isinstance(jti, str) else None
-
-
-def check_bot(bot_id: str, known: bool, reading: Reading) -> None:
-    """A bot the app does not know is refused with the words of a wrong secret."""
-    refusal = reading.refusals.get(bot_id)
-    if refusal == "scope":
-        raise refused("Permission denied. Scope is incorrect!")
-    if refusal == "token":
-        raise invalid_token()
-    if not known:
-        raise wrong_credentials()
-
-
-def invalid_token() -> Refusal:
-    """What is not a JWT, or one without a `jti`."""
-    return refused("Invalid JWT token")
-
-
-def wrong_credentials() -> Refusal:
-    """A JWT of another app or another secret, an old one, or a bot the app does not know."""
-    return refused("Invalid SDK credentials")

@@ -31,6 +31,7 @@ DOCUMENTED_CHANNELS = (
 )  # fmt: skip
 UNKNOWN_CHANNEL = "rcs"
 """Of the documented channels, the one that a server which knows its channels does not know."""
+LONGEST_DAYS = 90
 LOWEST_CEILING = 1_000
 """Of `skip`: nobody has seen a lower one, and below it a log may be too dense to be read in pieces."""
 
@@ -95,16 +96,14 @@ class Behaviour(ShowsWhatDiffers):
     day_of_full: bool = False  # of a full date the day is read, and nothing else
     from_inclusive: bool = True
     to_inclusive: bool = True
-    longest_days: int | None = 90
-    above_longest: Literal["refused", "cut start", "cut end"] = "refused"
+    above_longest: Literal["refused", "cut start", "cut end"] = "refused"  # a span of more than 90 days
     days_counted: Literal["hours", "calendar"] = "hours"  # 90 x 24 hours, or 90 dates touched
     future_to: Literal["served", "refused", "empty", "now"] = "served"  # now: taken for the present
     # Which rows are found.
     filed_under: Literal["start", "end", "entry"] = "start"  # the time that is compared with the bounds
     hidden_end: bool = False  # a row without end is filed under an end that it does not show
-    # What isDeveloper does: true adds developers' rows, or selects them; or true selects them, and false gives all.
+    # What isDeveloper does (it is true, if absent): adds developers' rows; selects them; true selects, false gives all.
     developer: Literal["adds", "selects", "true selects", "ignored"] = "adds"
-    developer_absent: bool = True  # what a request without isDeveloper means
     no_channel: Literal["all", "rtm"] = "all"
     # Of a list of channels: all count; the first; none, if one is unknown; it is refused, if one is; lists of one are
     # taken; only a text is; a list matches no row.
@@ -183,7 +182,7 @@ class LogRow(ShowsWhatDiffers):
     appears: int = 0  # the first request of the bot that finds it
     vanishes: int | None = None  # the first that does not find it any more
     time_taken: int | None = None  # where it is not what lies between start and end
-    body: bytes = b""  # as it is served; where there is none, it is made of the fields above
+    body: bytes = b""  # as it is served over HTTP
 
     @property
     def time(self) -> int | None:

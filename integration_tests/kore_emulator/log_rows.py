@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from .behaviour import LogRow, iso, parse
+from .behaviour import LogRow, parse
 
 _HIDDEN_MS = 120_001
 
@@ -36,22 +36,4 @@ def logged(row: Mapping[str, Any] | bytes) -> LogRow:
         size=len(body) + 1,
         time_taken=taken if isinstance(taken, int) else None,
         body=body,
-    )
-
-
-def body_of(row: LogRow) -> bytes:
-    """A row as the API sends it."""
-    if row.body:
-        return row.body
-    dates = {"start Date": row.start, "End Date": row.end}
-    return orjson.dumps(
-        {
-            **{key: iso(when) for key, when in dates.items() if when is not None},
-            "Time Taken": row.taken,
-            "Channel Name": row.channel,
-            "Feature Name ": row.feature,
-            "task Id": row.task,
-            "User ID": row.user,
-            "Description": row.number,
-        }
     )

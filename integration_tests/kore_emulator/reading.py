@@ -12,10 +12,9 @@ from pydantic.dataclasses import dataclass
 from .behaviour import Behaviour
 
 Fault = Literal[
-    "302", "401", "html_403", "404", "413", "429", "500", "502", "503", "504",
-    "reset", "broken", "truncated", "slow", "html_200", "object_200", "encrypted",
+    "302", "401", "html_403", "404", "429", "500", "502", "503", "504",
+    "reset", "broken", "truncated", "html_200", "object_200", "encrypted",
 ]  # fmt: skip
-BotRefusal = Literal["scope", "token"]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True, config={"strict": True, "extra": "forbid"})
@@ -30,20 +29,14 @@ class Reading(Behaviour):
     no_content: bool = False  # an empty page is a 204
     error_body: Literal["json", "text"] = "json"  # refusals in the envelope of Kore.ai's APIs, or as plain text
     # Who may ask
-    hour_from: Literal["iat", "now"] = "now"  # what `exp` is at most an hour away from, in a token with a `jti`
-    clock_ahead_seconds: float = 0.0  # of the clock that tokens are checked by, before the right time
     reject_reused_jti: bool = True
-    refusals: Mapping[str, BotRefusal] = field(default_factory=lambda: MappingProxyType({}))  # bot -> 401
-    # How often
-    requests_per_minute: int | None = None
+    without_scope: frozenset[str] = frozenset()  # the bots whose log the app may not fetch
     # What goes wrong
     fault_rate: float = 0.0  # the share of requests that meet one of `faults`; 1 means that the bot is down
     faults: Sequence[Fault] = ("500", "502", "503", "504", "reset", "broken", "truncated")
     faults_script: Sequence[Fault | None] | None = None  # used up first, one entry a request
     fault_seed: int = 0  # of whatever is left to chance
-    slow_seconds: float = 2.0  # how long the fault "slow" takes
     latency_seconds: float = 0.0  # how long every answer takes
-    latency_jitter_seconds: float = 0.0  # and up to how much longer, at random
     # What is different for one bot: bot -> {option: value}. Its faults and moving rows are then counted apart.
     by_bot: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 

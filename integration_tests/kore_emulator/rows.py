@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
@@ -13,13 +11,11 @@ from .behaviour import DAY, EPOCH, HOUR, iso
 from .payloads import GUARDRAIL_MODEL, MODELS, SAMPLES, Model, error_payload, make_call
 
 _HUGE_PAYLOAD_BYTES = 1_000_000
-# Such a payload is a picture in base64: a model counts far fewer tokens than a quarter of its bytes.
-_MOST_REQUEST_TOKENS = 2_000
-_FEATURES, _CHANNELS = SAMPLES["features"], SAMPLES["channels"]
-"""Name and weight of each."""
+_FEATURES, _CHANNELS = (tuple(zip(*SAMPLES[name], strict=True)) for name in ("features", "channels"))
+"""Their names, and the weight of each."""
+_MODELS = (MODELS, [model.weight for model in MODELS])
+_USER_WEIGHTS = [1 / (rank + 3) for rank in range(200)]
 _FAILURE_RATE = 0.04
-
-
 DEMO_BOTS = (
     "st-4c1f6a52-7f0e-5d3b-9a41-0e6b2f7d8c11",
     "st-8e92d7b0-13c4-5a6f-b2d8-5f7a1c9e4b22",
@@ -90,28 +86,23 @@ class _Cast:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._users = [f"u-{_guid(random)}" for _ in range(200)]
+        self._users = [f"u-{_guid(random)}" for _ in _USER_WEIGHTS]
         self._tasks = [(f"dg-{_guid(random)}", name) for name in SAMPLES["tasks"]]
-        self._user_weights = list(accumulate(1 / (rank + 3) for rank in range(len(self._users))))
-        self._model_weights = list(accumulate(model.weight for model in MODELS))
-        self._feature_weights = list(accumulate(weight for _, weight in _FEATURES))
-        self._channel_weights = list(accumulate(weight for _, weight in _CHANNELS))
 
     def row(self, bot_id: str, at_ms: int, payload_bytes: int) -> tuple[dict[str, Any], int]:
         """A row but for its dates, and how many milliseconds its call took."""
         random = self._random
-        feature = self._pick(_FEATURES, self._feature_weights)[0]
+        feature = random.choices(*_FEATURES)[0]
         is_scan = feature == "Guardrails" and payload_bytes < _HUGE_PAYLOAD_BYTES
-        model: Model = GUARDRAIL_MODEL if is_scan else self._pick(MODELS, self._model_weights)
+        model: Model = GUARDRAIL_MODEL if is_scan else random.choices(*_MODELS)[0]
         taken = max(5, int(model.median_ms * random.lognormvariate(0, 0.55)))
         call = make_call(random, model.api_name, at_ms // 1000, payload_bytes)
-        call = replace(call, request_tokens=min(call.request_tokens, _MOST_REQUEST_TOKENS))
-        exchange = model.exchange(random, call)
+        request, response = model.exchange(random, call)
         failed = random.random() < _FAILURE_RATE
         status = random.choice((429, 500, 401)) if failed else 200
-        response = error_payload(random, model, status, call.token) if failed else exchange.response
+        response = error_payload(model, status, call) if failed else response
         counted = model.counts_tokens and not failed
-        user = self._pick(self._users, self._user_weights)
+        user = random.choices(self._users, _USER_WEIGHTS)[0]
         task_id, task = random.choice(self._tasks)
         prompt = "Default" if random.random() < 0.8 else f"{feature} v{random.randrange(2, 6)}"
         node = feature.replace(" ", "")
@@ -126,25 +117,21 @@ class _Cast:
             "User ID": user,
             "Feature Name ": feature,
             "Model Name": model.name,
-            "Channel Name": self._pick(_CHANNELS, self._channel_weights)[0],
+            "Channel Name": random.choices(*_CHANNELS)[0],
             "Description": f"{task}-{node}{random.randrange(1, 30):04d}",
             "task Id": task_id,
             "Status": "Failure" if failed else "Success",
             "Payload Details": {
                 "Prompt Name": prompt,
-                "Request Payload": exchange.request,
+                "Request Payload": request,
                 "Response Payload": response,
             },
         }
         if not is_scan:
-            row["Payload Details"]["Request Tokens"] = call.request_tokens if counted else None
-            row["Payload Details"]["Response Tokens"] = call.response_tokens if counted else None
-        self._add_undocumented(row, user, taken, identified=failed or exchange.identified)
-        return row, taken
-
-    def _add_undocumented(self, row: dict[str, Any], user: str, taken: int, *, identified: bool) -> None:
-        random = self._random
-        if not identified or random.random() < 0.7:
+            row["Payload Details"]["Request Tokens"] = call["request_tokens"] if counted else None
+            row["Payload Details"]["Response Tokens"] = call["response_tokens"] if counted else None
+        is_identified = failed or model.shape not in ("guardrail", "bedrock", "text")
+        if not is_identified or random.random() < 0.7:
             row["Session ID"] = f"{random.getrandbits(96):024x}"
         if random.random() < 0.4:
             row["Language"] = random.choice(SAMPLES["languages"])
@@ -154,9 +141,7 @@ class _Cast:
             row["Conversation ID"] = f"c-{random.getrandbits(28):07x}"
         if random.random() < 0.1:
             row["Channel User ID"] = f"29:{user[2:10]}"
-
-    def _pick(self, choices: Sequence[Any], cumulative: list[Any]) -> Any:
-        return self._random.choices(choices, cum_weights=cumulative)[0]
+        return row, taken
 
 
 def _guid(random: Random) -> str:

@@ -1,4 +1,4 @@
-"""The emulator: the simulation served over HTTP, with tokens, rate limits, faults and latency."""
+"""The emulator: the simulation served over HTTP, with tokens, faults and latency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from random import Random
 from threading import Lock, Thread
@@ -20,14 +20,13 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from .answers import HANDLER_KEY, JSON, damaged, faulty, response, too_soon
-from .authorization import Authorization, check_bot, jti_of
+from .answers import HANDLER_KEY, JSON, damaged, faulty, response
+from .authorization import WRONG_CREDENTIALS, Authorization, refused
 from .clock import NOW, Clock
-from .log_rows import body_of, logged
-from .rate_limit import RateLimit, TooSoon
+from .log_rows import logged
 from .reading import Fault, Reading
 from .rows import generate_rows
-from .simulation import Log, Refusal, answer, arrivals, failed
+from .simulation import Log, Refusal, answer, failed
 
 Row = Mapping[str, Any]
 # It tells of every connection that is reset on purpose; what goes wrong in here Flask tells itself.
@@ -40,9 +39,7 @@ class RequestSeen:
 
     bot_id: str
     body: dict[str, Any]
-    at: float
     headers: dict[str, str]
-    jti: str | None
     status: int = 0
     rows: int = 0
 
@@ -53,7 +50,7 @@ class _Play:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._script = deque(reading.faults_script or ())
-        self._faults, self._latencies = Random(reading.fault_seed), Random(reading.fault_seed)
+        self._faults = Random(reading.fault_seed)
         self._lock = Lock()
 
     def fault(self) -> Fault | None:
@@ -64,18 +61,13 @@ class _Play:
             is_met = self.reading.faults and self._faults.random() < self.reading.fault_rate
             return self._faults.choice(self.reading.faults) if is_met else None
 
-    def latency(self) -> float:
-        """How many seconds the next answer takes."""
-        with self._lock:
-            return self.reading.latency_seconds + self._latencies.random() * self.reading.latency_jitter_seconds
-
 
 class _Bot:
     """A bot's log. Its lock is held while a page is made."""
 
     def __init__(self, log: Log | Iterable[Row] = ()) -> None:
         self.log = log if isinstance(log, Log) else Log(map(logged, log))
-        self.asked = self.inserted = 0
+        self.asked = 0
         self.lock = Lock()
 
 
@@ -94,17 +86,15 @@ class Emulator:
         *,
         client_id: str = "cs-demo",
         client_secret: str = "demo-secret-of-the-emulator-long-enough-for-every-hmac-the-app-form-offers",
-        host: str = "127.0.0.1",
         port: int = 0,
         now: datetime = NOW,
     ) -> None:
         self.before_response: Callable[[RequestSeen], None] | None = None
         self.clock = Clock(now)
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        self._host, self._port = host, port
-        self._bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
+        self._port = port
+        self.bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
-        self._rate_limit = RateLimit()
         self._requests: list[RequestSeen] = []
         self._lock = Lock()
         self._connections: set[socket.socket] = set()
@@ -118,18 +108,18 @@ class Emulator:
 
     @reading.setter
     def reading(self, reading: Reading) -> None:
-        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self._bots]
+        unknown = [bot_id for bot_id in reading.by_bot if bot_id not in self.bots]
         if unknown:
             raise ValueError(f"by_bot: no bot {', '.join(unknown)}")
         self._plays = {bot_id: _Play(reading.for_bot(bot_id)) for bot_id in reading.by_bot}
         self._common = _Play(reading)
-        for bot in self._bots.values():
-            bot.asked = bot.inserted = 0
+        for bot in self.bots.values():
+            bot.asked = 0
 
     @property
     def url(self) -> str:
         """Where it listens; known once started."""
-        return f"http://{self._host}:{self._port}"
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def requests(self) -> list[RequestSeen]:
@@ -137,51 +127,34 @@ class Emulator:
         with self._lock:
             return list(self._requests)
 
-    @property
-    def refused_by_rate(self) -> int:
-        """How many requests came too soon."""
-        return self._rate_limit.refused
-
     def clear_requests(self) -> None:
-        """Forget the requests seen; rate limits and used tokens stay as they are."""
+        """Forget the requests seen; used tokens stay as they are."""
         with self._lock:
             self._requests.clear()
 
     def config(self, **overrides: Any) -> dict[str, Any]:
         """A connector config that reads everything this emulator has, and waits for no limit of its own."""
-        rows = (row for bot in self._bots.values() for row in bot.log.rows)
+        rows = (row for bot in self.bots.values() for row in bot.log.rows)
         earliest = min((when for row in rows for when in (row.start, row.end) if when is not None), default=None)
         day = datetime.fromtimestamp(self.clock.seconds() if earliest is None else earliest / 1000, timezone.utc)
         start = {"start_date": f"{day:%Y-%m-%d}T00:00:00Z"}
         unlimited = {"requests_per_minute": 100_000, "requests_per_hour": 1_000_000}
-        return {"host": self.url, "bot_ids": list(self._bots), **self._credentials, **start, **unlimited, **overrides}
+        return {"host": self.url, "bot_ids": list(self.bots), **self._credentials, **start, **unlimited, **overrides}
 
     def rows(self, bot_id: str) -> list[dict[str, Any]]:
         """All rows of a bot, as the API sends them."""
-        return [orjson.loads(row.body) for row in self._bots[bot_id].log.rows]
-
-    def row_counts(self) -> dict[str, int]:
-        """How many rows each bot has."""
-        return {bot_id: len(bot.log.rows) for bot_id, bot in self._bots.items()}
+        return [orjson.loads(row.body) for row in self.bots[bot_id].log.rows]
 
     def add_rows(self, bot_id: str, rows: Iterable[Row]) -> None:
         """Log more rows."""
-        bot = self._bots[bot_id]
+        bot = self.bots[bot_id]
         with bot.lock:
             bot.log = bot.log.with_rows(map(logged, rows))
-
-    def log_recent_rows(self, count_per_bot: int) -> dict[str, int]:
-        """Log new rows dated in the last 20 minutes, up to 2 minutes ago, for every bot."""
-        end = datetime.fromtimestamp(self.clock.seconds(), timezone.utc) - timedelta(minutes=2)
-        for bot_id in self._bots:
-            rows = generate_rows(bot_id, end - timedelta(minutes=18), end, count_per_bot, uuid.uuid4().int)
-            self.add_rows(bot_id, rows)
-        return dict.fromkeys(self._bots, count_per_bot)
 
     def __enter__(self) -> Emulator:
         """Listen and serve in a thread of its own."""
         app, handler = _application(self), _handler(self.clock, self._connections)
-        self._server = make_server(self._host, self._port, app, threaded=True, request_handler=handler)
+        self._server = make_server("127.0.0.1", self._port, app, threaded=True, request_handler=handler)
         self._port = self._server.server_port
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -201,15 +174,12 @@ class Emulator:
         play = self._plays.get(bot_id, self._common)
         token, body = request.headers.get("auth"), request.get_json(silent=True)
         body = body if isinstance(body, dict) else None
-        seen = RequestSeen(bot_id, body or {}, time.time(), dict(request.headers), jti_of(token))
+        seen = RequestSeen(bot_id, body or {}, dict(request.headers))
         with self._lock:
             self._requests.append(seen)
-        if latency := play.latency():
-            time.sleep(latency)
+        time.sleep(play.reading.latency_seconds)
         try:
             answered = self._answer(seen, body, token, play)
-        except TooSoon as refusal:
-            answered = too_soon(refusal, play.reading)
         except Refusal as refusal:
             answered = response(refusal.answer, play.reading)
         is_broken = request.environ[HANDLER_KEY].close_connection
@@ -218,25 +188,21 @@ class Emulator:
 
     def _answer(self, seen: RequestSeen, body: dict[str, Any] | None, token: str | None, play: _Play) -> Response:
         reading = play.reading
-        self._rate_limit.check(seen.bot_id, reading)
         fault = play.fault()
-        if fault == "slow":
-            time.sleep(reading.slow_seconds)
-        elif fault is not None and fault not in ("broken", "truncated"):
+        if fault is not None and fault not in ("broken", "truncated"):
             return faulty(fault, reading)
         self._authorization.check(token, reading)
-        check_bot(seen.bot_id, seen.bot_id in self._bots, reading)
+        if seen.bot_id in reading.without_scope:
+            raise refused("Permission denied. Scope is incorrect!")
+        if seen.bot_id not in self.bots:
+            raise refused(WRONG_CREDENTIALS)
         if body is None:
             raise failed("refused", "body should be a JSON object", reading)
         if self.before_response is not None:
             self.before_response(seen)
-        bot, moment = self._bots[seen.bot_id], self.clock.milliseconds()
+        bot, moment = self.bots[seen.bot_id], self.clock.milliseconds()
         with bot.lock:
             number, bot.asked = bot.asked, bot.asked + 1
-            new = arrivals(reading, body, moment, number, bot.inserted, reading.fault_seed)
-            if new:
-                bot.inserted += len(new)
-                bot.log = bot.log.with_rows(replace(row, appears=0, body=body_of(row)) for row in new)
             given = answer(reading, bot.log, body, moment, number, reading.fault_seed)
         if fault in ("broken", "truncated"):
             return damaged(fault, given, reading)
@@ -254,15 +220,21 @@ def _application(emulator: Emulator) -> Flask:
 
     @app.get("/_emulator/rows")
     def row_counts() -> Response:
-        return _json(emulator.row_counts())
+        return _json({bot_id: len(bot.log.rows) for bot_id, bot in emulator.bots.items()})
 
     @app.post("/_emulator/rows")
     def log_recent_rows() -> Response:
-        return _json({"added": emulator.log_recent_rows(int(request.get_json()["count_per_bot"]))})
+        """Of the last 20 minutes, up to 2 minutes ago, for every bot."""
+        count = int(request.get_json()["count_per_bot"])
+        end = datetime.fromtimestamp(emulator.clock.seconds(), timezone.utc) - timedelta(minutes=2)
+        for bot_id in emulator.bots:
+            rows = generate_rows(bot_id, end - timedelta(minutes=18), end, count, uuid.uuid4().int)
+            emulator.add_rows(bot_id, rows)
+        return _json({"added": dict.fromkeys(emulator.bots, count)})
 
     @app.get("/_emulator/rows/<bot_id>")
     def bot_rows(bot_id: str) -> Response:
-        return _json(emulator.rows(bot_id)) if bot_id in emulator.row_counts() else Response(status=404)
+        return _json(emulator.rows(bot_id))
 
     @app.get("/_emulator/requests")
     def requests_seen() -> Response:

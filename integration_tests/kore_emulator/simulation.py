@@ -16,7 +16,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from .behaviour import DAY, EPOCH, UNKNOWN_CHANNEL, Behaviour, Failure, Filter, Form, LogRow, Order, parse
+from .behaviour import DAY, EPOCH, LONGEST_DAYS, UNKNOWN_CHANNEL, Behaviour, Failure, Filter, Form, LogRow, Order, parse
 from .tie_order import first_in_heap_order
 
 Body = Mapping[str, Any]
@@ -93,16 +93,10 @@ COLUMNS: Mapping[Filter, Callable[[LogRow], str]] = {
     "userIds": attrgetter("user"),
     "channelUserIds": attrgetter("channel_user"),
 }
-_AS_IN_THE_SAMPLE: Mapping[Filter, Sequence[str]] = {key: (key,) for key in COLUMNS}
-SPELLINGS: Mapping[str, Mapping[Filter, Sequence[str]]] = {
-    "sample": _AS_IN_THE_SAMPLE,
-    "table": {**_AS_IN_THE_SAMPLE, "userIds": ["userId"], "channelUserIds": ["channelUIds"]},
-    "both": {
-        **_AS_IN_THE_SAMPLE,
-        "userIds": ["userIds", "userId"],
-        "channelUserIds": ["channelUserIds", "channelUIds"],
-    },
-}
+_SAMPLE: Mapping[Filter, Sequence[str]] = {key: (key,) for key in COLUMNS}
+_TABLE: Mapping[Filter, Sequence[str]] = {**_SAMPLE, "userIds": ("userId",), "channelUserIds": ("channelUIds",)}
+_BOTH = {key: tuple(dict.fromkeys((key, *_TABLE[key]))) for key in COLUMNS}
+SPELLINGS: Mapping[str, Mapping[Filter, Sequence[str]]] = {"sample": _SAMPLE, "table": _TABLE, "both": _BOTH}
 ARGUMENTS = ("dateFrom", "dateTo", "limit", "skip", "isDeveloper", "sort")
 
 
@@ -121,16 +115,12 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
             if key == "channel":
                 value = _channels(does, value)
             if key not in does.ignored_filters:
-                columns.append((key, frozenset(_as_list(value))))
+                columns.append((key, frozenset([value] if isinstance(value, str) else value)))
     if does.no_channel == "rtm" and not any(key == "channel" for key, _ in columns):
         columns.append(("channel", frozenset(["rtm"])))
     first, last = _bounds(does, body, moment)
     order = sort.get("order", "asc") if sort and does.sort == "honoured" else None
     return Query(first, last, tuple(columns), developers(does, body.get("isDeveloper")), order)
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _channels(does: Behaviour, channels: Any) -> Any:
@@ -151,7 +141,7 @@ def developers(does: Behaviour, asked: object) -> bool | None:
     """Whether only developers' rows are found, or none of them; None: whoever's."""
     if does.developer == "ignored":
         return None
-    is_asked = does.developer_absent if asked is None else asked in (True, "true")
+    is_asked = asked in (None, True, "true")
     if does.developer == "true selects":
         return True if is_asked else None
     return (True if does.developer == "selects" else None) if is_asked else False
@@ -180,10 +170,8 @@ def _numbers(does: Behaviour, body: Body) -> tuple[int, int]:
     skip, limit = numbers
     if limit < 1 or skip < 0:
         raise failed("refused", "limit should be greater than 0, and skip not less", does)
-    for name, number, ceiling in (
-        ("skip", skip, does.skip_ceiling),
-        ("skip + limit", skip + limit, does.depth_ceiling),
-    ):
+    ceilings = (("skip", skip, does.skip_ceiling), ("skip + limit", skip + limit, does.depth_ceiling))
+    for name, number, ceiling in ceilings:
         if ceiling is not None and number > ceiling:
             raise failed(does.above_ceiling, f"{name} should be less than or equal to {ceiling}", does)
     if does.largest_limit is not None and limit > does.largest_limit:
@@ -224,15 +212,13 @@ def _bounds(does: Behaviour, body: Body, moment: int) -> tuple[int, int]:
 
 
 def _shortened(does: Behaviour, low: int, high: int) -> tuple[int, int]:
-    if does.longest_days is None:
+    longest = LONGEST_DAYS * DAY
+    is_long = high - low > longest if does.days_counted == "hours" else days_touched(low, high) > LONGEST_DAYS
+    if not is_long:
         return low, high
-    longest = does.longest_days * DAY
-    is_long = high - low > longest if does.days_counted == "hours" else days_touched(low, high) > does.longest_days
-    if is_long and does.above_longest == "refused":
-        raise failed("refused", f"date range should be less than or equal to {does.longest_days} days", does)
-    if is_long:
-        return (high - longest, high) if does.above_longest == "cut start" else (low, low + longest)
-    return low, high
+    if does.above_longest == "refused":
+        raise failed("refused", f"date range should be less than or equal to {LONGEST_DAYS} days", does)
+    return (high - longest, high) if does.above_longest == "cut start" else (low, low + longest)
 
 
 def _read(does: Behaviour, wall: int, form: Form) -> int:

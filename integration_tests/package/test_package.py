@@ -31,14 +31,8 @@ pytestmark = pytest.mark.skipif(
 
 def run(*line: object, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     """Runs a command to its end; what it printed on stdout. Fails the test, with all it said, when it fails."""
-    done = subprocess.run(
-        [str(word) for word in line],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    words, variables = [str(word) for word in line], {**os.environ, **(environment or {})}
+    done = subprocess.run(words, cwd=cwd, env=variables, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"{line} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -100,13 +94,8 @@ def interpreter(version: str) -> str:
     found = shutil.which(f"python{version}")
     if found:
         # A version manager puts a stand-in on PATH that runs only when the version is named.
-        done = subprocess.run(
-            [found, "-c", "import sys; print(sys.executable)"],
-            env={**os.environ, "PYENV_VERSION": version},
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+        words, variables = [found, "-c", "import sys; print(sys.executable)"], {**os.environ, "PYENV_VERSION": version}
+        done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=30)
         if done.returncode == 0:
             return done.stdout.strip()
     pytest.skip(f"no python{version} on PATH: the package was not installed on it")
@@ -170,15 +159,10 @@ def test_installed_with_pip_it_prints_its_spec(
 def test_installed_with_pipx_it_prints_its_spec(
     wheel: Path, locked: Path, source_specification: object, tmp_path: Path
 ) -> None:
-    home = {
-        "PIPX_HOME": str(tmp_path / "pipx"),
-        "PIPX_BIN_DIR": str(tmp_path / "bin"),
-        "PIPX_MAN_DIR": str(tmp_path / "man"),
-        "PIP_CONSTRAINT": str(locked),
-        "UV_CONSTRAINT": str(locked),
-    }
+    home = {f"PIPX_{name}": str(tmp_path / name) for name in ("HOME", "BIN_DIR", "MAN_DIR")}
+    home |= {"PIP_CONSTRAINT": str(locked), "UV_CONSTRAINT": str(locked)}
     run(RELEASE_TOOLS / "pipx", "install", "--python", sys.executable, wheel, environment=home, cwd=tmp_path)
-    assert specification(tmp_path / "bin" / "source-kore-llm-logs", tmp_path) == source_specification
+    assert specification(tmp_path / "BIN_DIR" / "source-kore-llm-logs", tmp_path) == source_specification
 
 
 @pytest.mark.parametrize("version", PYTHONS)
@@ -193,8 +177,7 @@ def test_installed_with_uv_it_reads_every_row_on_python(
 
     program = clean / "bin" / "source-kore-llm-logs"
     assert specification(program, tmp_path) == source_specification
-    now = NOW
-    rows = generate_rows("st-alpha", now - timedelta(days=100), now - timedelta(minutes=5), 250, 1)
+    rows = generate_rows("st-alpha", NOW - timedelta(days=100), NOW - timedelta(minutes=5), 250, 1)
     with Emulator({"st-alpha": rows}, Reading(largest_limit=100)) as emulator:
         (tmp_path / "config.json").write_text(json.dumps(emulator.config()))
         (tmp_path / "catalog.json").write_text(json.dumps(command.CATALOG))

@@ -42,50 +42,35 @@ def truth(server: Server) -> Truth:
     """Call it when the sync has ended. Owed is each row that was there all the time and that some request finds."""
     told, last = server.scenario, max(0, len(server.requests) - 1)
     does = replace(told.behaviour, replica_behind=0)
-    there = set(map(id, server.log.present(does, 0, told.now))) & set(
-        map(id, server.log.present(does, last, server.clock))
-    )
+    moments = ((0, told.now), (last, server.clock))
+    there = set.intersection(*({*map(id, server.log.present(does, *moment))} for moment in moments))
     must: dict[str, int] = {}
     may: set[str] = set()
     for row in server.log.rows:
         if row.appears > last or not (row.time is None or told.start <= row.time < told.after):
             continue
-        if not _may_be_taken_for_chosen(told, row):
+        # Developers are in no column, so a server that does not tell them apart gives them.
+        shown = replace(row, developer=False) if does.developer in ("ignored", "true selects") else row
+        if not _is_chosen(told, shown):
             continue
         may.add(row.number)
         owed = row.time if row.time is not None else row.entry
         is_owed = owed is not None and told.start <= owed < told.after
         if is_owed and id(row) in there and _is_chosen(told, row) and _is_found_somehow(told, row):
-            assert owed is not None
             must[row.number] = owed
     return Truth(must, may)
 
 
-def _fits_columns(told: Scenario, row: LogRow) -> bool:
+def _is_chosen(told: Scenario, row: LogRow) -> bool:
     chosen = told.chosen
     return (
         (not chosen.channels or row.channel in chosen.channels)
         and (not chosen.feature_names or row.feature in chosen.feature_names)
         and (not chosen.task_id or row.task == chosen.task_id)
         and (not chosen.user_ids or row.user in chosen.user_ids)
-    )
-
-
-def _is_chosen(told: Scenario, row: LogRow) -> bool:
-    chosen = told.chosen
-    return (
-        _fits_columns(told, row)
         and (not chosen.channel_user_ids or row.channel_user in chosen.channel_user_ids)
         and (chosen.include_developer or not row.developer)
     )
-
-
-def _may_be_taken_for_chosen(told: Scenario, row: LogRow) -> bool:
-    """Developers are in no column, so a server that does not tell them apart gives them. Of the filter in no column, a
-    reader must see whether it is heeded."""
-    does = told.behaviour
-    as_shown = replace(row, developer=False) if does.developer in ("ignored", "true selects") else row
-    return _is_chosen(told, as_shown)
 
 
 def _is_found_somehow(told: Scenario, row: LogRow) -> bool:

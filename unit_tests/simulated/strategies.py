@@ -10,8 +10,6 @@ from dataclasses import fields, replace
 from itertools import combinations
 from typing import Any
 
-from hypothesis import strategies as st
-
 from integration_tests.kore_emulator.behaviour import (
     DAY,
     FAILURES,
@@ -124,12 +122,10 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
 }  # fmt: skip
 
 
-def behaviour(chance: random.Random, names: Sequence[str] | None = None) -> Behaviour:
-    """A server that differs from the plainest in these traits, or in up to five of them."""
-    if names is None:
-        names = chance.sample(list(TRAITS), chance.choice((0, 1, 1, 2, 2, 2, 3, 3, 4, 5)))
+def behaviour(chance: random.Random) -> Behaviour:
+    """A server that differs from the plainest in up to five traits."""
     drawn: dict[str, Any] = {}
-    for name in names:
+    for name in chance.sample(list(TRAITS), chance.choice((0, 1, 1, 2, 2, 2, 3, 3, 4, 5))):
         trait = TRAITS[name]
         values = trait if isinstance(trait, Mapping) else chance.choice(trait)
         drawn |= {field: value for field, choices in values.items() if (value := chance.choice(choices)) is not None}
@@ -137,20 +133,9 @@ def behaviour(chance: random.Random, names: Sequence[str] | None = None) -> Beha
 
 
 KINDS = (
-    "spread",
-    "minute",
-    "tie",
-    "burst",
-    "midnight",
-    "edge",
-    "long",
-    "hours",
-    "endless",
-    "future",
-    "equal",
-    "undated",
+    "spread", "minute", "tie", "burst", "midnight", "edge", "long", "hours", "endless", "future", "equal", "undated",
     "days",
-)
+)  # fmt: skip
 
 
 def log(chance: random.Random, start: int, after: int, now: int, more: int) -> tuple[LogRow, ...]:
@@ -179,8 +164,6 @@ def _rows(
     rows = []
     for index in range(count):
         took = chance.randint(0, 5_000)
-        begun: int | None
-        ended: int | None
         begun, ended, unshown = None, anchor, None
         if kind == "spread":
             ended = start + (after - start) * (2 * index + 1) // (2 * count) + chance.randint(0, 59_999)
@@ -241,14 +224,9 @@ def chosen(chance: random.Random) -> Chosen:
 
 
 # The last two lie in and just behind the hours in which clocks in Berlin are set forward and back.
-NOWS = tuple(
-    when
-    for text in (
-        "2024-05-15T10:17:23.456Z", "2024-05-15T00:03:00.000Z", "2024-03-01T23:59:59.999Z", "2024-03-31T01:30:00.000Z",
-        "2024-10-27T02:10:00.000Z",
-    )
-    for when, _ in [parse(text) or (0, "")]
-)  # fmt: skip
+NOWS = [parse(f"2024-{text}Z")[0] for text in (
+    "05-15T10:17:23.456", "05-15T00:03:00.000", "03-01T23:59:59.999", "03-31T01:30:00.000", "10-27T02:10:00.000",
+)]  # fmt: skip
 SPANS = (DAY, 5 * MINUTE, HOUR, 3 * DAY, 20 * DAY, 86 * DAY, 91 * DAY, 200 * DAY)
 
 
@@ -259,13 +237,13 @@ def _has_large_pages(does: Behaviour) -> bool:
     return all(most is None or most >= 50 for most in rows) and all(most is None or most > 50_000 for most in sizes)
 
 
-def drawn(seed: int, traits: Sequence[str] | None = None) -> Scenario:
-    """A bot on a server with these traits, or with up to five; its log; and the window to read."""
+def drawn(seed: int) -> Scenario:
+    """A bot on a server; its log; and the window to read."""
     chance = random.Random(seed)
     now, span = chance.choice(NOWS), chance.choice(SPANS)
     after = now - chance.choice((5 * MINUTE, HOUR, DAY))
     start = after - span
-    does = behaviour(chance, traits)
+    does = behaviour(chance)
     is_dense = max(does.skip_ceiling or 0, does.depth_ceiling or 0) >= LOWEST_CEILING and _has_large_pages(does)
     more = chance.choice((1_050, 1_600)) if is_dense else chance.choice((0, 150)) if does.most_rows else 0
     return Scenario(
@@ -280,11 +258,6 @@ def drawn(seed: int, traits: Sequence[str] | None = None) -> Scenario:
         clock_ahead=chance.choice((0, 0, 0, 3 * HOUR, 200 * DAY)),
         seed=seed,
     )
-
-
-def servers() -> st.SearchStrategy[Scenario]:
-    """For hypothesis, which does not make them smaller: `smallest` does."""
-    return st.integers(0, 2**48).map(drawn)
 
 
 def smallest(told: Scenario, fails: Callable[[Scenario], bool], tries: int = 200) -> Scenario:
