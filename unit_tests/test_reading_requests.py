@@ -28,9 +28,12 @@ def read(log: tuple[LogRow, ...], span: int, page_size: int | None = None, **doe
     return played
 
 
-def test_an_hourly_sync_of_a_quiet_bot_asks_at_most_16_times_and_receives_at_most_400_rows() -> None:
-    played = read(rows(42 * 24 * 20, 20 * DAY), HOUR)
-    assert len(played.server.requests) <= 16
+@pytest.mark.parametrize("does", [{}, {"largest_limit": 50}, {"developer": "selects"}])
+def test_an_hourly_sync_of_a_quiet_bot_asks_at_most_18_times_and_receives_at_most_400_rows(
+    does: dict[str, Any],
+) -> None:
+    played = read(rows(42 * 24 * 20, 20 * DAY), 2 * HOUR, **does)
+    assert len(played.server.requests) <= (18 if "developer" in does else 16)
     assert played.rows_received <= 400
 
 
@@ -44,9 +47,11 @@ NO_ZONE = {"refused_forms": frozenset({"milliseconds"}), "zone_reads": frozenset
         ({"cut": SECOND}, 140),
         ({"cut": MINUTE, "from_inclusive": False, "to_inclusive": False}, 140),
         (NO_ZONE, 200),
+        ({"future_to": "refused", "descending": True}, 140),
         ({**NO_ZONE, "zone": "Asia/Kolkata"}, 200),
+        ({**NO_ZONE, "zone": "Pacific/Honolulu", "descending": True}, 200),
     ],
-    ids=["milliseconds", "seconds", "minutes, excluded", "no zone, UTC", "no zone, +5:30"],
+    ids=["milliseconds", "seconds", "minutes, excluded", "no zone, UTC", "no future", "no zone, +5:30", "no zone, -10"],
 )
 def test_an_hourly_sync_of_a_busy_bot_asks_for_its_hour_and_little_more(does: dict[str, Any], most: int) -> None:
     log = rows(100_000, 2 * DAY)

@@ -1,11 +1,12 @@
 """Servers that real services could be, and that once lost rows or failed: each is read whole."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from integration_tests.kore_emulator.behaviour import DAY, HOUR, MINUTE, SECOND, Behaviour, LogRow
-from unit_tests.simulated.driver import assert_read
+from unit_tests.simulated.driver import assert_read, play
 from unit_tests.simulated.scenario import Chosen, Scenario
 
 NOW = 1_761_956_205_000  # 2025-11-01T00:16:45Z
@@ -59,6 +60,11 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
         pytest.param(scenario(tuple(row(number, NOW - HOUR - number * 6 * HOUR, developer=number % 5 == 0)
                                     for number in range(240)), developer="true selects"),
                      id="isDeveloper selects if it is true, and else gives all"),
+        pytest.param(scenario(tuple(row(number, NOW - HOUR - number * 6 * HOUR, developer=number not in range(20, 50))
+                                    for number in range(240)), developer="true selects", descending=True),
+                     id="the same, and the newest rows are developers'"),
+        pytest.param(scenario((*(row(0, NOW - HOUR) for _ in range(120)), *spread(240, 30)[1:]), descending=True,
+                              largest_limit=50), id="the newest rows are equal, and fill more than two pages"),
         pytest.param(scenario((*spread(90, 20), *(replace(one, number=f"m{one.number}") for one in
                                spread(90, 19, "msteams"))), no_channel="rtm", channel_list="none"),
                      id="a list of channels matches no row"),
@@ -71,7 +77,7 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
 def test_every_row_is_read_once(told: Scenario) -> None:
     played = assert_read(told)
     assert played.error is None
-    assert len(played.yielded) >= len(told.log)
+    assert set(played.yielded) == {one.number for one in told.log}
 
 
 @pytest.mark.parametrize("most_rows", [60, 500])
@@ -83,6 +89,26 @@ def test_a_server_that_finds_no_more_than_so_many_rows_loses_none_in_silence(
     log = tuple(row(number, NOW - 21 * HOUR + number * 20 * SECOND) for number in range(most_rows * 5 // 4))
     told = replace(scenario(log, days=1, most_rows=most_rows, descending=True), page_size=page_size)
     assert_read(told)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("most_rows", [100, 250])
+def test_rows_beside_a_part_hide_none_of_it_from_a_server_that_finds_only_so_many(
+    most_rows: int, descending: bool
+) -> None:
+    """Padding alone has 200 rows."""
+    log = tuple(row(number, NOW - 2 * MINUTE - Random(number).randrange(4 * HOUR)) for number in range(1_200))
+    played = play(scenario(log, days=3, most_rows=most_rows, cut=MINUTE, descending=descending))
+    assert played.error is not None or len(played.yielded) == len(log)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_row_beside_equal_ones_is_not_taken_for_one_of_them(seed: int) -> None:
+    """All three have one date, at the end of a page, and change their places at each request."""
+    alike = [row(number, NOW - HOUR - 97 * MINUTE) for number in (97, 97, 497)]
+    log = [row(number, NOW - HOUR - number * MINUTE) for number in range(200) if number not in (97, 497)]
+    told = scenario((*log[:97], *alike, *log[97:]), days=1, ties="shuffled", descending=True, largest_limit=50)
+    assert_read(replace(told, seed=seed))
 
 
 def test_clocks_were_set_forward_since_the_rows_that_show_a_server_s_zone() -> None:

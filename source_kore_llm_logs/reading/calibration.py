@@ -120,8 +120,8 @@ class _Calibration(Questions):
         span, others = self.span, tuple[Row, ...]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
-            until = newest + (-27 * HOUR if newest > span.date_to - 28 * HOUR else 15 * HOUR)
-            others = self.rows(self.scope, Span(until - HOUR, until), 10)
+            away = (self.rows(self.scope, Span(newest + by - HOUR, newest + by), 10) for by in (-27 * HOUR, 15 * HOUR))
+            others = next(filter(None, away), ())
         elif not any(self._cells(self.sample)):
             others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - 2 * CELL)))
         return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
