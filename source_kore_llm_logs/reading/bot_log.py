@@ -1,11 +1,11 @@
 """A bot's log, read from one end of a window to the other: stretches, parts, checkpoints.
 
 The server is asked about each stretch of at most 84 days before it is read. A stretch is halved until a part has about
-ninety pages or lasts an hour, and where one cannot be settled.
+ninety pages, or is too short for that to pay, and where one cannot be settled.
 
-A part that was read is known to its end where bounds are proved. Else `dateTo` may have hidden the newest rows: then it
-is known up to the newest row that was shown, or to what was asked for less the padding, whichever is later. The rest is
-emitted all the same, and the next sync reads it again.
+A part that was read is known to its end where bounds are proved in UTC. Else `dateTo` may have hidden the newest rows:
+then it is known up to a call's time before the newest that was shown, or to what was asked for less the padding,
+whichever is later. The rest is emitted all the same, and the next sync reads it again.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class BotLog:
     choice: Choice
     page_size: int | None = None  # The most rows to ask for at once.
     longest_part: int = LONGEST_PART  # In milliseconds.
-    profile: ServerProfile | None = None  # The last that showed rows, if one did.
+    profile: ServerProfile | None = None  # The last that showed rows; else the last.
     parts: int = 0  # That were read.
     parts_read_again: int = 0  # That took more than one pass.
     complete_until: int = 0

@@ -27,9 +27,9 @@ class ServerProfile:
     """What a server was seen to do for one bot."""
 
     wording: Wording
-    limit: int  # The largest known to give rows.
+    limit: int  # The largest known to give rows, of at most some megabytes.
     padding: int  # Milliseconds by which requests reach beyond their part.
-    until_now: bool  # No `dateTo` may lie ahead of now.
+    until_now: bool  # No `dateTo` is sent that lies ahead of now.
     scopes: tuple[Scope, ...]  # The log is read once in each.
     rows: tuple[Row, ...] = ()  # Some of the log's, without their records.
 
@@ -42,7 +42,7 @@ def calibrate(
     fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
 ) -> ServerProfile:
     """Asks about the 84 days that end with the part, or now. `most`: the largest `limit` to ask for. `before`: what
-    other days showed; then only scopes are asked about. Blocks while it asks. Raises CannotRead for a filter that is
+    other days showed; then not about bounds and `limit`. Blocks while it asks. Raises CannotRead for a filter that is
     ignored, and what a refusal of every wording, or a fault of every page, stands for."""
     asked = _Calibration(fetch, now, part.after, choice, most)
     refusal = asked.find_sample(before.wording if before else None)

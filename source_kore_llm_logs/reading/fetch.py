@@ -28,10 +28,10 @@ class Page(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The server does not take these arguments: a 4xx. `error` is what to raise if it takes no others."""
+    """The server does not take these arguments. `error` is what to raise if it takes no others."""
 
     error: Exception
-    rows: tuple[Row, ...] = ()  # None.
+    rows: tuple[Row, ...] = ()  # Always empty.
 
 
 class Unavailable(NamedTuple):
@@ -39,7 +39,7 @@ class Unavailable(NamedTuple):
 
     error: Exception
     is_too_large: bool = False  # 413, or it timed out more than once.
-    rows: tuple[Row, ...] = ()  # None.
+    rows: tuple[Row, ...] = ()  # Always empty.
 
 
 Answer: TypeAlias = Page | Refused | Unavailable

@@ -4,7 +4,7 @@ The API gives no total and no "more" flag [D], and may give fewer rows than `lim
 with the last row of the one before. Where that comes alone, a page behind it is asked for: the end, if it has no rows.
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
-whatever order they came: so it is, if each page began with the last row of the one before (a clean pass). A row that
+whatever order they came: so it is if each page began with the last row of the one before (a clean pass). A row that
 one page shows several times counts as often.
 """
 
@@ -43,7 +43,7 @@ class OnePass:
     largest: int = 0
     first_limit: int = 0  # With which page one was had. Behind it, the depth may be what fails.
     seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
-    equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first one page showed a row.
+    equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first an answer has a row.
     has_gone_on_behind: bool = False  # A last row that came alone had others behind it: not `limit` cuts the pages.
 
     def __iter__(self) -> Iterator[list[Row]]:

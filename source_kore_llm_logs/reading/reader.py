@@ -1,12 +1,12 @@
 """How a part of a bot's log is read whole.
 
-1. A pass reads its span. -> one_pass.py. If it is clean, all rows are there.
+1. A pass reads its span. -> one_pass.py. A clean one that has no more places than rows has them all.
 2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
    of the part that is not known, and has no more places than rows are known. Nothing else is a proof: the order among
    equal dates may depend on `skip` and `limit`, and the same requests then have the same wrong answers.
 3. Where that does not come about, or pages do not go so deep, halves of the part are read, or the reader raises.
-4. A server that finds no more than so many rows looks like one that has no more. So a part with more rows than any
-   before it is audited: in halves, in the gaps at its ends and in other orders there must be no rows but those known.
+4. A server that finds no more than so many rows looks like one that has no more. So a part as large as any before is
+   audited: up to its median row, from there on, in gaps at its ends and in other orders, no unknown rows must come.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no dee
 LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW = 10
 PASSES = 12  # Over a part, before its halves are read instead.
-MOST_CEILINGS = 4  # That many passes meet: rows that go look the same.
+MOST_CEILINGS = 4  # Passes, where no halves are read, before one is believed: rows that go look the same.
 MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
 SHORT = 4 * PROVED  # A part of at most this is not halved for its size: the padding of its halves would cost more.
 MOST_PAGES_OF_THE_SHORT = 20_000
@@ -61,9 +61,9 @@ class Reader:
         self.latest = 0  # When the part that is read was begun: nothing is asked for beyond, where that can be.
         self.limit, self.aim = LIMITS[0], MOST_ROWS  # Of a request; rows of a part. Both only shrink.
         self.density = inf  # Rows a millisecond, of what was read last.
-        self.longest_call = self.newest_start = 0  # Of the rows that were shown, and began before `latest`.
-        self.audited = 3  # The most rows of a part that an audit has found to be all.
-        self.passes = self.largest = self._page = 0  # Rows in the largest page of a first pass; of any.
+        self.longest_call = self.newest_start = 0  # Of the rows that were shown; the start before `latest`.
+        self.audited = 3  # The most places of a part that an audit has found to be all; fewer than at first need none.
+        self.passes = self.largest = self._page = 0  # Over the part; rows of its largest page; of the first of all.
         self._emitted: dict[str, int | None] = {}  # Ids, and times, of rows that no settled part holds, if any does.
         self.use(profile)
 
@@ -156,7 +156,7 @@ class Reader:
         return why
 
     def _asked(self, part: Part, is_last: bool) -> Iterator[Part]:
-        """What each pass asks for. Where no halves are read, at last more: other rows may turn those of equal dates."""
+        """What each pass asks for. Where no halves are read, at last more: rows beside may reorder equal dates."""
         yield from repeat(part, PASSES)
         more = self.profile.padding
         while is_last and part.length + more <= LONGEST_PART:
@@ -225,7 +225,7 @@ class Reader:
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
 
     def _rows(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Sequence[Row]:
-        """The rows of an answer; none of a refusal. Raises what a fault stands for."""
+        """The rows of an answer; one, where a page failed; none of a refusal. Raises what a fault stands for."""
         answer = self._ask(span, scope, skip, limit, order)
         answer = self._ask(span, scope, skip, 1, order) if isinstance(answer, Unavailable) else answer
         if isinstance(answer, Unavailable):

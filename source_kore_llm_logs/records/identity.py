@@ -10,8 +10,9 @@ import orjson
 from source_kore_llm_logs.records import table
 from source_kore_llm_logs.records.decoding import Json
 
-TABLE: Mapping[str, Mapping[str, str]] = table("columns")
+TABLE: Mapping[str, Any] = table("columns")
 COLUMNS, DETAILS, OTHER_NAMES = TABLE["row"], TABLE["details"], TABLE["other_names"]
+IN_THE_ID: list[str] = TABLE["in_the_id"]
 
 
 @lru_cache(maxsize=4096)
@@ -61,7 +62,6 @@ def _rank(sent: tuple[str, Any]) -> tuple[bool, bool, bool, str]:
     return value is None, fold(key) in OTHER_NAMES, key not in COLUMNS and key not in DETAILS, key
 
 
-IN_THE_ID = tuple(column for column in COLUMNS.values() if column not in ("bot_id", "payload_details", "session_id"))
 LONGEST_ID = 128
 """A provider's id is one word of at most so many characters; anything else in its place may be text."""
 
