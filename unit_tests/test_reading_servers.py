@@ -63,8 +63,10 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
         pytest.param(scenario(tuple(row(number, NOW - HOUR - number * 6 * HOUR, developer=number not in range(20, 50))
                                     for number in range(240)), developer="true selects", descending=True),
                      id="the same, and the newest rows are developers'"),
-        pytest.param(scenario((*(row(0, NOW - HOUR) for _ in range(120)), *spread(240, 30)[1:]), descending=True,
-                              largest_limit=50), id="the newest rows are equal, and fill more than two pages"),
+        pytest.param(scenario((*(row(0, NOW - HOUR) for _ in range(51)), *spread(240, 30)[1:]), descending=True,
+                              largest_limit=50), id="the newest rows are equal, and more than a page"),
+        pytest.param(scenario((*(row(0, NOW - HOUR) for _ in range(1_200)), *spread(240, 30)[1:]), descending=True,
+                              largest_limit=50), id="the newest rows are equal, and many pages"),
         pytest.param(scenario((*spread(90, 20), *(replace(one, number=f"m{one.number}") for one in
                                spread(90, 19, "msteams"))), no_channel="rtm", channel_list="none"),
                      id="a list of channels matches no row"),

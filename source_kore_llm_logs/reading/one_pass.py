@@ -47,7 +47,7 @@ class OnePass:
     has_gone_on_behind: bool = False  # A last row that came alone had others behind it: not `limit` cuts the pages.
 
     def __iter__(self) -> Iterator[list[Row]]:
-        answer, first, last, stale, is_behind = self._page(0, 1), list[str](), "", 0, False
+        answer, first, last, stale, is_behind, is_full = self._page(0, 1), list[str](), "", 0, False, False
         self.first_limit = self.limit
         if isinstance(answer, Refused):
             self.end = answer
@@ -66,8 +66,11 @@ class OnePass:
                 return
             first = first or ids
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
+            equal, was_full = self.equal[last] + sum(row.id == last for row in new), is_full
             self.equal |= Counter(ids) - Counter(set(ids))
-            self.equal[last] += len(new) if len(ids) > 2 and set(ids) == {last} else 0
+            is_full = len(ids) > 2 and len(set(ids)) == 1
+            if is_full or was_full:  # Equal rows that fill a page go on from the page before.
+                self.equal[last] = equal
             stale = stale + 1 if self.seen.issuperset(ids) else 0
             self.seen.update(ids)
             yield new

@@ -11,10 +11,7 @@ from typing import NamedTuple
 
 from source_kore_llm_logs.reading.fetch import Row
 
-SECOND = 1_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 CELL = 5 * MINUTE  # A call that comes when little more than its cell is asked for proves how bounds are read.
 # From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
 # written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to an hour.
