@@ -44,7 +44,6 @@ class BotLog:
         is under way. Raises CannotRead, what a refusal of every wording, or a fault that smaller pages did not mend,
         stands for, and what `fetch` raises."""
         self.complete_until = self.window.start
-        # What the newest days show spares most questions about the others.
         newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
         reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
         start, now = self.window.start, self.now()  # The first answer may have shown that the local clock is ahead.

@@ -91,10 +91,11 @@ class Reader:
         return part.length > 1 and all(self.span(half).length <= shorter for half in part.halves())
 
     def is_too_long(self, part: Part) -> bool:
-        """Whether there is a row behind those that a part is to have. It is asked only where there may be."""
+        """Whether there are more rows than a part is to have. It is asked only where that is in doubt."""
         span, scope = self.span(part), self.profile.scopes[0]
-        may_be = self.profile.rows and part.length > self.short and self.density * span.length > 0.95 * self.aim
-        if not may_be or not self._ask(span, scope, self.aim, 1).rows:
+        rows = self.density * span.length  # That are likely.
+        may_be = self.profile.rows and part.length > self.short and rows > 0.95 * self.aim
+        if not may_be or (not 1.5 * self.aim < rows < inf and not self._ask(span, scope, self.aim, 1).rows):
             return False
         # The server may give fewer rows than it is asked for.
         self._page = self._page or max(FEW, len(self._rows(span, scope, 0, self.limit)))
@@ -200,7 +201,7 @@ class Reader:
         before, behind = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
         gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, behind), part.after)
         pieces = [gap for gap in gaps if gap.length > far] + [Part(part.start, middle), Part(middle, part.after)]
-        orders = () if places == self.audited else ("desc",) if self.can_be_halved(part) else ("asc", "desc")
+        orders = ("desc",) if self.can_be_halved(part) else ("asc", "desc")
         asked = [*((piece, None) for piece in pieces if piece.length), *((part, order) for order in orders)]
         is_unknown = any(self._has_unknown(piece, scope, known, order) for piece, order in asked)
         self.audited = self.audited if is_unknown else places
