@@ -79,6 +79,22 @@ def test_the_first_sync_of_a_bot_so_busy_that_a_part_lasts_an_hour_takes_at_most
     assert len(read(rows(count, span), span, largest_limit=page).server.requests) <= 2 * count / page
 
 
+@pytest.mark.parametrize("descending", [True, False])
+def test_rows_that_are_deleted_as_fast_as_requests_are_sent_are_not_asked_for_until_all_are_gone(
+    descending: bool,
+) -> None:
+    played = read(rows(2_000, 60 * DAY), 70 * DAY, largest_limit=50, deletes=1, deletes_in_all=2_000,
+                  descending=descending)  # fmt: skip
+    assert len(played.server.requests) <= 300
+
+
+def test_the_first_sync_of_a_bot_with_two_scopes_asks_for_the_pages_of_one_and_checkpoints_early() -> None:
+    count, page = 20_000, 100
+    played = read(rows(count, 80 * DAY), 80 * DAY, page_size=page, developer="selects")
+    assert len(played.server.requests) <= 1.3 * count / page
+    assert played.requests_to_first_checkpoint <= 110
+
+
 @pytest.mark.parametrize("does", [{}, {"ties": "shuffled", "order": "day"}, {"varying_pages": True}])
 def test_the_same_server_sees_the_same_requests_at_each_sync(does: dict[str, Any]) -> None:
     told = Scenario(Behaviour(**does), rows(400, 3 * DAY), NOW, AFTER - DAY, AFTER, page_size=50)

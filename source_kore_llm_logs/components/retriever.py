@@ -148,7 +148,7 @@ class _Pages:
                 kind = FailureType.transient_error if self.was_answered else fault.failure_type
                 return fetch.Refused(Fault(fault.what, kind, fault.bot_id))
             if fault.about in ("page_size", "fault") or (fault.about == "host" and self.was_answered):
-                return fetch.Unavailable(fault, is_too_large=fault.about == "page_size")
+                return fetch.Unavailable(fault)
             raise
         size, rows = len(response.content), [self._row(row) for row in rows_of(response)]
         page.resize(size)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
 from source_kore_llm_logs.reading.fetch import Choice, Fetch, Row
 from source_kore_llm_logs.reading.reader import Reader
-from source_kore_llm_logs.reading.span import LONGEST_PART, MINUTE, PADDING, USUAL_CALL, Part
+from source_kore_llm_logs.reading.span import LONGEST_PART, MINUTE, Part
 
 
 class Checkpoint(NamedTuple):
@@ -48,13 +48,11 @@ class BotLog:
         reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
         start, now = self.window.start, self.now()  # The first answer may have shown that the local clock is ahead.
         after = self.window.after if self.window.after <= now else now - MINUTE
-        while start < after:
+        while start < after and start <= self.complete_until:
             stretch = Part(start, min(after, start + LONGEST_PART))
             if newest != self.window:
                 reader.use(self._calibrate(stretch, reader.limit))
             yield from self._stretch(reader, stretch)
-            if self.complete_until < stretch.after:
-                return
             start = stretch.after
 
     def _calibrate(self, part: Part, most: int) -> ServerProfile:
@@ -77,15 +75,7 @@ class BotLog:
                 continue
             self.parts += 1
             self.parts_read_again += reader.passes > len(reader.profile.scopes)
-            self.complete_until = max(self.complete_until, min(part.after, self._known_until(reader, part)))
+            self.complete_until = max(self.complete_until, reader.known_until(part))
             yield Checkpoint(self.complete_until)
             if self.complete_until < part.after:
                 return
-
-    @staticmethod
-    def _known_until(reader: Reader, part: Part) -> int:
-        """Before this no row of the part can have been hidden. Without a zone, a clock may have been set meanwhile."""
-        asked = min(reader.span(part).date_to, reader.latest) - reader.profile.padding
-        if reader.profile.padding == PADDING or asked >= part.after:
-            return part.after
-        return max(asked, reader.newest_start - USUAL_CALL)

@@ -87,25 +87,18 @@ class _Calibration(Questions):
 
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
-        padding = self._padding()
+        is_proved = self.wording.dates != "day" and any(map(self._is_given_alone, self._calls_shown()))
         if self.limit < self.most:
             self._given_of(self.span, LIMITS)
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
-        until_now = padding < WIDE_PADDING or not self._takes_the_future()
-        return ServerProfile(self.wording, min(self.limit or self.size, fits), padding, until_now, ())
-
-    def _takes_the_future(self) -> bool:
-        now = self.now()
-        ahead = self.wording.rounded(Span(now - 80 * DAY, now + WIDE_PADDING), None)
-        is_over = self.wording.before_now or self.span.date_to < now - WIDE_PADDING
-        return not is_over and bool(self._given_of(ahead, (1,)))
-
-    def _padding(self) -> int:
-        """That requests need. Sets the wording's offset."""
-        if self.wording.dates == "day" or not any(map(self._is_given_alone, self._calls_shown())):
-            return WIDE_PADDING
         is_in_utc = self.wording.dates == "milliseconds" and not self.wording.offset
-        return PADDING if is_in_utc else PADDING + HOUR  # A clock may be set forward and back.
+        proved = PADDING if is_in_utc else PADDING + HOUR  # A clock may be set forward and back.
+        now = self.now()
+        is_over = self.wording.before_now or self.span.date_to < now - WIDE_PADDING
+        ahead = self.wording.rounded(Span(now - 80 * DAY, now + WIDE_PADDING), None)
+        until_now = bool(is_proved or is_over or not self._given_of(ahead, (1,)))
+        limit, padding = min(self.limit or self.size, fits), proved if is_proved else WIDE_PADDING
+        return ServerProfile(self.wording, limit, padding, until_now, ())
 
     def _calls(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
         """The calls of which all five minutes have passed, and these; first those that leave most for a late entry."""
@@ -177,11 +170,10 @@ class _Calibration(Questions):
 
     def _come(self, rows: Sequence[Row], scope: Scope) -> bool:
         """Whether some of these rows come in this scope: seen in its first, or asked for, where bounds are proved."""
-        if {row.id for row in self._given.get(scope, ())} & {row.id for row in rows}:
-            return True
+        is_shown = bool({row.id for row in self._given.get(scope, ())} & {row.id for row in rows})
         calls = islice(self._calls(rows) if self._are_bounds_proved else (), CALLS_TRIED)
         given = ((call, row) for call, minutes in calls for row in self.once(scope, minutes, self.size).rows)
-        return any(row.id == call.id for call, row in given)
+        return is_shown or any(row.id == call.id for call, row in given)
 
     def _channels_besides(self, scope: Scope) -> list[Scope]:
         """The scopes that are needed besides this one, which names no channel."""
@@ -196,6 +188,8 @@ class _Calibration(Questions):
             if self._is_list_heeded or any(_channel(row) == DEFAULT_CHANNEL for row in self.rows(whole)):
                 self._is_list_heeded = True
                 return [listed] if others else []
+        elif self.ask(replace(scope, channels=NOBODY), None, 1).rows:
+            return []  # `channel` is ignored.
         ways, defaults = one_by_one(scope), chain(*one_by_one(scope, (DEFAULT_CHANNEL,)))
         is_heeded = (bool(self.rows(default, limit=1)) for default in defaults)
         for way in list(islice(compress(ways, is_heeded), 1)) or ways:

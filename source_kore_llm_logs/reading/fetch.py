@@ -38,7 +38,6 @@ class Unavailable(NamedTuple):
     """The page could not be had, for its size or for a fault. `error` is what to raise if no other can be had."""
 
     error: Exception
-    is_too_large: bool = False  # 413, or it timed out more than once.
     rows: tuple[Row, ...] = ()  # Always empty.
 
 

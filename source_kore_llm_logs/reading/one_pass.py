@@ -5,7 +5,8 @@ with the last row of the one before. Where that comes alone, a page after it is 
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
 whatever order they came: so it is if each page began with the last row of the one before (a clean pass). A row that
-one page shows several times counts as often.
+one page shows several times counts as often. Where rows go meanwhile, pages begin with several rows of the one before:
+those that still come, in their order, show that no row was passed over.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from enum import Enum
 
 from source_kore_llm_logs.reading.fetch import Answer, Page, Refused, Row, Unavailable
 
+OVERLAP = 10  # The most rows of the page before that a page begins with.
 STALE_PAGES = 40  # In a row, that bring nothing new: `skip` is held, or rows move as fast as they are read.
 
 
@@ -36,6 +38,7 @@ class OnePass:
     ask: Callable[[int, int], Answer]  # Of `skip` and `limit`: one request of the pass.
     limit: int
     most_pages: int
+    overlap: int  # Rows of the page before that a page begins with: of several, the first may have gone meanwhile.
     end: End | Refused | Unavailable = End.LAST_ROW  # Of page one, if that could not be had.
     is_clean: bool = True
     pages: int = 0
@@ -45,24 +48,28 @@ class OnePass:
     seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
     equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first an answer has a row.
     has_gone_on: bool = False  # A last row that came alone had others after it: not `limit` cuts the pages.
+    _skip: int = 0  # Of the page.
+    _after: int = 0  # The place after its last row.
+    _is_deep: bool = False  # It is asked for from farther back, since the last row did not come again.
 
     def __iter__(self) -> Iterator[list[Row]]:
-        answer, first, last, stale, is_beyond, is_full = self._page(0, 1), list[str](), "", 0, False, False
+        answer, first, tail, stale, is_full = self._page(0, 1), list[str](), list[str](), 0, False
         self.first_limit = self.limit
         if not isinstance(answer, Page):
             self.end = answer
             return
         while rows := answer.rows:
-            overlaps = bool(last) and not is_beyond
-            begins_with_last = overlaps and rows[0].id == last
-            new = rows[1:] if begins_with_last else rows
-            self.is_clean &= begins_with_last or not last
-            self.has_gone_on |= is_beyond
-            ids, self.places = [row.id for row in rows], self.places + len(rows) - overlaps
-            if ids == first and len(set(ids)) > 5:  # No chance puts so many into the same order again.
-                self.end = End.SKIP
+            ids, expected = [row.id for row in rows], self._after - self._skip  # Rows that came before.
+            shared = _shared(tail[-expected:], ids) if expected else 0
+            if (ids == first and len(set(ids)) > 5) or (self._is_deep and shared == expected):
+                # No chance puts so many into the same order again; or the last row comes, but not in its own place.
+                self.end = End.CEILING if self._is_deep else End.SKIP
                 return
-            first = first or ids
+            new, last, self._after = rows[shared:], tail[-1] if tail else "", self._skip + len(rows)
+            self.is_clean &= bool(shared or not tail)
+            self.has_gone_on |= bool(tail) and not expected
+            self.places += len(rows) - (shared or expected)
+            first, tail = first or ids, [*tail, *ids[shared:]][-OVERLAP:]
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             equal, was_full = self.equal[last] + sum(row.id == last for row in new), is_full
             self.equal |= Counter(ids) - Counter(set(ids))
@@ -75,42 +82,46 @@ class OnePass:
             if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
-            is_beyond = overlaps and len(rows) == 1
-            last = rows[-1].id
+            is_last = len(rows) <= expected
             del answer, rows, new  # They may be large, and the next page is asked for.
-            answer, is_beyond = self._next(is_beyond)
+            answer = self._next(is_last)
             if not isinstance(answer, Page):
-                self.end = self._end_of(answer, is_beyond)
+                self.end = self._end_of(answer)
                 return
-        if last and not is_beyond:
+        if self._skip < self._after:
             self.end = End.CEILING  # The last row should have come again.
 
-    def _next(self, is_beyond: bool) -> tuple[Answer, bool]:
-        """The page that begins with the last row, or the one after it; and whether it is that. After a row that came
-        alone one row is asked for: that means the same however `skip` is read."""
-        if is_beyond:
-            return self.ask(self.places, 1), True
-        answer = self._page(self.places - 1, min(2, self.limit))
-        if isinstance(answer, Unavailable):  # Two rows may be too large together: the next alone.
-            single = self.ask(self.places, 1)
-            return (single, True) if isinstance(single, Page) else (answer, False)
-        return answer, False
+    def _next(self, is_last: bool) -> Answer:
+        """The page that begins with the last rows, or the one after them. After rows that came alone, one row is asked
+        for: that means the same however `skip` is read."""
+        few = max(1, min(self.overlap, self.limit // 5))
+        more = max(few, min(OVERLAP, self.largest - 1))  # Where the last row does not come again, rows may have gone.
+        answer: Answer = Page([], 0)
+        for overlap in () if is_last else sorted({few, more}):
+            self._skip, self._is_deep, self.overlap = self._after - overlap, overlap > few, max(self.overlap, overlap)
+            answer = self._page(self._skip, min(overlap + 1, self.limit))
+            if answer.rows or isinstance(answer, Unavailable):
+                break
+        if is_last or isinstance(answer, Unavailable):  # Rows may be too large together: the next alone.
+            single = self.ask(self._after, 1)
+            if is_last or isinstance(single, Page):
+                self._skip = self._after
+                return single
+        return answer
 
-    def _end_of(self, answer: Answer, is_beyond: bool) -> End:
+    def _end_of(self, answer: Answer) -> End:
         """After the last row a refusal is the end; where rows came after lone ones, it may be a ceiling. Raises what
         a fault stands for, unless page one still comes: then it is the depth that fails."""
-        if isinstance(answer, Refused):
-            return End.LAST_ROW if is_beyond and not self.has_gone_on else End.CEILING
-        if not isinstance(answer, Page) and not isinstance(self.ask(0, 1), Page):
+        if isinstance(answer, Unavailable) and not isinstance(self.ask(0, 1), Page):
             raise answer.error
-        return End.CEILING
+        is_end = isinstance(answer, Refused) and self._skip == self._after and not self.has_gone_on
+        return End.LAST_ROW if is_end else End.CEILING
 
     def _page(self, skip: int, least: int) -> Answer:
         """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""
 
-        def is_made(answer: Answer) -> bool:
-            """After page one the last row should come again, so the page should not be empty."""
-            return isinstance(answer, Page) and bool(answer.rows or not skip)
+        def is_made(answer: Answer) -> bool:  # After page one, the last row should come again.
+            return bool(answer.rows) or (not skip and isinstance(answer, Page))
 
         limit = max(least, self.limit)
         answer = self.ask(skip, limit)
@@ -119,9 +130,13 @@ class OnePass:
         small = self.ask(skip, least)
         if limit == least or not is_made(small):
             return small
-        if isinstance(answer, Unavailable) and not answer.is_too_large:
-            answer = self.ask(skip, limit)  # It may have been a fault of the moment.
         while not is_made(answer) and limit > least:
             limit = self.limit = max(least, limit // 2)
             answer = self.ask(skip, limit)
         return answer
+
+
+def _shared(tail: list[str], ids: list[str]) -> int:
+    """How many of the ids go on in the order of the last ones, of which the first may have gone."""
+    ends = (tail[first:] for first in range(len(tail)))
+    return next((min(len(end), len(ids)) for end in ends if ids[: len(end)] == end[: len(ids)]), 0)

@@ -49,15 +49,13 @@ class Questions:
 
     def ask(self, scope: Scope, span: Span | None, limit: int, least: int = 1, **other: Any) -> Page | Refused:
         """A page, or a refusal that pages of down to `least` rows did not mend. Raises what a fault stands for."""
-        refusal: Refused | None = None
         for size in (*dict.fromkeys(min(limit, self.most, self._most_at_once, size) for size in (limit, 10, 1)), 1):
             answer = self.once(scope, span or self.span, size, **other)
             if isinstance(answer, Page):
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
                 return answer
-            refusal = answer if isinstance(answer, Refused) else refusal
-            if refusal is not None and size <= least:
-                return refusal
+            if isinstance(answer, Refused) and size <= least:
+                return answer
         assert not isinstance(answer, Page)
         raise answer.error
 
@@ -75,8 +73,7 @@ class Questions:
             self.wording = wording
             asked = self.now()
             answer = self.ask(scope, None, limit, limit)
-            if self.now() < asked - SECOND:
-                # The answer's date has set the clock right: what was asked for lay ahead of the server's now.
+            if self.now() < asked - SECOND:  # The answer has set the clock right: what was asked for lay ahead of it.
                 answer = self.ask(scope, None, limit, limit)
             self._refusal = answer if isinstance(answer, Refused) else None
             if answer.rows:
@@ -94,15 +91,16 @@ class Questions:
         """Wording, scope and `limit`, the likeliest first."""
         for scopes in self._ways_to_choose():
             self.scopes = scopes
+            tried = [self._taken[0][0]] if self._taken else [known] if known else list(wordings(self.choice))
             for limit in (SAMPLE, 10, 1):
-                tried = [self._taken[0][0]] if self._taken else [known] if known else list(wordings(self.choice))
+                refused = list[Wording]()
                 for wording in tried:
                     yield from ((wording, scope, limit) for scope in scopes)
+                    refused += [wording] if self._refusal and not wording.before_now else []
                     if not wording.before_now and (wording.dates == "day" or self._refusal):
                         # To a server that does not read the zone, today may be the future.
                         tried.append(replace(wording, before_now=36 * HOUR))
-                if self._taken:
-                    break
+                tried = refused if limit == SAMPLE or not self._taken else []
         if not self._taken:
             return
         # One thing may hide all rows: a page that is too large, `isDeveloper`, `channel`.

@@ -85,6 +85,12 @@ class Reader:
             return wording.rounded(span._replace(date_to=date_to), self.latest)
         return wording.rounded(span, None)
 
+    def known_until(self, part: Part) -> int:
+        """Before this no row of the part can have been hidden. Without a zone, a clock may have been set meanwhile."""
+        asked = min(self.span(part).date_to, self.latest) - self.profile.padding
+        is_whole = self.profile.padding == PADDING or asked >= part.after
+        return part.after if is_whole else min(part.after, max(asked, self.newest_start - USUAL_CALL))
+
     def can_be_halved(self, part: Part) -> bool:
         """Whether half of the part is a shorter request."""
         shorter = SHORTER * self.span(part).length
@@ -95,8 +101,7 @@ class Reader:
         span, scopes = self.span(part), self.profile.scopes[:2]  # Of more, these have most rows.
         rows, skip = self.density * span.length, self.aim // len(scopes)  # That are likely, and that each may have.
         may_be = self.profile.rows and part.length > self.short and rows > 0.95 * self.aim
-        is_sure = 1.5 * self.aim < rows < inf
-        if not may_be or not (is_sure or any(self._ask(span, scope, skip, 1).rows for scope in scopes)):
+        if not may_be or not (1.5 * self.aim < rows < inf or any(self._ask(span, one, skip, 1).rows for one in scopes)):
             return False
         # The server may give fewer rows than it is asked for.
         self._page = self._page or max(FEW_ROWS, *(len(self._rows(span, scope, 0, self.limit)) for scope in scopes))
@@ -132,12 +137,12 @@ class Reader:
 
     def _read_in(self, scope: Scope, part: Part, is_last: bool) -> Generator[Row | None, None, End | None]:
         """The rows in one scope; its value is None if all are there, or why that cannot be told."""
-        over_part, why, orders = Passes(), End.LAST_ROW, ORDERS
+        over_part, why, orders, overlap = Passes(), End.LAST_ROW, ORDERS, 1
         for number, asked in enumerate(self._asked(part, is_last)):
             passes = over_part if asked == part else Passes()
             order = orders[number % len(orders)]
-            one = self._pass(asked, scope, number, order)
-            is_fresh = yield from self._rows_of(one, part, passes.known)
+            one = self._pass(asked, scope, number, order, overlap)
+            is_fresh, overlap = (yield from self._rows_of(one, part, passes.known)), one.overlap
             if not isinstance(one.end, End):
                 if order is None:
                     raise one.end.error
@@ -182,13 +187,14 @@ class Reader:
             del page  # It may be large, and the next is asked for.
         return is_fresh
 
-    def _pass(self, part: Part, scope: Scope, number: int, order: str | None) -> OnePass:
+    def _pass(self, part: Part, scope: Scope, number: int, order: str | None, overlap: int) -> OnePass:
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
         size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
         limit = min(largest, max(2, int(self.largest * size))) if number else largest
         most_pages = MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES
-        return OnePass(partial(self._ask, self.span(part), scope, order=order), limit, most_pages)
+        ask = partial(self._ask, self.span(part), scope, order=order)
+        return OnePass(ask, limit, most_pages, overlap)
 
     def _are_all_known(self, part: Part, scope: Scope, known: dict[str, Row], places: int) -> bool:
         """Whether an audit finds known rows alone. A part needs none that is smaller than one that was audited."""

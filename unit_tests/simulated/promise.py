@@ -112,8 +112,10 @@ def outside(told: Scenario) -> Iterator[str]:
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
     if does.most_rows is not None and _densest(told) >= does.most_rows:
         yield "more rows lie close together than a request finds in all"
-    if does.most_rows is not None and told.page_size is not None and told.page_size < SMALLEST_LIMIT:
+    if does.most_rows is not None and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
         yield "no more than so many rows, shown a few at a time"
+    if told.chosen.channels and does.channel_list == "none":
+        hidden += 1 + all(row.developer for row in log if _is_chosen(told, row))
     if hidden > 1:
         yield "two of the rarer things at once hide all rows"
 
@@ -151,9 +153,9 @@ def may_raise(told: Scenario) -> Iterator[str]:
     if does.ties != "stable" and any(most is not None and alike > most for most in pages):
         yield "more rows than a page shows are alike in every order"
     moves = sum((row.appears > 0) + (row.vanishes is not None) for row in log)
-    if is_tiny and moves:
+    if is_tiny and (moves or does.deletes):
         yield "rows move, and pages so small cannot show which went"
-    if moves + does.inserts_in_all + does.deletes_in_all > MOST_THAT_REST:
+    if moves + does.inserts_in_all > MOST_THAT_REST:
         yield "rows hardly ever rest"
     ceilings = [ceiling for ceiling in (does.skip_ceiling, does.depth_ceiling) if ceiling is not None]
     if ceilings and _densest(told) > min(ceilings) - 100:

@@ -103,7 +103,7 @@ class Server:
         elif 400 <= given.status < 500 and given.status != 413:
             answer = Refused(SimulatedError(given.words))
         else:
-            answer = Unavailable(SimulatedError(given.words), is_too_large=given.status in (413, 504))
+            answer = Unavailable(SimulatedError(given.words))
         self.requests.append(Request(self.clock, dict(body), answer))
         return answer
 

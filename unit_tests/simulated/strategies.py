@@ -109,7 +109,7 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
     # What moves and fails
     "late": {"lag_seconds": (30.0, 300.0)},
     "retention": [
-        {"deletes": (1, 2, 3), "deletes_in_all": (3, 10, 30), "descending": BOTH, "largest_limit": LIMITS},
+        {"deletes": (1, 2, 3), "deletes_in_all": (3, 10, 30, 1_000), "descending": BOTH, "largest_limit": LIMITS},
         {"retention_days": (0.5, 30.0)},
     ],
     "replicas": {"replica_behind": range(1, 6)},
