@@ -11,7 +11,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 
 from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.state_migration import warn_of_retention
+from source_kore_llm_logs.components.state_migration import warn_of_retention, warn_of_unused_state
 from source_kore_llm_logs.errors import Fault
 from source_kore_llm_logs.manifest import MANIFEST, SPECIFICATION, manifest
 from source_kore_llm_logs.records.timestamps import iso_ms, moment
@@ -105,12 +105,14 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         exact = self._exact(config)
         # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
         is_full = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
-        source = SourceOfBots(exact, catalog, None if is_full else state)
+        used = [] if is_full else state or []
+        source = SourceOfBots(exact, catalog, used)
         stream, chosen = source.stream, [one.stream.name for one in catalog.streams]
         unknown = [f"`{name}`, which is not here" for name in chosen if name != stream.name]
         if unknown or not chosen:  # The CDK would end a sync of nothing as a success.
             what = f"the stream {unknown[0]}" if unknown else "no stream"
             raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{stream.name}`.")
+        warn_of_unused_state(used, stream.name)
         warn_of_retention(exact, stream.state_before)
         messages = Checkpoints(stream.name, stream.state_before).merged(source.read(logger, exact, catalog))
         yield from faults_at_the_end(messages, exact["bot_ids"])

@@ -149,6 +149,9 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
             "payload_contents", "payloadContent", "PAYLOAD-content", "content", "Prompts and Answers",
         )),
         ("redact", True, "payload_content"), ("Redacted", True, "payload_content"),
+        *((name, True, "payload_content") for name in (
+            "redact_payloads", "mask_pii", "anonymise", "includePrompts", "hide answers", "privacy", "copy_content",
+        )),
         ("channel", "x", "channels"), ("user_id", "x", "user_ids"), ("endDate", "x", "end_date"),
         ("include_dev_usage", "x", "include_developer_usage"), ("bot_id", "x", "bot_ids"), ("hots", "x", "host"),
         ("clientSecret", "x", "client_secret"),

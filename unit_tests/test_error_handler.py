@@ -153,6 +153,10 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
         *((status, words, "Kore.ai does not know this bot. Check Bot IDs (`bot_ids`)")
           for status in (400, 401, 404, 412)
           for words in ("Bot not found", "Bot with id st-alpha does not exist", "Invalid bot")),
+        (402, "Pay first", "a payment"),
+        (410, "Away", "gone for good"),
+        (415, "Which type?", "JSON"),
+        (451, "By order", "legal reasons"),
         (418, "short and stout", "Check Host (`host`)"),
         (501, "", "Check Host (`host`)"),
     ],
@@ -165,6 +169,7 @@ def test_what_a_person_must_mend_is_told_at_once_by_the_vendors_words(
     assert said.lower() in fault.message.lower()
     assert message in fault.message
     assert (fault.failure_type, fault.about) == (FailureType.config_error, None)
+    assert status not in (402, 410, 415, 451) or "`host`" not in fault.message
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -31,6 +31,12 @@ PRIVATE = "__"  # So begin the options by which the CDK and its tools inject cod
 DERIVED = ("base_url", "sync_end")  # What is added here for the manifest.
 DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")
 """Groups of the form: who misspells one of their fields would get other data, and not a slower sync."""
+MEANS_PAYLOAD_CONTENT = re.compile(
+    "redact|mask|anonym|pseudonym|obfuscat|scrub|saniti[sz]|censor|hide|pii|gdpr|hipaa|privacy|personal|sensitive|"
+    "confidential|payload|prompt|answer|content|message",
+    re.IGNORECASE,
+)
+"""Names that sound as if they kept prompts and answers out: ignored, they would let all of them be copied."""
 
 
 def refuse(field: str, what: str) -> NoReturn:
@@ -105,12 +111,13 @@ def _expected(schema: Mapping[str, Any], value: Any) -> str:
 
 
 def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
-    """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own, its title's
-    or a choice's (`redact: true`), or by a value that only it takes. Raises Fault if that one is missing, or decides
+    """Warns of an unknown field, and names the field that may be meant: one whose name, title or choices are spelled
+    nearly the same (`redact: true`), or that alone takes this value. Raises Fault if that field is missing, or decides
     what is copied."""
     fields, shown = SPECIFICATION["properties"], trimmed(name)
     spellings = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
-    near = [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
+    near = ["payload_content"] if MEANS_PAYLOAD_CONTENT.search(shown) else []
+    near += [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
     for field, own in fields.items():
         choices = own.get("enum", ())
         if get_close_matches(shown.lower(), choices, cutoff=0.85) or (isinstance(value, str) and value in choices):

@@ -10,6 +10,8 @@ from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airbyte_cdk.models import AirbyteStateMessage
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.types import Config
 
@@ -71,6 +73,15 @@ class StateOfEachBot(StateMigration):
             raise Fault(f"The state has an entry in `states` that is not of a bot. {REMEDY}") from None
         if not stream_state.get("states") and "end_date" in stream_state:
             yield from ((bot, stream_state["end_date"]) for bot in self.config["bot_ids"])
+
+
+def warn_of_unused_state(state: list[AirbyteStateMessage], stream_name: str) -> None:
+    """Warns in one line of a state that the CDK ignores: a LEGACY one, or one of other streams alone."""
+    if state and all(one.name != stream_name for one in ConnectorStateManager(state).per_stream_states):
+        logger.warning(
+            "The state holds nothing of the stream `%s`, and is not used: all is read from %s on.",
+            stream_name, named("start_date"),
+        )  # fmt: skip
 
 
 def warn_of_retention(config: Config, state: Mapping[str, Any]) -> None:

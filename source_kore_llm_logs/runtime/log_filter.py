@@ -24,16 +24,19 @@ class SentenceFilter(logging.Filter):
         if error is not None:
             record.msg, record.args = str(error) if isinstance(error, AirbyteTracedException) else log_line(error), ()
             record.exc_info = record.exc_text = None
+            vars(record)["is_told_at_the_end"] = isinstance(error, AirbyteTracedException)
         elif isinstance(retried, UserDefinedBackoffException) and "Retrying in" in record.getMessage():
             record.msg, record.args = f"{retried} Trying again in {float(retried.backoff) + 1:.0f} s.", ()
         return not record.getMessage().startswith(LEFT_OUT)
 
 
 class PlainLines(logging.Handler):
-    """Writes the log to stderr for a person: the bare sentences, without a secret. Thread-safe."""
+    """Writes the log to stderr for a person: the bare sentences, without a secret. Where only warnings are shown, the
+    errors that the end of the command repeats are left out. Thread-safe."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        to_stderr(filter_secrets(record.getMessage()))
+        if self.level < logging.WARNING or not vars(record).get("is_told_at_the_end"):
+            to_stderr(filter_secrets(record.getMessage()))
 
 
 def install(stdout: Stdout, level_on_stderr: int | None) -> None:
