@@ -11,10 +11,8 @@ time-outs); answered 404; failed at every try; or cannot be reached for any bot.
 
 
 class ConnectorError(AirbyteTracedException):
-    """An expected failure. `message` is the sentence for the user; with a `bot_id`, it begins with that id.
-
-    `what_if_others_work` replaces `what` if the same host answered requests for another bot.
-    """
+    """An expected failure, with one sentence for the user. `what_if_others_work` replaces `what` in it if the same host
+    answers requests for other bots."""
 
     def __init__(
         self,

@@ -42,10 +42,8 @@ class ManifestSource(ConcurrentDeclarativeSource):
 
 
 class SourceKoreLlmLogs(FileInputSource):
-    """Kore.ai's LLM usage logs as an Airbyte source. Raises ConnectorError (config error) for invalid input.
-
-    The CDK's tools pass config, catalog and state to the constructor. They are ignored: each command gets its own.
-    """
+    """Kore.ai's LLM usage logs as an Airbyte source. Raises ConnectorError (config error) for invalid input. Ignores
+    what the CDK's tools pass to the constructor: each command gets its own."""
 
     def __init__(self, catalog: object = None, config: object = None, state: object = None):
         super().__init__()

@@ -6,7 +6,7 @@ from threading import Condition, Semaphore, Thread
 
 import pytest
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageReservation
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageMemory
 
 
 class WatchedCondition(Condition):
@@ -27,8 +27,8 @@ def started(work: Callable[[], object]) -> Thread:
     return thread
 
 
-def taken(backpressure: Backpressure, size: int) -> PageReservation:
-    page = PageReservation(backpressure, size)
+def taken(backpressure: Backpressure, size: int) -> PageMemory:
+    page = PageMemory(backpressure, size)
     page.acquire()
     return page
 

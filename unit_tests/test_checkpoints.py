@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, AirbyteStateBlob, Type
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageReservation
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageMemory
 from source_kore_llm_logs.runtime.checkpoints import CheckpointMessage, Checkpoints
 
 HOUR = 3_600_000
@@ -113,7 +113,7 @@ def test_the_last_comes_before_a_failure() -> None:
 
 def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
     backpressure = Backpressure()
-    page = PageReservation(backpressure, 100)
+    page = PageMemory(backpressure, 100)
     page.acquire()
     assert printed([RECORD, EndOfPage(page), RECORD])[:2] == [RECORD, RECORD]
     assert backpressure.held == 0

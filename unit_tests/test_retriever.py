@@ -23,7 +23,7 @@ from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.components.retriever import LogRetriever
 from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.records.timestamps import to_iso
-from source_kore_llm_logs.runtime.backpressure import EndOfPage, PageReservation
+from source_kore_llm_logs.runtime.backpressure import EndOfPage, PageMemory
 from source_kore_llm_logs.runtime.checkpoints import CheckpointMessage
 
 NOW = datetime(2026, 3, 1, 12, 1, 40, tzinfo=timezone.utc)
@@ -46,7 +46,7 @@ class FakeRequester:
         self._rows, self._fault = rows, fault
         self.bodies: list[Mapping[str, Any]] = []
 
-    def page(self, bot: StreamSlice, body: Mapping[str, Any], room: PageReservation) -> requests.Response:
+    def page(self, bot: StreamSlice, body: Mapping[str, Any], room: PageMemory) -> requests.Response:
         room.acquire()
         self.bodies.append(body)
         fault = self._fault(len(self.bodies) - 1, body)

@@ -14,8 +14,7 @@ ABSURD = 7 * 24 * 3600.0  # Seconds. A date that is further off, such as 1970 or
 
 
 def seconds_until(date: str | None, moment: float | None = None) -> float | None:
-    """Seconds from `moment` (by the local clock; by default now) to a header's date (RFC 9110). None for an invalid
-    date."""
+    """Seconds from a time of the local clock, or from now, to a header's date (RFC 9110). None for an invalid date."""
     try:
         there = parsedate_to_datetime(date or "")
         there = there if there.tzinfo else there.replace(tzinfo=timezone.utc)

@@ -145,9 +145,8 @@ def sentence(template: str, url: str, words: str, response: requests.Response | 
         values["said"] = f"The API said: {words or 'nothing'} ({response.status_code})."
         values["target"] = target_of(response)
         values["clock"], values["wrong_clock"] = (_about_the_clock(response, it_is) for it_is in (True, False))
-    return (
-        template.format_map(values).encode(errors="backslashreplace").decode()
-    )  # Environment variables may not be UTF-8.
+    # Environment variables may not be UTF-8.
+    return template.format_map(values).encode(errors="backslashreplace").decode()
 
 
 def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:

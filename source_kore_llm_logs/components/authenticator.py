@@ -30,11 +30,8 @@ PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----"
 
 @dataclass
 class KoreJwtAuthenticator(DeclarativeAuthenticator):
-    """Sets the header `auth`. Thread-safe. Raises ValueError as `signing_key` does.
-
-    `appId` and `sub` are required [D]; the other claims are those that a real client of this endpoint sends [C]. Values
-    are read from the config directly, because interpolation would turn a secret of digits into a number.
-    """
+    """Sets the header `auth`. Thread-safe. Raises ValueError as `signing_key` does. `appId` and `sub` are required [D];
+    a real client sends the other claims, too [C]. The config is not interpolated: a secret of digits must stay text."""
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]

@@ -1,7 +1,5 @@
-"""Validates and normalizes the configuration: trims text, converts numbers, and makes dates UTC.
-
-The `spec` in `manifest.yaml` defines what a field may hold. An error names the field and says what to enter, without
-repeating the value."""
+"""Validates the configuration by the `spec` in `manifest.yaml`, and normalizes it: text, numbers, and dates in UTC. An
+error names the field and says what to enter, without repeating the value."""
 
 import json
 import logging
@@ -32,15 +30,13 @@ DERIVED = ("base_url", "sync_end")  # Added here for the manifest.
 DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")
 """Groups of the form. A misspelt field of theirs, if ignored, would change which data is copied."""
 SOUNDS_LIKE_REDACTION = re.compile(
-    "redact|mask|anonym|pseudonym|obfuscat|scrub|saniti[sz]|censor|hide|pii|gdpr|hipaa|privacy|personal|sensitive|"
-    "confidential|payload|prompt|answer|content|message",
-    re.IGNORECASE,
+    r"(?i)redact|mask|(an|pseud)onym|obfuscat|scrub|saniti[sz]|censor|hide|pii|gdpr|hipaa|privacy|personal|sensitive|confidential"
+    r"|payload|prompt|answer|content|message"
 )
 """Matches unknown fields whose author may believe that they keep prompts and answers out."""
 
 
 def refuse(field: str, what: str) -> NoReturn:
-    """Raises ConnectorError for one field."""
     raise ConnectorError(f"{named(field)} {what}.")
 
 

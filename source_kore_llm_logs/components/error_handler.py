@@ -1,6 +1,5 @@
 """Decides what each response means: rows, a retry, a wait, or an error for the user. The rules are in `manifest.yaml`.
-
-A body that is not rows must never count as "no rows". No message contains a payload."""
+A body that is not rows must never count as "no rows", and no message may contain a payload."""
 
 import random
 from collections import defaultdict
@@ -53,15 +52,14 @@ def bot_of(request: requests.PreparedRequest) -> str:
 
 
 def attempts_of(request: Any) -> dict[str, float]:
-    """The counters of a request: `failures`, `timeouts`, `waits`, seconds `waited`; and the `pause` before its next
-    try."""
+    """The counters of a request, among them seconds `waited`; and the `pause` in seconds before its next try."""
     return vars(request).setdefault("attempts", defaultdict(int))  # type: ignore[no-any-return]
 
 
 @dataclass
 class KoreErrorHandler(ErrorHandler, BackoffStrategy):
-    """Maps each response or connection error to an action, by the rules in `manifest.yaml`. Raises ConnectorError if
-    no further try of the request can help. Thread-safe."""
+    """Maps each response or connection error to an action, by the rules in `manifest.yaml`. Raises ConnectorError if no
+    further try of the request can help. Thread-safe."""
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
@@ -89,13 +87,13 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response, requests.Response):
-            return self._interpret_exception(response, getattr(response, "request", None))
+            return self._interpret_error(response, getattr(response, "request", None))
         try:
             response.content  # noqa: B018 (reads the body)
         except requests.exceptions.ConnectionError:  # `requests` raises it for a time-out within the body.
-            return self._interpret_exception(requests.exceptions.ReadTimeout(), response.request)
+            return self._interpret_error(requests.exceptions.ReadTimeout(), response.request)
         except requests.RequestException as error:
-            return self._interpret_exception(error, response.request)
+            return self._interpret_error(error, response.request)
         return self._interpret(response, response.request)
 
     def _interpret(self, response: requests.Response, request: requests.PreparedRequest) -> ErrorResolution:
@@ -113,9 +111,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         rule = refusals.rule_for(self.refusals, words, refusals.conditions(response, is_json), status)
         return self._decide(request, rule, words, response)
 
-    def _interpret_exception(
-        self, error: Exception | None, request: requests.PreparedRequest | None
-    ) -> ErrorResolution:
+    def _interpret_error(self, error: Exception | None, request: requests.PreparedRequest | None) -> ErrorResolution:
         if request is None:
             what = f"No request can be made to this address ({type(error).__name__}). Check {named('host')}."
             raise ConnectorError(what)
@@ -137,8 +133,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         raise ConnectorError(what, kind, None if rule.get("of_host") else bot_of(request), others, category)
 
     def _retry(self, request: requests.PreparedRequest, rule: Rule, pause: float | None, what: str) -> ErrorResolution:
-        """Retries after a pause. Raises ConnectorError after the last try; after `MAX_TIMEOUTS`, of the category
-        `page_size`."""
+        """Retries after a pause. Raises ConnectorError after the last try: about `page_size`, if it timed out."""
         category: ErrorCategory | None = rule.get("category", "server_error")
         attempts, most = attempts_of(request), MAX_TRIES
         bot = None if rule.get("of_host") else bot_of(request)

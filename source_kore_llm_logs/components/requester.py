@@ -1,7 +1,5 @@
-"""Sends requests within the rate limit of their bot, signs them, and follows no redirect.
-
-Each bot has a limit of its own: 60 requests a minute and 1,800 an hour [I]. The manifest's `HTTPAPIBudget` cannot make
-one policy for each bot of the configuration, so this module does."""
+"""Sends requests: within the rate limit of their bot, signed, and to no other host. Each bot has a limit of its own: 60
+requests a minute and 1,800 an hour [I]. The manifest's `HTTPAPIBudget` cannot express a policy for each bot."""
 
 import logging
 import re
@@ -23,7 +21,7 @@ from urllib3.exceptions import LocationValueError
 
 from source_kore_llm_logs.api.clock import ServerClock
 from source_kore_llm_logs.components.error_handler import bot_of
-from source_kore_llm_logs.runtime.backpressure import PageReservation
+from source_kore_llm_logs.runtime.backpressure import PageMemory
 
 logger = logging.getLogger("airbyte")
 
@@ -40,11 +38,9 @@ class BotBudget(call_rate.HttpAPIBudget):
     def __init__(self, config: Config):
         per_minute = int(config.get("requests_per_minute") or PER_MINUTE)
         per_hour = int(config.get("requests_per_hour") or PER_HOUR)
-        rates = [
-            call_rate.Rate(per_minute, timedelta(minutes=1) + MARGIN),
-            call_rate.Rate(per_hour, timedelta(hours=1) + MARGIN),
-        ]
-        rates = rates if per_minute < per_hour else rates[1:]  # The policy needs limits in ascending order.
+        minute = call_rate.Rate(per_minute, timedelta(minutes=1) + MARGIN)
+        hour = call_rate.Rate(per_hour, timedelta(hours=1) + MARGIN)
+        rates = [minute, hour] if per_minute < per_hour else [hour]  # The policy needs limits in ascending order.
         matchers = [
             call_rate.HttpRequestRegexMatcher(url_path_pattern=f"/bot/{re.escape(bot)}/") for bot in config["bot_ids"]
         ]
@@ -66,11 +62,9 @@ class BotBudget(call_rate.HttpAPIBudget):
 
 
 class BotSession(requests.Session):
-    """A session that waits for the rate limit, then signs and sends. Thread-safe.
-
-    It follows no redirect: `requests` would send the token along, because its header is not `Authorization`. It keeps
-    no cookie: a load balancer's would tie all bots to one server, and a session's would compete with the token.
-    """
+    """Waits for the rate limit, then signs and sends. Follows no redirect: `requests` would send the token along,
+    because its header is not `Authorization`. Keeps no cookie: a load balancer's would tie all bots to one server, and
+    a session's would compete with the token. Thread-safe."""
 
     def __init__(self, budget: BotBudget | None, authenticator: AuthBase):
         super().__init__()
@@ -83,14 +77,14 @@ class BotSession(requests.Session):
             self.mount(prefix, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def send(
-        self, request: requests.PreparedRequest, reservation: PageReservation | None = None, **kwargs: Any
+        self, request: requests.PreparedRequest, page: PageMemory | None = None, **kwargs: Any
     ) -> requests.Response:
-        """Blocks while the rate limit is used up, and until `reservation` fits into memory. Keeps the reservation only
-        if the status is 200. Raises RequestException, always with its request."""
+        """Blocks while the rate limit is used up, and until `page` fits into memory. Releases the memory unless the
+        status is 200. Raises RequestException, always with its request."""
         if self._budget:
             self._budget.acquire_call(request)
-        if reservation:
-            reservation.acquire()
+        if page:
+            page.acquire()
         self._sign(request)
         self.sent[bot_of(request)] += 1
         sent, status = time.time(), None
@@ -107,8 +101,8 @@ class BotSession(requests.Session):
         except OSError:  # `requests` raises it for a missing file of certificates.
             raise requests.exceptions.SSLError("no file of certificates", request=request) from None
         finally:
-            if reservation and status != 200:
-                reservation.resize(0)
+            if page and status != 200:
+                page.resize(0)
         self.clock.correct(response.headers.get("Date"), sent)
         return response
 
@@ -134,9 +128,9 @@ class BotRequester(HttpRequester):
             request_timeout=TIMEOUTS_OF_A_CHECK if is_check else timeouts,
         )
 
-    def page(self, bot: StreamSlice, body: Mapping[str, Any], reservation: PageReservation) -> requests.Response:
+    def page(self, bot: StreamSlice, body: Mapping[str, Any], page: PageMemory) -> requests.Response:
         """Sends a request with this body, and returns the response that the error handler accepts. Blocks through waits
-        and retries, and while `reservation` does not fit. Raises ConnectorError."""
-        kwargs = {"stream": True, "reservation": reservation}
+        and retries, and while `page` does not fit. Raises ConnectorError."""
+        kwargs = {"stream": True, "page": page}
         url = self.get_url(stream_slice=bot)
         return self._client.send_request(self.get_method().value, url, json=body, request_kwargs=kwargs)[1]

@@ -7,7 +7,6 @@ from typing import Any
 
 from airbyte_cdk.models import AirbyteMessage, FailureType
 from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
-from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
@@ -22,14 +21,13 @@ from source_kore_llm_logs.reading.span import DAY, MINUTE, Part, Span
 from source_kore_llm_logs.reading.wording import SPELLINGS, wordings
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import iso_to_ms
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageReservation
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageMemory
 from source_kore_llm_logs.runtime.bot_report import BotReport
 from source_kore_llm_logs.runtime.checkpoints import CheckpointMessage
 
 # The most that is reserved for a page before its size is known. The reader chooses `limit` so that a page has about as
 # many bytes: `BYTES_A_PAGE` in reading/calibration.py, which must not import this module. Change both together.
 MAX_EXPECTED_BYTES = 4 * 1024 * 1024
-FIRST_ROW_BYTES = 20 * 1024.0  # The size of a row that is assumed before the first page.
 PAUSES_AFTER_A_REFUSAL = (1.0, 5.0, 15.0)  # Seconds before each retry for a bot that has answered before.
 
 
@@ -40,9 +38,6 @@ class LogRetriever(Retriever):
     requester: BotRequester
     config: Config
     parameters: InitVar[Mapping[str, Any]]
-    name: str = "llm_usage_logs"
-    primary_key: Any = None
-    cursor: Cursor | None = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._backpressure = Backpressure()
@@ -114,8 +109,8 @@ class _PageFetcher:
     redact: bool
     report: BotReport
     was_answered: bool = False
-    last: PageReservation | None = None  # The last page, until its `EndOfPage` is sent.
-    row_bytes: float = FIRST_ROW_BYTES  # Of a row of the last page that had some.
+    last: PageMemory | None = None  # The last page, until its `EndOfPage` is sent.
+    row_bytes: float = 20 * 1024.0  # The average of the last page with rows; before the first, a guess.
 
     def fetch_page(self, body: fetch.Body) -> fetch.Answer:
         """Implements `fetch.Fetch`. Blocks while the sync holds as many bytes as it may, and during the request.
@@ -145,7 +140,7 @@ class _PageFetcher:
         """Raises ConnectorError if no other request for this bot would be answered."""
         self.free()
         expected = min(MAX_EXPECTED_BYTES, int(int(body["limit"]) * self.row_bytes))
-        page = self.last = PageReservation(self.backpressure, expected)
+        page = self.last = PageMemory(self.backpressure, expected)
         try:
             response = self.requester.page(self.bot, body, page)
         except ConnectorError as error:

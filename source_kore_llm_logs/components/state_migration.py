@@ -1,12 +1,11 @@
-"""Migrates the state so that each bot continues from its own cursor alone, a moment in UTC that has passed.
-
-The CDK's per-partition state also has one cursor for all partitions. A bot without its own state would start there, and
-silently miss what is older. The CDK also ignores a cursor's offset from UTC, and reads nothing if one lies ahead."""
+"""Migrates the state so that each bot continues from its own cursor alone, a moment in UTC that has passed. The CDK's
+state also has one cursor for all partitions: a bot without its own would start there, and silently miss what is older.
+And the CDK ignores a cursor's offset from UTC, and reads nothing if a cursor lies ahead."""
 
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 from airbyte_cdk.models import AirbyteStateMessage
@@ -17,13 +16,12 @@ from airbyte_cdk.sources.types import Config
 from source_kore_llm_logs.components.config_normalization import SETTLING_DELAY, parse_config_date, trimmed
 from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import named
-from source_kore_llm_logs.records.timestamps import now, to_iso
+from source_kore_llm_logs.records.timestamps import EPOCH, now, to_iso
 
 logger = logging.getLogger("airbyte")
 
 RETENTION_DAYS = 365  # Kore.ai keeps logs of LLM calls as long [D]; that this API shows those logs is [I].
 REMEDY = "Give the state of the last sync as it was written, or clear it to read all again."
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass
@@ -77,10 +75,7 @@ class PerBotStateMigration(StateMigration):
 def warn_of_unused_state(state: list[AirbyteStateMessage], stream_name: str) -> None:
     """Logs one warning if there is a state, but the CDK ignores it: it is LEGACY, or of other streams only."""
     if state and all(one.name != stream_name for one in ConnectorStateManager(state).per_stream_states):
-        logger.warning(
-            "The state holds nothing of the stream `%s`, and is not used: all is read from %s on.",
-            stream_name, named("start_date"),
-        )  # fmt: skip
+        logger.warning("The state holds nothing of the stream `%s`, so the sync begins at the start date.", stream_name)
 
 
 def warn_of_retention(config: Config, state: Mapping[str, Any]) -> None:

@@ -24,11 +24,8 @@ CONTROL = {code: "\ufffd" for code in range(1, 32) if chr(code) not in "\t\n\r"}
 
 
 def rows_in(body: bytes) -> list[Any]:
-    """The rows of a response body: an array [D], or the array under `hits` of an object [C]. Invalid UTF-8 becomes
-    U+FFFD; otherwise as `loads_leniently`.
-
-    Raises ValueError if the body is cut off or no JSON, and TypeError for JSON that is not rows.
-    """
+    """The rows of a response body: an array [D], or the array under `hits` of an object [C]. Lenient as
+    `loads_leniently`, also with invalid UTF-8. Raises ValueError as that does, and TypeError for JSON without rows."""
     try:
         # orjson is fast, but makes floats of long integers and drops duplicate keys. Nothing was lost if it writes the
         # same JSON again.
@@ -44,14 +41,6 @@ def rows_in(body: bytes) -> list[Any]:
     if not isinstance(parsed, list):
         raise TypeError(type(parsed).__name__)
     return parsed
-
-
-def loads(text: str) -> Any:
-    """Decodes JSON; what orjson refuses, `loads_leniently`."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return loads_leniently(text)
 
 
 def loads_leniently(text: str) -> Any:
@@ -112,8 +101,7 @@ def _flattened(text: str) -> str:
 
 
 def close_truncated(text: str) -> Iterator[str]:
-    """Candidates for valid JSON from JSON that was cut off: a string without a broken escape at its end, then
-    everything up to the last complete value."""
+    """Valid JSON to try for JSON that was cut off: a string without a broken escape; all up to the last whole value."""
     if text.startswith('"'):
         yield from (text[: len(text) - cut] + '"' for cut in range(6))
     end, closers, open_ones = 0, "", ""

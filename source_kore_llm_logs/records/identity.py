@@ -22,7 +22,6 @@ def fold(key: str) -> str:
 
 
 def folded(row: Json) -> dict[str, Any]:
-    """The same object with folded keys."""
     return {fold(key): value for key, value in row.items()}
 
 
@@ -40,9 +39,8 @@ class Columns(NamedTuple):
 
 
 def columns_of(row: Json, names: Mapping[str, str]) -> Columns:
-    """Sorts the keys of an object by `names` (folded key -> column). If several keys name one column, their order does
-    not matter. The first of these is used: a key with a value, one not in `OTHER_NAMES`, the documented spelling, the
-    first in the order of code points."""
+    """Sorts the keys of an object by `names` (folded key -> column). Of several keys of one column, in any order, the
+    first of these is used: with a value, not in `OTHER_NAMES`, spelled as documented, first by code points."""
     known, duplicates, others = columns = Columns({}, {}, {})
     rivals = []
     for key, value in row.items():
@@ -63,8 +61,7 @@ def _rank(sent: tuple[str, Any]) -> tuple[bool, bool, bool, str]:
     return value is None, fold(key) in OTHER_NAMES, key not in COLUMNS and key not in DETAILS, key
 
 
-LONGEST_ID = 128
-"""Characters of a provider's response id, a single word. Anything else may be generated text."""
+LONGEST_ID = 128  # Characters of a provider's response id, which is one word. Anything else may be generated text.
 
 
 def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: Json) -> str:
@@ -72,10 +69,9 @@ def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: J
 
     A hash of the bot, the documented columns, the token counts, the provider's response id, and the sizes of the
     payloads as compact JSON. Counts and payloads are those of `record`, which must not be redacted yet. Duplicate keys
-    count if their values differ. A row without any of these is hashed whole.
-
-    So the id does not change if Kore.ai adds columns (it does, release by release [D]), changes the spelling or order
-    of keys, or later fills in the provider's token counts. And nobody can use it to confirm a guessed prompt.
+    count if their values differ. A row without any of these is hashed whole. So the id does not change if Kore.ai adds
+    columns (it does, release by release [D]), changes the spelling or order of keys, or later fills in the provider's
+    token counts. And nobody can use it to confirm a guessed prompt.
     """
     response_id = record["response_id"]
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):

@@ -1,11 +1,14 @@
 """Decodes a logged payload into one object, whether it was logged as an object, text, a stream, or in an envelope."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import reduce
 from typing import Any
 
+import orjson
+
 from source_kore_llm_logs.records import table
-from source_kore_llm_logs.records.decoding import Json, close_truncated, loads
+from source_kore_llm_logs.records.decoding import Json, close_truncated, loads_leniently
 
 STREAM = ("data:", "event:", "id:", "retry:", ":")
 """Prefixes of lines in a stream of server-sent events (WHATWG HTML, 9.2)."""
@@ -16,10 +19,8 @@ HAS_NO_ENVELOPE, IS_NO_CHUNK = frozenset(ENVELOPES).isdisjoint, frozenset(CHUNKS
 
 def decode_payload(payload: Any) -> Json | None:
     """The object in a payload: itself, JSON text (even encoded twice, or cut off), the merged chunks of a stream, or
-    the `body` of an HTTP response. The content of envelopes is merged into it. None for anything else. Never raises.
-
-    Its texts are not sanitized.
-    """
+    the `body` of an HTTP response. The content of envelopes is merged into it. None for anything else. Its texts are
+    not sanitized. Never raises."""
     if isinstance(payload, str):
         payload = parse_text(payload)
     if isinstance(payload, list) and all(isinstance(chunk, str) for chunk in payload):
@@ -39,17 +40,16 @@ def parse_text(text: str) -> Any:
         return merge_chunks(parse_events(text))
     if not text.startswith(("{", "[", '"')):
         return None
-    value = (
-        _loads(text) or merge_chunks(parse_events(text)) or next(filter(None, map(_loads, close_truncated(text))), None)
-    )
+    value = _loads(text) or merge_chunks(parse_events(text))
+    value = value or next(filter(None, map(_loads, close_truncated(text))), None)
     return parse_text(value) if isinstance(value, str) else value  # A string: it was encoded twice.
 
 
 def _loads(text: str) -> Any:
-    try:
-        return loads(text)
-    except ValueError:
-        return None
+    for loads in (orjson.loads, loads_leniently):
+        with suppress(ValueError):
+            return loads(text)
+    return None
 
 
 def parse_events(text: str) -> Iterator[Json]:

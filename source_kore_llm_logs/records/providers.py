@@ -187,7 +187,7 @@ def finish_reason(response: Json) -> str | None:
 def parameters(request: Json) -> dict[str, Any]:
     """Column -> value of the parameters in a request: at its top, else in one of `HOLDERS`."""
     found: dict[str, Any] = {}
-    readers: Mapping[str, Callable[[Any], Any]] = {"request_model": clean_text, "max_tokens": whole_number}
+    readers: dict[str, Callable[[Any], float | str | None]] = {"request_model": clean_text, "max_tokens": whole_number}
     holders = [request]
     for holder in holders:
         for key, value in holder.items():
@@ -209,11 +209,9 @@ def provider(integration: Any, response: Json, response_id: str | None) -> str |
 
 
 def failure(payload: Any, response: Json | None, answer: Json, failed: bool) -> tuple[str | None, str | None]:
-    """The columns `error_type` and `error_message`, from a response as logged, decoded, and folded. Never raises.
-
-    The type is the gateway's reason, else the provider's kind of error, else its code if that is a text. If the call
-    `failed`, other text and objects count as an error, too.
-    """
+    """The columns `error_type` and `error_message`, from a response as logged, decoded, and folded. The type is the
+    gateway's reason, else the provider's kind of error, else its code if that is a text. If the call `failed`, other
+    text and objects count as an error, too. Never raises."""
     alone = [{"message": payload}] if failed else []
     for error in alone if response is None else errors_in(response, answer, failed):
         kinds = [kind for kind in (error.get("reason"), answer.get("reason")) if kind in GATEWAY_REASONS]

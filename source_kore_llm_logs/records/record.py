@@ -17,7 +17,7 @@ from source_kore_llm_logs.records.timestamps import parse_date
 Record = dict[str, Any]
 SCHEMA = Path(__file__).parents[1] / "schemas" / "llm_usage_logs.json"
 EMPTY: Record = dict.fromkeys(orjson.loads(SCHEMA.read_bytes())["properties"])
-SENTINEL_DATES = "a date of year 1 or 9999, which stands for none, was left null and kept in `additional_columns`"
+SENTINEL_DATES = "a date of year 1 or 9999, which means no date, was left null and kept in `additional_columns`"
 """The key under which `to_record` counts in `repairs`, besides those of `sanitize`."""
 
 
@@ -40,12 +40,9 @@ TEXTS = frozenset(column for column, convert in CONVERTERS.items() if convert is
 
 
 def to_record(bot_id: str, row: Any, redact: bool = False, repairs: Counter[str] | None = None) -> Record:
-    """Converts one row from `rows_in` into a record of the stream's schema. Never raises.
-
-    `redact` removes the text of prompts and answers, and all text of unknown columns (see `redaction`). A row that is
-    not an object is kept whole in `additional_columns` under `row`. `repairs` counts what was replaced, keyed by the
-    text of a log line.
-    """
+    """Converts one row from `rows_in` into a record of the stream's schema. `redact` removes the text of prompts and
+    answers, and all text of unknown columns. A row that is not an object is kept whole in `additional_columns` under
+    `row`. `repairs` counts what was replaced, keyed by the text of a log line. Never raises."""
     row = sanitize_row(row if isinstance(row, dict) else {"row": row}, repairs)
     columns = columns_of(row, identity.NAMES)
     key, sent = columns.known.get("payload_details", NOTHING)

@@ -1,8 +1,6 @@
-"""Redacts records by an allow list (`redaction.yaml`): it keeps known keys at known places, with plausible numbers,
-words of closed vocabularies, and model names and ids in their provider's form.
-
-Everything else is removed: unknown keys, other text, and lists of numbers, because tokens, log probabilities and
-embeddings encode text."""
+"""Redacts records by an allow list (`redaction.yaml`): keeps known keys at known places, with plausible numbers, words
+of closed vocabularies, and model names and ids in their provider's form. Removes everything else: unknown keys, other
+text, and lists of numbers, because tokens, log probabilities and embeddings encode text."""
 
 import re
 from base64 import b64decode
@@ -53,8 +51,7 @@ def is_gemini_id(value: str) -> bool:
 
 
 def is_plausible(value: Any) -> bool:
-    """Whether a value is a number in the range of parameters and counts, so that it cannot encode text. False for
-    booleans and NaN."""
+    """Whether a value is a number, no boolean or NaN, in the range of parameters and counts: it encodes no text."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 
@@ -106,8 +103,7 @@ def is_kept(name: str, value: Any) -> bool:
 
 
 def redact_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Keeps the names of known columns, and their values if those are numbers or booleans. Unknown columns are only
-    counted."""
+    """Known columns, with their values if those are numbers or booleans. Unknown columns are only counted."""
     left: dict[str, Any] = {}
     for key, value in columns.items():
         if fold(key) in COLUMNS_KEPT:

@@ -3,7 +3,7 @@
 import re
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pendulum
 
@@ -47,10 +47,8 @@ def ms_to_iso(milliseconds: int) -> str:
 
 def parse_date(value: Any) -> Any:
     """Converts a date of the API to a record's timestamp: any form of ISO 8601, variants of it (`Z[UTC]`, ` UTC`,
-    slashes, am and pm), and epoch seconds or milliseconds.
-
-    None for anything else, such as dates that begin with the day or the month, and outside the years 1 to 9999 in UTC.
-    """
+    slashes, am and pm), and epoch seconds or milliseconds. None for anything else, such as dates that begin with the
+    day or the month, and outside the years 1 to 9999 in UTC."""
     try:
         if isinstance(value, str):
             value = value.strip()
@@ -79,6 +77,4 @@ def _parsed(text: str) -> datetime:
     if time_of_day:
         time_of_day = "T" + "0" * (time_of_day[1:2] == ":") + time_of_day
     parsed = pendulum.parse(f"{year}-{month}-{day}{time_of_day}{zone.upper()}", tz="UTC")
-    if not isinstance(parsed, datetime):
-        raise ValueError(text)
-    return parsed.astimezone(timezone.utc)
+    return cast(datetime, parsed).astimezone(timezone.utc)

@@ -1,7 +1,6 @@
-"""Limits how much of the API's answers a sync holds in memory.
-
-The CDK's queue holds ten thousand records: with 50 KB of prompt and answer in each, gigabytes. So a request is sent
-only when its page fits into the limit, and a page counts until its last record is printed."""
+"""Limits how much of the API's answers a sync holds in memory: the CDK's queue alone would take ten thousand records,
+with prompts and answers of 50 KB gigabytes. So a request is sent only when its page fits, and a page counts until its
+last record is printed."""
 
 from threading import Condition
 
@@ -27,8 +26,8 @@ class Backpressure:
             self._changed.notify_all()
 
 
-class PageReservation:
-    """The bytes reserved for one page, `expected` until its size is known. Not thread-safe: threads take turns."""
+class PageMemory:
+    """The memory of one page: `expected` bytes until its size is known. Not thread-safe: threads take turns."""
 
     def __init__(self, backpressure: Backpressure, expected: int) -> None:
         self._backpressure, self._expected, self._size = backpressure, expected, 0
@@ -48,6 +47,6 @@ class PageReservation:
 class EndOfPage(AirbyteMessage):
     """Follows a page's last record through the CDK's queue. It is never printed."""
 
-    def __init__(self, page: PageReservation) -> None:
+    def __init__(self, page: PageMemory) -> None:
         super().__init__(type=Type.CONTROL)
         self.page = page

@@ -42,16 +42,16 @@ class BotReport:
         self._profile, wording, scopes = profile, profile.wording, profile.scopes
         dates = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
         zone = f" ({wording.offset / 3_600_000:+g} h from UTC)" if wording.offset else ""
-        told = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
+        summary = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
         if profile.rows or profile.is_proved:
             apart = ["developers apart"] if len({scope.developer for scope in scopes}) > 1 else []
             apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
             bounds = "exact to five minutes" if profile.is_proved else "not proved"
             ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
-            told += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
+            summary += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
         else:
-            told += ", no row seen"
-        logger.info("Bot %s: the server answers with %s.", self.bot_id, told)
+            summary += ", no row seen"
+        logger.info("Bot %s: the server answers with %s.", self.bot_id, summary)
 
     def log_progress(self, log: BotLog) -> None:
         """Logs at most once a minute how far the bot is read, and an estimate of the time left."""

@@ -1,7 +1,5 @@
-"""STATE messages. The CDK's own state follows the newest record, which does not prove that all older ones were read.
-
-A `CheckpointMessage` follows the records of each part through the CDK's queue, and becomes a STATE message in the main
-thread."""
+"""STATE messages. The CDK's own follow the newest record, which does not prove that all older ones were read. Here, a
+`CheckpointMessage` follows the records of each part through the CDK's queue, and becomes STATE in the main thread."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -44,9 +44,8 @@ class FileInputSource(Source):
     def read_config(self, config_path: str) -> dict[str, Any]:  # type: ignore[override]
         document = read_json("config", config_path)
         if not isinstance(document, dict) or not document:
-            raise ConnectorError(
-                "The file given by --config must hold a JSON object with the fields of the configuration."
-            )
+            what = "The file given by --config must hold a JSON object with the fields of the configuration."
+            raise ConnectorError(what)
         secret = str(document.get("client_secret", "")).strip()
         update_secrets([secret] if secret else [])  # From here on the log masks it.
         return document

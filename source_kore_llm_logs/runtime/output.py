@@ -1,7 +1,5 @@
-"""Standard output and standard error of the process.
-
-Everything printed on stdout goes through one buffer, in whole lines and in the order of the calls. It replaces the
-CDK's PRINT_BUFFER, which fails with a stack trace when nobody reads."""
+"""Standard output, through one buffer, in whole lines and in the order of the calls; and standard error. The buffer
+replaces the CDK's PRINT_BUFFER, which fails with a stack trace when nobody reads."""
 
 import os
 import select

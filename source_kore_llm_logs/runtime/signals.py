@@ -1,7 +1,6 @@
-"""SIGTERM and SIGINT end the process within seconds, whatever its threads are waiting for.
-
-A thread of its own waits for the signals: a signal handler would run in the main thread, which may be blocked by a
-reader of stdout. And process 1 of a container has no default action that would end it."""
+"""SIGTERM and SIGINT end the process within seconds, whatever its threads are waiting for. A thread of its own waits
+for the signals: a signal handler would run in the main thread, which a reader of stdout may block. And process 1 of a
+container has no default action that would end it."""
 
 import os
 import signal
@@ -26,8 +25,8 @@ def install() -> None:
 
 
 def before_end(action: Callable[[signal.Signals], object]) -> None:
-    """Sets the action to call before a signal ends the process. It may block; the process ends after `GRACE_SECONDS`
-    at the latest."""
+    """Sets the action to call before a signal ends the process. It may block; the process ends after `GRACE_SECONDS` at
+    the latest."""
     global _before_end
     _before_end = action
 
