@@ -26,9 +26,10 @@ SECONDS_BETWEEN_COUNTS = 10.0
 
 
 def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) -> NoReturn:
-    """Runs one command, then ends the process without waiting for its threads. Prints a failure on stderr, too; at a
-    terminal, if the messages go into a file, also the log; and `to_files`, which has no messages, the log's
-    warnings."""
+    """Runs one command, then ends the process without waiting for its threads.
+
+    A failure is also printed on stderr; so is the log, at a terminal whose messages go into a file. `to_files`, which
+    has no messages, always prints the log's warnings."""
     is_watched = os.isatty(2) and (to_files or stat.S_ISREG(os.fstat(1).st_mode))
     log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
 

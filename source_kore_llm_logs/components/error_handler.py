@@ -133,7 +133,7 @@ class KoreErrorHandler(ErrorHandler, BackoffStrategy):
         raise ConnectorError(what, kind, None if rule.get("of_host") else bot_of(request), others, category)
 
     def _retry(self, request: requests.PreparedRequest, rule: Rule, pause: float | None, what: str) -> ErrorResolution:
-        """Retries after a pause. Raises ConnectorError after the last try: about `page_size`, if it timed out."""
+        """Retries after a pause. Raises ConnectorError after the last one, as `page_size` after `MAX_TIMEOUTS`."""
         category: ErrorCategory | None = rule.get("category", "server_error")
         attempts, most = attempts_of(request), MAX_TRIES
         bot = None if rule.get("of_host") else bot_of(request)

@@ -44,7 +44,7 @@ def rows_in(body: bytes) -> list[Any]:
 
 
 def loads_leniently(text: str) -> Any:
-    """Decodes JSON without losing anything. Raises ValueError if it is cut off or no JSON.
+    """Decodes JSON that orjson refuses. Raises ValueError if it is cut off or no JSON.
 
     Unescaped control characters become U+FFFD, except tabs and line breaks. Numbers that do not fit 64 bits (long
     integers, 1e999, NaN) become strings; so do levels deeper than `MAX_PARSED_DEPTH`, if there are more than Python can

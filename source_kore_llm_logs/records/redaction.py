@@ -51,7 +51,8 @@ def is_gemini_id(value: str) -> bool:
 
 
 def is_plausible(value: Any) -> bool:
-    """Whether a value is a number, no boolean or NaN, in the range of parameters and counts: it encodes no text."""
+    """Whether a value is a number in the range of parameters and counts, too small to encode text. No boolean, no
+    NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 

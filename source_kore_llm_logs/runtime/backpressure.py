@@ -1,6 +1,6 @@
-"""Limits how much of the API's answers a sync holds in memory: the CDK's queue alone would take ten thousand records,
-with prompts and answers of 50 KB gigabytes. So a request is sent only when its page fits, and a page counts until its
-last record is printed."""
+"""Limits how much of the API's answers a sync holds in memory. The CDK's queue takes ten thousand records: gigabytes,
+if each has 50 KB of prompt and answer. So a request is sent only when its page fits, and a page counts until its last
+record is printed."""
 
 from threading import Condition
 
