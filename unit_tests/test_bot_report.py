@@ -9,7 +9,7 @@ import pytest
 from source_kore_llm_logs.reading.bot_log import BotLog
 from source_kore_llm_logs.reading.calibration import ServerProfile
 from source_kore_llm_logs.reading.fetch import Choice, Page, Row, Scope
-from source_kore_llm_logs.reading.span import PROVED, UNPROVED, Part
+from source_kore_llm_logs.reading.span import PADDING, WIDE_PADDING, Part
 from source_kore_llm_logs.reading.wording import Wording
 from source_kore_llm_logs.runtime.bot_report import BotReport
 
@@ -55,12 +55,12 @@ SCOPE, ROW = Scope(developer=True), Row("a", None, NOON, {})
 @pytest.mark.parametrize(
     ("profile", "said"),
     [
-        (ServerProfile(Wording(), 50, UNPROVED, True, (SCOPE,)),
+        (ServerProfile(Wording(), 50, WIDE_PADDING, True, (SCOPE,)),
          "dates to the millisecond, numbers as text, no row seen"),
-        (ServerProfile(Wording("seconds", True, offset=-19_800_000), 1_000, PROVED, True, (SCOPE,)),
+        (ServerProfile(Wording("seconds", True, offset=-19_800_000), 1_000, PADDING, True, (SCOPE,)),
          "dates without a zone (-5.5 h from UTC), numbers as integers, bounds exact to five minutes, "
          "up to 1,000 rows a page, asked for once"),
-        (ServerProfile(Wording("day"), 1, UNPROVED, False, (SCOPE, Scope(False, ("ivr",))), (ROW,)),
+        (ServerProfile(Wording("day"), 1, WIDE_PADDING, False, (SCOPE, Scope(False, ("ivr",))), (ROW,)),
          "plain dates, numbers as text, bounds not proved, up to 1 row a page, "
          "asked for in 2 ways (developers apart, channels by name)"),
     ],

@@ -117,7 +117,7 @@ class Behaviour(ShowsWhatDiffers):
     # limit; as a heap leaves them that is made once `heap_from` times as many rows came as are wanted.
     ties: Literal["stable", "turned", "shuffled", "paged", "heap"] = "stable"
     heap_from: int = 2  # 2: PostgreSQL; 1: MongoDB
-    sort: Literal["honoured", "ignored", "refused"] = "honoured"  # what a request's own `sort` is
+    sort: Literal["honoured", "ignored", "refused", "times out"] = "honoured"  # what a request's own `sort` is
     # What moves meanwhile.
     lag_seconds: float = 0.0  # a row appears up to so long after its end
     retention_days: float | None = None  # rows that ended longer ago are gone

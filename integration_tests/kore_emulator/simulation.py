@@ -109,6 +109,8 @@ def _query(does: Behaviour, body: Body, moment: int) -> Query:
     sort = body.get("sort")
     if sort is not None and (does.sort == "refused" or sort.get("field") != "Time Taken"):
         raise failed("refused", "sort is not allowed", does)
+    if sort is not None and does.sort == "times out":
+        raise failed("504", "Gateway Time-out", does)
     columns = []
     for key, spelled in keys.items():
         for value in (body[one] for one in spelled if body.get(one)):

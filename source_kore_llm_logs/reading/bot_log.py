@@ -15,7 +15,7 @@ from typing import NamedTuple
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile, calibrate
 from source_kore_llm_logs.reading.fetch import Choice, Fetch, Row
 from source_kore_llm_logs.reading.reader import Reader
-from source_kore_llm_logs.reading.span import CALL, LONGEST_PART, MINUTE, PROVED, Part
+from source_kore_llm_logs.reading.span import LONGEST_PART, MINUTE, PADDING, USUAL_CALL, Part
 
 
 class Checkpoint(NamedTuple):
@@ -40,7 +40,7 @@ class BotLog:
     complete_until: int = 0
 
     def read(self) -> Iterator[Row | Checkpoint | None]:
-        """The window's rows, each once; None behind each page, and a Checkpoint after each part. Blocks while a request
+        """The window's rows, each once; None after each page, and a Checkpoint after each part. Blocks while a request
         is under way. Raises CannotRead, what a refusal of every wording, or a fault that smaller pages did not mend,
         stands for, and what `fetch` raises."""
         self.complete_until = self.window.start
@@ -85,8 +85,7 @@ class BotLog:
     @staticmethod
     def _known_until(reader: Reader, part: Part) -> int:
         """Before this no row of the part can have been hidden. Without a zone, a clock may have been set meanwhile."""
-        profile = reader.profile
-        asked = min(reader.span(part).date_to, reader.latest) - profile.padding
-        if profile.padding == PROVED or asked >= part.after:
+        asked = min(reader.span(part).date_to, reader.latest) - reader.profile.padding
+        if reader.profile.padding == PADDING or asked >= part.after:
             return part.after
-        return max(asked, reader.newest_start - CALL)
+        return max(asked, reader.newest_start - USUAL_CALL)

@@ -2,17 +2,17 @@
 
 **Bounds are proved** by a call that comes back when only its five minutes are asked for, with no multiple of five
 minutes strictly inside the span: a bound that was cut to five minutes or more, at either end, would have hidden it.
-And it must not come with the five minutes before or behind, nor what is far away: then no other zone or day gave it.
+And it must not come with the five minutes before or after, nor what is far away: then no other zone or day gave it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import Any
 
 from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Row, Scope
 from source_kore_llm_logs.reading.questions import OTHER_CHANNELS, SAMPLE, Questions, one_by_one
-from source_kore_llm_logs.reading.span import CALL, CELL, DAY, HOUR, PROVED, UNPROVED, Part, Span, cell_around
+from source_kore_llm_logs.reading.span import DAY, FIVE_MINUTES, HOUR, PADDING, USUAL_CALL, WIDE_PADDING, Part, Span
 from source_kore_llm_logs.reading.wording import SPELLINGS, Wording
 
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
@@ -35,7 +35,7 @@ class ServerProfile:
 
     @property
     def is_proved(self) -> bool:
-        return self.padding < UNPROVED
+        return self.padding < WIDE_PADDING
 
 
 def calibrate(
@@ -51,7 +51,7 @@ def calibrate(
     asked.check_filters()
     if not asked.sample:
         scopes = tuple(replace(scope, developer=choice.include_developer) for scope in asked.scopes)
-        silent = before or ServerProfile(asked.wording, min(SAMPLE, most), UNPROVED, True, ())
+        silent = before or ServerProfile(asked.wording, min(SAMPLE, most), WIDE_PADDING, True, ())
         return replace(silent, scopes=scopes, rows=())
     profile = before or asked.profile()
     scopes = tuple(asked.scopes_needed(profile.is_proved))
@@ -59,7 +59,7 @@ def calibrate(
 
 
 class _Calibration(Questions):
-    """The questions behind the first."""
+    """The questions after the first."""
 
     limit = 0  # The largest that gave rows.
     _is_list_heeded = False
@@ -83,7 +83,7 @@ class _Calibration(Questions):
         """Whether rows come where a value is asked for that no row has."""
         is_text = name == "task_id" or (name == "channels" and isinstance(self.scope.channels, str))
         nobodys: dict[str, Any] = {SPELLINGS[name][self.wording.spelling]: NOBODY if is_text else [NOBODY]}
-        return bool(self.ask(self.scope, limit=1, **nobodys).rows)
+        return bool(self.ask(self.scope, None, 1, **nobodys).rows)
 
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
@@ -91,40 +91,40 @@ class _Calibration(Questions):
         if self.limit < self.most:
             self._given_of(self.span, LIMITS)
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
-        until_now = padding < UNPROVED or not self._takes_the_future()
+        until_now = padding < WIDE_PADDING or not self._takes_the_future()
         return ServerProfile(self.wording, min(self.limit or self.size, fits), padding, until_now, ())
 
     def _takes_the_future(self) -> bool:
         now = self.now()
-        ahead = self.wording.rounded(Span(now - 80 * DAY, now + UNPROVED), None)
-        is_over = self.wording.reach or self.span.date_to < now - UNPROVED
+        ahead = self.wording.rounded(Span(now - 80 * DAY, now + WIDE_PADDING), None)
+        is_over = self.wording.before_now or self.span.date_to < now - WIDE_PADDING
         return not is_over and bool(self._given_of(ahead, (1,)))
 
     def _padding(self) -> int:
         """That requests need. Sets the wording's offset."""
-        if self.wording.dates == "day" or not any(map(self._is_given_alone, self._cells_shown())):
-            return UNPROVED
+        if self.wording.dates == "day" or not any(map(self._is_given_alone, self._calls_shown())):
+            return WIDE_PADDING
         is_in_utc = self.wording.dates == "milliseconds" and not self.wording.offset
-        return PROVED if is_in_utc else PROVED + HOUR  # A clock may be set forward and back.
+        return PADDING if is_in_utc else PADDING + HOUR  # A clock may be set forward and back.
 
-    def _cells(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
+    def _calls(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
         """The calls of which all five minutes have passed, and these; first those that leave most for a late entry."""
         latest = self.now()
-        for row in sorted(rows, key=lambda row: (row.end or 0) % CELL):
-            cell = cell_around(row)
-            if cell and cell.date_to + CELL < latest:  # A `dateTo` ahead of now may be refused.
-                yield row, cell
+        for row in sorted(rows, key=lambda row: (row.end or 0) % FIVE_MINUTES):
+            minutes = Span.five_minutes_around(row)
+            if minutes and minutes.date_to + FIVE_MINUTES < latest:  # A `dateTo` ahead of now may be refused.
+                yield row, minutes
 
-    def _cells_shown(self) -> list[Span]:
+    def _calls_shown(self) -> list[Span]:
         """Of a busy bot, the sample may lie in minutes that are not over, or where another zone gives nothing."""
         span, others = self.span, tuple[Row, ...]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
             away = (self.rows(self.scope, Span(newest + by - HOUR, newest + by), 10) for by in (-27 * HOUR, 15 * HOUR))
             others = next(filter(None, away), ())
-        elif not any(self._cells(self.sample)):
-            others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - 2 * CELL)))
-        return [cell for _, cell in islice(chain(self._cells(others), self._cells(self.sample)), CALLS_TRIED)]
+        elif not any(self._calls(self.sample)):
+            others = self.rows(self.scope, span._replace(date_to=min(span.date_to, self.now() - 2 * FIVE_MINUTES)))
+        return [minutes for _, minutes in islice(chain(self._calls(others), self._calls(self.sample)), CALLS_TRIED)]
 
     def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> Sequence[Row]:
         """The rows that come with the first of the limits that gives some: the largest, and the last answered."""
@@ -134,25 +134,26 @@ class _Calibration(Questions):
                 return rows
         return ()
 
-    def _is_given_alone(self, cell: Span) -> bool:
-        """Whether a call of the cell comes, but not with those beside it, nor what is far away. Sets the offset."""
+    def _is_given_alone(self, minutes: Span) -> bool:
+        """Whether a call of the minutes comes, but not with those beside it, nor what is far away. Sets the offset."""
         wording = self.wording
         for _ in range(2):
-            rows = self._given_of(cell, wording=wording)
-            times = [row.time - cell.date_from for row in rows if row.time is not None]
-            if any(map(cell.holds, rows)):
-                sides = [Span(cell.date_from + by, cell.date_to + by) for by in (-CELL, CELL)]
+            rows = self._given_of(minutes, wording=wording)
+            times = [row.time - minutes.date_from for row in rows if row.time is not None]
+            if any(map(minutes.holds, rows)):
+                sides = [Span(minutes.date_from + by, minutes.date_to + by) for by in (-FIVE_MINUTES, FIVE_MINUTES)]
                 answers = [self.once(self.scope, side, self.limit, wording) for side in sides]
                 beside = [row for answer in answers for row in answer.rows]
-                times += [row.time - cell.date_from for row in beside if row.time is not None]
+                times += [row.time - minutes.date_from for row in beside if row.time is not None]
                 is_known = self.limit >= 10 and all(isinstance(answer, Page) for answer in answers)
                 is_beside = {row.id for row in rows} & {row.id for row in beside}
-                if not is_known or is_beside or any(abs(time) > 2 * CELL + CALL for time in times):
+                if not is_known or is_beside or any(abs(time) > 2 * FIVE_MINUTES + USUAL_CALL for time in times):
                     return False
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample
                 return True
-            wording = replace(wording, offset=wording.offset - round(times[0] / CALL) * CALL if times else 0)
+            quarters = round(times[0] / USUAL_CALL) if times else 0
+            wording = replace(wording, offset=wording.offset - quarters * USUAL_CALL)
         return False
 
     def scopes_needed(self, are_bounds_proved: bool) -> list[Scope]:
@@ -166,7 +167,7 @@ class _Calibration(Questions):
             absent = tuple(row for row in self.sample if row.id not in ids)
             is_prefix = not absent or (self.sample[-len(absent) :] == absent and len(rows) == self.size)
             are_added = is_prefix and self._come(self.sample, developers)
-            are_added &= not any(self._cells(absent)) or self._come(absent, developers)
+            are_added &= not any(self._calls(absent)) or self._come(absent, developers)
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
@@ -178,8 +179,8 @@ class _Calibration(Questions):
         """Whether some of these rows come in this scope: seen in its first, or asked for, where bounds are proved."""
         if {row.id for row in self._given.get(scope, ())} & {row.id for row in rows}:
             return True
-        calls = islice(self._cells(rows) if self._are_bounds_proved else (), CALLS_TRIED)
-        given = ((call, row) for call, cell in calls for row in self.once(scope, cell, self.size).rows)
+        calls = islice(self._calls(rows) if self._are_bounds_proved else (), CALLS_TRIED)
+        given = ((call, row) for call, minutes in calls for row in self.once(scope, minutes, self.size).rows)
         return any(row.id == call.id for call, row in given)
 
     def _channels_besides(self, scope: Scope) -> list[Scope]:
@@ -195,9 +196,10 @@ class _Calibration(Questions):
             if self._is_list_heeded or any(_channel(row) == DEFAULT_CHANNEL for row in self.rows(whole)):
                 self._is_list_heeded = True
                 return [listed] if others else []
-        for way in one_by_one(scope):
-            answers = [(single, self.ask(single, limit=1)) for single in way]
-            given = [(single, answer.rows) for single, answer in answers if isinstance(answer, Page)]
+        ways, defaults = one_by_one(scope), chain(*one_by_one(scope, (DEFAULT_CHANNEL,)))
+        is_heeded = (bool(self.rows(default, limit=1)) for default in defaults)
+        for way in list(islice(compress(ways, is_heeded), 1)) or ways:
+            given = [(single, self.ask(single, None, 1).rows) for single in way]
             if any(rows for _, rows in given):
                 break
         return [single for single, rows in given if rows and not self._come(rows, scope)]

@@ -1,7 +1,7 @@
 """One reading of a span, page after page, and what it proves.
 
 The API gives no total and no "more" flag [D], and may give fewer rows than `limit` without a word [I]. So a page begins
-with the last row of the one before. Where that comes alone, a page behind it is asked for: the end, if it has no rows.
+with the last row of the one before. Where that comes alone, a page after it is asked for: the end, if it has no rows.
 
 If the places 0 to n - 1 of one answer gave n different rows, and nothing came or went meanwhile, all are there, in
 whatever order they came: so it is if each page began with the last row of the one before (a clean pass). A row that
@@ -21,7 +21,7 @@ STALE_PAGES = 40  # In a row, that bring nothing new: `skip` is held, or rows mo
 class End(Enum):
     """How a pass, or the passes over a part, ended."""
 
-    SEEN = "rows keep moving"
+    LAST_ROW = "rows keep moving"
     SKIP = "the API ignores `skip`, or rounds it to whole pages"
     CEILING = "the API limits `skip`, or takes it for the number of a page, or rows were deleted meanwhile"
     TOO_LONG = "it has more pages than a part is to have"
@@ -36,30 +36,28 @@ class OnePass:
     ask: Callable[[int, int], Answer]  # Of `skip` and `limit`: one request of the pass.
     limit: int
     most_pages: int
-    end: End | Refused = End.SEEN  # Refused, if page one was.
+    end: End | Refused | Unavailable = End.LAST_ROW  # Of page one, if that could not be had.
     is_clean: bool = True
     pages: int = 0
     places: int = 0
     largest: int = 0
-    first_limit: int = 0  # With which page one was had. Behind it, the depth may be what fails.
+    first_limit: int = 0  # With which page one was had. After it, the depth may be what fails.
     seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
     equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first an answer has a row.
-    has_gone_on_behind: bool = False  # A last row that came alone had others behind it: not `limit` cuts the pages.
+    has_gone_on: bool = False  # A last row that came alone had others after it: not `limit` cuts the pages.
 
     def __iter__(self) -> Iterator[list[Row]]:
-        answer, first, last, stale, is_behind, is_full = self._page(0, 1), list[str](), "", 0, False, False
+        answer, first, last, stale, is_beyond, is_full = self._page(0, 1), list[str](), "", 0, False, False
         self.first_limit = self.limit
-        if isinstance(answer, Refused):
+        if not isinstance(answer, Page):
             self.end = answer
             return
-        if not isinstance(answer, Page):
-            raise answer.error
         while rows := answer.rows:
-            overlaps = bool(last) and not is_behind
+            overlaps = bool(last) and not is_beyond
             begins_with_last = overlaps and rows[0].id == last
             new = rows[1:] if begins_with_last else rows
             self.is_clean &= begins_with_last or not last
-            self.has_gone_on_behind |= is_behind
+            self.has_gone_on |= is_beyond
             ids, self.places = [row.id for row in rows], self.places + len(rows) - overlaps
             if ids == first and len(set(ids)) > 5:  # No chance puts so many into the same order again.
                 self.end = End.SKIP
@@ -77,20 +75,20 @@ class OnePass:
             if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
-            is_behind = overlaps and len(rows) == 1
+            is_beyond = overlaps and len(rows) == 1
             last = rows[-1].id
             del answer, rows, new  # They may be large, and the next page is asked for.
-            answer, is_behind = self._next(is_behind)
+            answer, is_beyond = self._next(is_beyond)
             if not isinstance(answer, Page):
-                self.end = self._end_of(answer, is_behind)
+                self.end = self._end_of(answer, is_beyond)
                 return
-        if last and not is_behind:
+        if last and not is_beyond:
             self.end = End.CEILING  # The last row should have come again.
 
-    def _next(self, is_behind: bool) -> tuple[Answer, bool]:
-        """The page that begins with the last row, or the one behind it; and whether it is that. Behind a row that came
+    def _next(self, is_beyond: bool) -> tuple[Answer, bool]:
+        """The page that begins with the last row, or the one after it; and whether it is that. After a row that came
         alone one row is asked for: that means the same however `skip` is read."""
-        if is_behind:
+        if is_beyond:
             return self.ask(self.places, 1), True
         answer = self._page(self.places - 1, min(2, self.limit))
         if isinstance(answer, Unavailable):  # Two rows may be too large together: the next alone.
@@ -98,11 +96,11 @@ class OnePass:
             return (single, True) if isinstance(single, Page) else (answer, False)
         return answer, False
 
-    def _end_of(self, answer: Answer, is_behind: bool) -> End:
-        """Behind the last row a refusal is the end; where rows came behind lone ones, it may be a ceiling. Raises what
+    def _end_of(self, answer: Answer, is_beyond: bool) -> End:
+        """After the last row a refusal is the end; where rows came after lone ones, it may be a ceiling. Raises what
         a fault stands for, unless page one still comes: then it is the depth that fails."""
         if isinstance(answer, Refused):
-            return End.SEEN if is_behind and not self.has_gone_on_behind else End.CEILING
+            return End.LAST_ROW if is_beyond and not self.has_gone_on else End.CEILING
         if not isinstance(answer, Page) and not isinstance(self.ask(0, 1), Page):
             raise answer.error
         return End.CEILING
@@ -111,7 +109,7 @@ class OnePass:
         """The page at `skip`; smaller ones where it cannot be made, and one of `least` rows can; that size is kept."""
 
         def is_made(answer: Answer) -> bool:
-            """Behind page one the last row should come again, so the page should not be empty."""
+            """After page one the last row should come again, so the page should not be empty."""
             return isinstance(answer, Page) and bool(answer.rows or not skip)
 
         limit = max(least, self.limit)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from source_kore_llm_logs.reading.fetch import Answer, Choice, Fetch, Page, Refused, Row, Scope
-from source_kore_llm_logs.reading.span import HOUR, LONGEST_PART, SECOND, UNPROVED, Span
+from source_kore_llm_logs.reading.span import HOUR, LONGEST_PART, SECOND, WIDE_PADDING, Span
 from source_kore_llm_logs.reading.wording import FORMS, Wording, wordings
 
 SAMPLE = 50  # Rows that the vendor's sample asks for [D].
@@ -33,22 +33,22 @@ class Questions:
         self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
         self._most_at_once = SAMPLE  # To larger limits, no rows may be the answer.
         self._taken: list[tuple[Wording, list[Scope]]] = []
-        self._is_refused = False
+        self._refusal: Refused | None = None  # Of the last try.
 
     @property
     def span(self) -> Span:
         """84 days that end with what is asked about, or now; and what the widest padding adds."""
-        now = self.now()
-        after = min(self._after, now)
-        return Span(after - LONGEST_PART - UNPROVED, min(after + UNPROVED, now - self.wording.reach))
+        after = min(self._after, self.now())
+        date_to = min(after + WIDE_PADDING, self.now() - self.wording.before_now)
+        return Span(after - LONGEST_PART - WIDE_PADDING, date_to)
 
     def once(self, scope: Scope, span: Span, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
         """The answer to one request, whatever it is."""
         wording = wording or self.wording
         return self._fetch(wording.body(wording.rounded(span, self.now()), self.choice, scope, 0, limit, **other))
 
-    def ask(self, scope: Scope, span: Span | None = None, limit: int = SAMPLE, **other: Any) -> Page | Refused:
-        """A page, or a refusal that smaller pages did not mend. Raises what a fault stands for."""
+    def ask(self, scope: Scope, span: Span | None, limit: int, least: int = 1, **other: Any) -> Page | Refused:
+        """A page, or a refusal that pages of down to `least` rows did not mend. Raises what a fault stands for."""
         refusal: Refused | None = None
         for size in (*dict.fromkeys(min(limit, self.most, self._most_at_once, size) for size in (limit, 10, 1)), 1):
             answer = self.once(scope, span or self.span, size, **other)
@@ -56,7 +56,7 @@ class Questions:
                 self.size, self.bytes, self.received = size, self.bytes + answer.size, self.received + len(answer.rows)
                 return answer
             refusal = answer if isinstance(answer, Refused) else refusal
-            if refusal is not None and size == 1:
+            if refusal is not None and size <= least:
                 return refusal
         assert not isinstance(answer, Page)
         raise answer.error
@@ -71,39 +71,38 @@ class Questions:
         """Finds a wording and a scope that give rows: the sample. Without any, the first wording that is taken stays;
         where none is, the last refusal is returned. `known`: the only wording to try."""
         self.sample, self.shown, self._taken, self._most_at_once = (), {}, [], SAMPLE
-        refusal: Refused | None = None
         for wording, scope, limit in self._tries(known):
             self.wording = wording
             asked = self.now()
-            answer = self.ask(scope, limit=limit)
+            answer = self.ask(scope, None, limit, limit)
             if self.now() < asked - SECOND:
                 # The answer's date has set the clock right: what was asked for lay ahead of the server's now.
-                answer = self.ask(scope, limit=limit)
-            self._is_refused = isinstance(answer, Refused)
-            if isinstance(answer, Refused):
-                refusal = answer
-            elif answer.rows:
+                answer = self.ask(scope, None, limit, limit)
+            self._refusal = answer if isinstance(answer, Refused) else None
+            if answer.rows:
                 self.scope, self.sample, self._most_at_once = scope, tuple(answer.rows), limit
                 self.shown = {row.id: row for row in answer.rows}
                 return None
-            else:
+            if not self._refusal:
                 self._taken.append((self.wording, self.scopes))
-        if not self._taken:
-            return refusal
-        self.wording, self.scopes = self._taken[0]
-        self.scope = self.scopes[0]
-        return None
+        if self._taken:
+            self.wording, self.scopes = self._taken[0]
+            self.scope = self.scopes[0]
+        return None if self._taken else self._refusal
 
     def _tries(self, known: Wording | None) -> Iterator[tuple[Wording, Scope, int]]:
         """Wording, scope and `limit`, the likeliest first."""
         for scopes in self._ways_to_choose():
             self.scopes = scopes
-            tried = [self._taken[0][0]] if self._taken else [known] if known else list(wordings(self.choice))
-            for wording in tried:
-                yield from ((wording, scope, SAMPLE) for scope in scopes)
-                if not wording.reach and (wording.dates == "day" or self._is_refused):
-                    # To a server that does not read the zone, today may be the future.
-                    tried.append(replace(wording, reach=36 * HOUR))
+            for limit in (SAMPLE, 10, 1):
+                tried = [self._taken[0][0]] if self._taken else [known] if known else list(wordings(self.choice))
+                for wording in tried:
+                    yield from ((wording, scope, limit) for scope in scopes)
+                    if not wording.before_now and (wording.dates == "day" or self._refusal):
+                        # To a server that does not read the zone, today may be the future.
+                        tried.append(replace(wording, before_now=36 * HOUR))
+                if self._taken:
+                    break
         if not self._taken:
             return
         # One thing may hide all rows: a page that is too large, `isDeveloper`, `channel`.
@@ -114,7 +113,7 @@ class Questions:
             yield replace(wording, dates=dates), replace(users, developer=True), 10
         if users.channels is None:
             yield wording, replace(users, channels=OTHER_CHANNELS), 10
-            for single in chain(*one_by_one(users)) if self._is_refused else ():
+            for single in chain(*one_by_one(users)) if self._refusal else ():
                 yield wording, single, 1
 
     def _ways_to_choose(self) -> tuple[list[Scope], ...]:

@@ -12,23 +12,23 @@
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from functools import partial
 from math import inf
 from typing import Any
 
 from source_kore_llm_logs.reading.calibration import LIMITS, ServerProfile
-from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Refused, Row, Scope, Unavailable
+from source_kore_llm_logs.reading.fetch import Answer, CannotRead, Choice, Fetch, Row, Scope, Unavailable
 from source_kore_llm_logs.reading.one_pass import End, OnePass
-from source_kore_llm_logs.reading.span import CALL, CELL, LONGEST_CALL, LONGEST_PART, PROVED, Part, Span
+from source_kore_llm_logs.reading.span import FIVE_MINUTES, LONGEST_CALL, LONGEST_PART, PADDING, USUAL_CALL, Part, Span
 
 PAGES = 90  # That a part aims at: what a killed sync reads again.
 MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch).
 LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
-FEW = 10
+FEW_ROWS = 10
 PASSES = 12  # Over a part, before its halves are read instead.
 MOST_CEILINGS = 4  # Passes, where no halves are read, before one is believed: rows that go look the same.
 MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
-SHORT = 4 * PROVED  # A part of at most this is not halved for its size: the padding of its halves would cost more.
+SHORT = 4 * PADDING  # A part of at most this is not halved for its size: the padding of its halves would cost more.
 MOST_PAGES_OF_THE_SHORT = 20_000
 SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
 # Of passes, in turn: the server's own, or that by `Time Taken`, the only one that is documented [D].
@@ -44,13 +44,13 @@ class Passes:
     equal: Counter[str] = field(default_factory=Counter)
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
-        """Whether all rows of the span are known behind this pass. `is_fresh`: it brought new ones of the part."""
+        """Whether all rows of the span are known after this pass. `is_fresh`: it brought new ones of the part."""
         is_first, self.equal = self.places < 0, self.equal | one.equal
         if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
             self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
         self.places, rows = one.places, one.seen if one.is_clean else self.known
         is_filled = one.places <= len(rows) + self.equal.total()
-        return one.end is End.SEEN and is_filled and (one.is_clean or not (is_first or is_fresh))
+        return one.end is End.LAST_ROW and is_filled and (one.is_clean or not (is_first or is_fresh))
 
 
 class Reader:
@@ -78,10 +78,10 @@ class Reader:
         """What is asked for a part, with the profile's padding or this."""
         profile, wording = self.profile, self.profile.wording
         padding = profile.padding if padding is None else padding
-        more = min(self.longest_call, LONGEST_CALL) if padding > CELL and self.longest_call >= CALL else 0
+        more = min(self.longest_call, LONGEST_CALL) if padding > FIVE_MINUTES and self.longest_call >= USUAL_CALL else 0
         span = Span(part.start - padding - more, part.after + padding)
         if profile.until_now:
-            date_to = max(span.date_from, min(span.date_to, self.latest - wording.reach))
+            date_to = max(span.date_from, min(span.date_to, self.latest - wording.before_now))
             return wording.rounded(span._replace(date_to=date_to), self.latest)
         return wording.rounded(span, None)
 
@@ -92,21 +92,22 @@ class Reader:
 
     def is_too_long(self, part: Part) -> bool:
         """Whether there are more rows than a part is to have. It is asked only where that is in doubt."""
-        span, scope = self.span(part), self.profile.scopes[0]
-        rows = self.density * span.length  # That are likely.
+        span, scopes = self.span(part), self.profile.scopes[:2]  # Of more, these have most rows.
+        rows, skip = self.density * span.length, self.aim // len(scopes)  # That are likely, and that each may have.
         may_be = self.profile.rows and part.length > self.short and rows > 0.95 * self.aim
-        if not may_be or (not 1.5 * self.aim < rows < inf and not self._ask(span, scope, self.aim, 1).rows):
+        is_sure = 1.5 * self.aim < rows < inf
+        if not may_be or not (is_sure or any(self._ask(span, scope, skip, 1).rows for scope in scopes)):
             return False
         # The server may give fewer rows than it is asked for.
-        self._page = self._page or max(FEW, len(self._rows(span, scope, 0, self.limit)))
+        self._page = self._page or max(FEW_ROWS, *(len(self._rows(span, scope, 0, self.limit)) for scope in scopes))
         self.aim = min(self.aim, PAGES * self._page)
         return True
 
     def read(self, part: Part, unsettled: int = 0) -> Generator[Row | None, None, list[tuple[Part, int]]]:
-        """The rows of the part, and those without any date, that were not given before; None behind each page. Its
+        """The rows of the part, and those without any date, that were not given before; None after each page. Its
         value: nothing if all are there; or the halves to read instead, each with the number of parts around it in which
         rows keep moving. Blocks. Raises CannotRead where that is no way, and what a refusal or a fault stands for."""
-        self.passes = 0
+        self.passes, self.density = 0, 0.0
         is_last = unsettled == MOST_UNSETTLED or not self.can_be_halved(part)
         for scope in self.profile.scopes:
             why = yield from self._read_in(scope, part, is_last)
@@ -120,8 +121,8 @@ class Reader:
         return []
 
     def _halves(self, part: Part, why: End, unsettled: int, is_last: bool) -> list[tuple[Part, int]]:
-        if why is not End.SKIP and self.can_be_halved(part) and not (is_last and why is End.SEEN):
-            return [(half, unsettled + (why is End.SEEN)) for half in part.halves()]
+        if why is not End.SKIP and self.can_be_halved(part) and not (is_last and why is End.LAST_ROW):
+            return [(half, unsettled + (why is End.LAST_ROW)) for half in part.halves()]
         start, after = map(self.profile.wording.date, (part.start, part.after))
         raise CannotRead(
             f"the rows from {start} to {after} cannot be read to the end: {why.value}. They are read again at the next "
@@ -131,34 +132,36 @@ class Reader:
 
     def _read_in(self, scope: Scope, part: Part, is_last: bool) -> Generator[Row | None, None, End | None]:
         """The rows in one scope; its value is None if all are there, or why that cannot be told."""
-        over_part, why, orders = Passes(), End.SEEN, ORDERS
+        over_part, why, orders = Passes(), End.LAST_ROW, ORDERS
         for number, asked in enumerate(self._asked(part, is_last)):
             passes = over_part if asked == part else Passes()
-            one = self._pass(asked, scope, number, orders[number % len(orders)])
+            order = orders[number % len(orders)]
+            one = self._pass(asked, scope, number, order)
             is_fresh = yield from self._rows_of(one, part, passes.known)
-            if isinstance(one.end, Refused):
-                if not number:
+            if not isinstance(one.end, End):
+                if order is None:
                     raise one.end.error
-                orders = (None,)  # It is the order that is refused.
+                orders = (None,)  # It is the order that is refused, or takes too long.
                 continue
-            if asked != part and one.end is not End.SEEN:
+            if asked != part and one.end is not End.LAST_ROW:
                 break
             if not number:
                 self.limit, self.largest = min(self.limit, one.first_limit), one.largest
-            why, self.density = one.end, one.places / self.span(asked).length
+                self.density += one.places / self.span(part).length
+            why = one.end
             if passes.are_settled_by(one, is_fresh):
                 if self._are_all_known(part, scope, passes.known, one.places):
                     return None
                 why = End.MORE
-            if why is not End.SEEN and (number + 1 >= MOST_CEILINGS or not is_last):
+            if why is not End.LAST_ROW and (number + 1 >= MOST_CEILINGS or not is_last):
                 break
         if why in (End.CEILING, End.MORE):
-            self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW, one.places * 4 // 5))
+            self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW_ROWS, one.places * 4 // 5))
         return why
 
     def _asked(self, part: Part, is_last: bool) -> Iterator[Part]:
         """What each pass asks for. Where no halves are read, at last more: rows beside may reorder equal dates."""
-        yield from repeat(part, PASSES)
+        yield from [part] * PASSES
         more = self.profile.padding
         while is_last and part.length + more <= LONGEST_PART:
             yield from (Part(part.start - more, part.after), Part(part.start, part.after + more))
@@ -180,16 +183,12 @@ class Reader:
         return is_fresh
 
     def _pass(self, part: Part, scope: Scope, number: int, order: str | None) -> OnePass:
-        span = self.span(part)
-
-        def ask(skip: int, limit: int) -> Answer:
-            return self._ask(span, scope, skip, min(limit, max(2, self.limit)), order)
-
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
         size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
         limit = min(largest, max(2, int(self.largest * size))) if number else largest
-        return OnePass(ask, limit, MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES)
+        most_pages = MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES
+        return OnePass(partial(self._ask, self.span(part), scope, order=order), limit, most_pages)
 
     def _are_all_known(self, part: Part, scope: Scope, known: dict[str, Row], places: int) -> bool:
         """Whether an audit finds known rows alone. A part needs none that is smaller than one that was audited."""
@@ -198,27 +197,28 @@ class Reader:
         own = [row.time for row in known.values() if part.owns(row) and row.time is not None]
         times = sorted(own) or [part.start + part.length // 2]
         far, middle = self.profile.padding, times[len(times) // 2]  # So far from known rows none hides those of a gap.
-        before, behind = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
-        gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, behind), part.after)
+        before, beyond = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
+        gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, beyond), part.after)
         pieces = [gap for gap in gaps if gap.length > far] + [Part(part.start, middle), Part(middle, part.after)]
-        orders = ("desc",) if self.can_be_halved(part) else ("asc", "desc")
+        in_both = sum(1 for time in times if abs(time - middle) < FIVE_MINUTES)  # Halves do not tell these apart.
+        orders = ("desc",) if self.can_be_halved(part) and 2 * in_both < len(times) else ("asc", "desc")
         asked = [*((piece, None) for piece in pieces if piece.length), *((part, order) for order in orders)]
         is_unknown = any(self._has_unknown(piece, scope, known, order) for piece, order in asked)
         self.audited = self.audited if is_unknown else places
         return not is_unknown
 
     def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
-        """Whether a row is not known: behind as many as are known in the span, at least and at most, or in that order.
+        """Whether a row is not known: after as many as are known in the span, at least and at most, or in that order.
         There is little padding: rows beside the part would hide its own from a server that finds only so many."""
-        span, near = self.span(part, CELL), self.span(part)
+        span, padded = self.span(part, FIVE_MINUTES), self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
-        most = sum(1 for row in known.values() if not row.time or near.date_from <= row.time <= near.date_to)
-        skip = 0 if order else max(0, min(starts, ends) - FEW)
-        limit = min(self.limit, 3 * FEW if order else most - skip + 2 * FEW)
+        most = sum(1 for row in known.values() if not row.time or padded.date_from <= row.time <= padded.date_to)
+        skip = 0 if order else max(0, min(starts, ends) - FEW_ROWS)
+        limit = min(self.limit, 3 * FEW_ROWS if order else most - skip + 2 * FEW_ROWS)
         skips = {skip} if order or skip + min(limit, self.largest) > most else {skip, most}
         rows = [row for place in sorted(skips) for row in self._rows(span, scope, place, limit, order)]
-        until = self.latest - CALL  # What came late since may be any row beside the part.
+        until = self.latest - USUAL_CALL  # What came late since may be any row beside the part.
         return any(row.id not in known and (part.owns(row) or (row.time or until) < until) for row in rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Answer:
@@ -226,10 +226,10 @@ class Reader:
         return self._fetch(self.profile.wording.body(span, self._choice, scope, skip, limit, **other))
 
     def _rows(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Sequence[Row]:
-        """The rows of an answer; one, where a page failed; none of a refusal. Raises what a fault stands for."""
+        """The rows of an answer; one, where a page failed; none of a refusal, nor of an order that fails. May raise."""
         answer = self._ask(span, scope, skip, limit, order)
         answer = self._ask(span, scope, skip, 1, order) if isinstance(answer, Unavailable) else answer
-        if isinstance(answer, Unavailable):
+        if isinstance(answer, Unavailable) and not order:
             raise answer.error
         return answer.rows
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from source_kore_llm_logs.reading.fetch import Row
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-CELL = 5 * MINUTE  # A call that comes when little more than its cell is asked for proves how bounds are read.
+FIVE_MINUTES = 5 * MINUTE  # A call that comes when only its five minutes are asked for proves how bounds are read.
 # From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
 # written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to an hour.
-CALL, LONGEST_CALL = 15 * MINUTE, HOUR
-PROVED, UNPROVED = CELL + CALL, DAY + 14 * HOUR + CALL  # The padding, as bounds are proved or not.
+USUAL_CALL, LONGEST_CALL = 15 * MINUTE, HOUR
+PADDING, WIDE_PADDING = FIVE_MINUTES + USUAL_CALL, DAY + 14 * HOUR + USUAL_CALL  # Where bounds are proved, or not.
 LONGEST_PART = 84 * DAY  # With twice the widest padding, in whole days, it touches at most 90 calendar days.
 
 
@@ -56,10 +56,10 @@ class Span(NamedTuple):
         times = [time for time in (row.start, row.end) if time is not None]
         return bool(times) and self.date_from + margin <= min(times) <= max(times) <= self.date_to - margin
 
-
-def cell_around(row: Row) -> Span | None:
-    """The span that holds the row's call and no multiple of five minutes strictly inside, if there is one. A bound that
-    is cut to the second and excluded does not hide the call."""
-    begin = (row.start or row.end or 0) // CELL * CELL
-    cell = Span(begin + 1, begin + CELL - 1)
-    return cell if cell.holds(row, 2 * SECOND) else None
+    @classmethod
+    def five_minutes_around(cls, row: Row) -> "Span | None":
+        """The span that holds the row's call and no multiple of five minutes strictly inside, if there is one. A bound
+        that is cut to the second and excluded does not hide the call."""
+        begin = (row.start or row.end or 0) // FIVE_MINUTES * FIVE_MINUTES
+        span = cls(begin + 1, begin + FIVE_MINUTES - 1)
+        return span if span.holds(row, 2 * SECOND) else None

@@ -32,7 +32,7 @@ class Wording:
     integers: bool = False
     spelling: int = 0
     offset: int = 0  # Milliseconds by which the server's clock is ahead of UTC, where it reads times without a zone.
-    reach: int = 0  # Milliseconds before now that `dateTo` stays, for servers to which today is the future.
+    before_now: int = 0  # Milliseconds before now that `dateTo` stays, for servers to which today is the future.
 
     def date(self, moment: int) -> str:
         """Milliseconds since the epoch, as they are sent."""

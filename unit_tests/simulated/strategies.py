@@ -100,7 +100,7 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
         "order": ("filed", "start", "end", "entry", "written", "time taken", "arbitrary", "second", "day"),
         "descending": BOTH, "largest_limit": LIMITS,
     },
-    "sort": {"sort": ("ignored", "refused")},
+    "sort": {"sort": ("ignored", "refused", "times out")},
     "no order": {"order": ("random", "blocks"), "largest_limit": LIMITS},
     "ties": {
         "ties": ("turned", "shuffled", "paged", "heap"), "heap_from": (1, 2),
