@@ -199,6 +199,39 @@ def test_a_read_that_nobody_reads_ends_too_and_leaves_no_config_behind(tmp_path:
     assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
+WRITES_WITHOUT_END = """
+import os, signal, time
+from source_kore_llm_logs.runtime import signals
+from source_kore_llm_logs.runtime.output import Stdout
+signals.install()
+stdout = Stdout()
+stdout.replace()
+from source_kore_llm_logs import command
+
+def write(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        stdout.write_line("x" * 100_000)
+        time.sleep(0.001)
+
+end = signals.end
+signals.end = lambda status: time.sleep(0.1) or end(status)
+command._run = write
+command.run_command([], stdout)
+"""
+
+
+def test_a_thread_that_writes_on_while_the_process_ends_leaves_a_whole_line() -> None:
+    output = b""
+    with subprocess.Popen([sys.executable, "-c", WRITES_WITHOUT_END], stdout=subprocess.PIPE) as process:
+        while some := os.read(process.stdout.fileno(), 4096):
+            output += some
+            time.sleep(0.001)
+    assert process.returncode == -signal.SIGTERM
+    assert b"Ended by SIGTERM." in output
+    assert output.endswith(b"\n")
+
+
 def importing(*before: str) -> subprocess.Popen[str]:
     """The process of a command line that is in the midst of its imports."""
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}

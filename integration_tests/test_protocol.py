@@ -17,7 +17,7 @@ from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_row
 from integration_tests.preloaded import started
 from integration_tests.scripted_server import ScriptedServer
 from source_kore_llm_logs.records.record import to_record
-from source_kore_llm_logs.records.timestamps import iso_of, milliseconds
+from source_kore_llm_logs.records.timestamps import iso_to_ms, ms_to_iso
 
 BOTS = ("st-alpha", "st-beta")
 SECRET = "s3cret-of-the-test-app-that-is-long-enough-to-be-a-key-of-64-bytes-or-more"
@@ -78,7 +78,7 @@ def test_a_first_sync_gives_every_row_as_its_record_once_and_the_log_says_how_ea
         received = sum(seen.rows for seen in asked)
         counts = f"{len(ROWS[bot])} records in {len(asked)} requests, {received:,} rows received"
         # The emulator's clock, which counts, is behind this machine's. A cursor is the last moment before.
-        until = iso_of(milliseconds(outcome.cursors[bot]) + 1)
+        until = ms_to_iso(iso_to_ms(outcome.cursors[bot]) + 1)
         assert f", complete to {until}, from where the next sync reads again: {counts}; " in closing
         assert closing.endswith(" parts, none read more than once.")
 

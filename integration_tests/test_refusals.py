@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
-from integration_tests.command import CATALOG, Outcome, configured, read, run, state_at
+from integration_tests.command import CATALOG, STREAM, Outcome, configured, read, run, state_at
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
@@ -107,6 +107,18 @@ def test_what_passes_is_waited_for_and_asked_again_with_a_fresh_token(answer: An
 
 def global_state_at(cursor: str) -> list[dict[str, Any]]:
     return [{"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": [state_at(cursor)[0]["stream"]]}}]
+
+
+OF_ANOTHER = [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "other"}, "stream_state": {"a": 1}}}]
+LEGACY = [{"type": "LEGACY", "data": {STREAM: {"end_date": "2024-01-01"}}}]
+
+
+@pytest.mark.parametrize("state", [OF_ANOTHER, LEGACY])
+def test_a_state_that_holds_nothing_of_the_stream_is_told_in_one_line(state: list[dict[str, Any]]) -> None:
+    with Emulator({BOT: ROWS}) as emulator:
+        outcome = read(emulator.config(), state)
+    whole(outcome)
+    assert outcome.log.count(f"The state holds nothing of the stream `{STREAM}`") == 1
 
 
 @pytest.mark.parametrize("state", [state_at, global_state_at])

@@ -82,10 +82,9 @@ def answered(status: int, body: bytes = b"", **names: str) -> str:
         return failed(run("check", config=server.config(**({"host": "kore.invalid"} if variables else {}))))
 
 
-def resumed(code: int, cursor: str) -> str:
-    """From a state that holds this cursor."""
+def resumed(code: int, state: list[dict[str, Any]]) -> str:
     with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(), state_at(cursor))
+        outcome = sync(emulator.config(), state)
     assert outcome.code == code
     return f"{outcome.told}\n{outcome.log}"
 
@@ -163,8 +162,9 @@ SEEN: dict[str, Callable[[], str]] = {
     "no row matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
     "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0, ROWS),
     "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY)),
-    "The state of bot … ends in the future": lambda: resumed(0, "2999-01-01"),
-    "has no `end_date` that is a date": lambda: resumed(1, "soon"),
+    "The state of bot … ends in the future": lambda: resumed(0, state_at("2999-01-01")),
+    "has no `end_date` that is a date": lambda: resumed(1, state_at("soon")),
+    "The state holds nothing of the stream …": lambda: resumed(0, [{"type": "LEGACY", "data": {"a": 1}}]),
     "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
     "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "a date of year 1 or 9999": lambda: synced(

@@ -1,4 +1,4 @@
-"""One command of the Airbyte protocol: `spec`, `check`, `discover` or `read`, its messages on stdout."""
+"""Runs one command of the Airbyte protocol: `spec`, `check`, `discover` or `read`."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_kore_llm_logs.runtime import log_filter, signals
-from source_kore_llm_logs.runtime.fault_report import unforeseen
+from source_kore_llm_logs.runtime.error_report import unexpected_error
 from source_kore_llm_logs.runtime.output import RECORD, Stdout, to_stderr
 from source_kore_llm_logs.source import SourceKoreLlmLogs
 
@@ -26,10 +26,10 @@ SECONDS_BETWEEN_COUNTS = 10.0
 
 
 def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) -> NoReturn:
-    """Runs one command and ends the process with its status; no thread is waited for.
+    """Runs one command, then ends the process without waiting for its threads.
 
-    The sentence of a failure goes to stderr, too. So does the log where nobody else shows it: all of it at a terminal
-    whose messages go into a file, and `to_files`, where there are no messages, its warnings at least."""
+    A failure is also printed on stderr; so is the log, at a terminal whose messages go into a file. `to_files`, which
+    has no messages, always prints the log's warnings."""
     is_watched = os.isatty(2) and (to_files or stat.S_ISREG(os.fstat(1).st_mode))
     log_filter.install(stdout, logging.INFO if is_watched else logging.WARNING if to_files else None)
 
@@ -40,14 +40,14 @@ def run_command(arguments: list[str], stdout: Stdout, to_files: bool = False) ->
     signals.before_end(before_end)
     try:
         status = _run(arguments, stdout, is_watched)
-    except SystemExit as end:  # The parser of the command line has said why.
+    except SystemExit as end:  # argparse has printed the reason.
         status = end.code if isinstance(end.code, int) else 1
     stdout.finish()
     signals.end(status)
 
 
 def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
-    """The exit status. Raises SystemExit for a wrong command line."""
+    """Runs one command and returns its exit status. Raises SystemExit for a wrong command line."""
     parsed = AirbyteEntrypoint.parse_args(arguments or ["nothing"])
     status = 0
     try:
@@ -58,15 +58,16 @@ def _run(arguments: list[str], stdout: Stdout, is_watched: bool) -> int:
                 status = 1
                 to_stderr(orjson.loads(line)["connectionStatus"]["message"])
     except Exception as error:
-        fault = error if isinstance(error, AirbyteTracedException) else unforeseen(error)
-        stdout.write_line(orjson.dumps(AirbyteMessageSerializer.dump(_message(fault, parsed.command))).decode())
-        to_stderr(filter_secrets(str(fault)))
+        traced = error if isinstance(error, AirbyteTracedException) else unexpected_error(error)
+        message = AirbyteMessageSerializer.dump(_failure_message(traced, parsed.command))
+        stdout.write_line(orjson.dumps(message).decode())
+        to_stderr(filter_secrets(str(traced)))
         status = 1
     return status
 
 
 def _counted(lines: Iterable[str]) -> Iterator[str]:
-    """The lines; every few seconds, stderr says how many of them were records so far."""
+    """The lines, while every few seconds the number of records so far is printed on stderr."""
     records, counted_at = 0, time.monotonic()
     for line in lines:
         yield line
@@ -76,12 +77,12 @@ def _counted(lines: Iterable[str]) -> Iterator[str]:
             to_stderr(f"{records:,} records so far.")
 
 
-def _message(fault: AirbyteTracedException, command: str) -> AirbyteMessage:
-    """The failed status of a `check`; an ERROR trace, without a stack trace, of any other command."""
+def _failure_message(error: AirbyteTracedException, command: str) -> AirbyteMessage:
+    """The message of a failure: a failed status for `check`, else an ERROR trace without a stack trace."""
     if command == "check":
-        status = AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(fault)))
+        status = AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         return AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
-    message = fault.as_sanitized_airbyte_message()
+    message = error.as_sanitized_airbyte_message()
     if message.trace and message.trace.error:
         message.trace.error.stack_trace = None
     return message

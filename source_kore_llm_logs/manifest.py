@@ -1,4 +1,4 @@
-"""`manifest.yaml` as Python reads it, and the fields of the configuration that it specifies."""
+"""The content of `manifest.yaml`, and the configuration fields that it specifies."""
 
 import copy
 import pkgutil
@@ -12,13 +12,13 @@ SPECIFICATION: Mapping[str, Any] = MANIFEST["spec"]["connection_specification"] 
 
 
 def manifest(**parameters: Any) -> dict[str, Any]:
-    """A copy of the manifest, of which each component is given these `parameters`."""
-    own = copy.deepcopy(dict(MANIFEST))
-    for stream in own["streams"]:
+    """A copy of the manifest in which every component of the stream gets these `$parameters`."""
+    copied = copy.deepcopy(dict(MANIFEST))
+    for stream in copied["streams"]:
         stream["$parameters"] = parameters
-    return own
+    return copied
 
 
 def named(field: str) -> str:
-    """A field as the form shows it and as a config file spells it, for example "Bot IDs (`bot_ids`)"."""
+    """A field by its title and its key, for example "Bot IDs (`bot_ids`)"."""
     return f"{SPECIFICATION['properties'][field]['title']} (`{field}`)"

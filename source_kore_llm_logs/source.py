@@ -1,4 +1,4 @@
-"""The source: `manifest.yaml`, a `check` that asks every bot, and a `read` that tells all its faults at the end."""
+"""The source: `manifest.yaml`, with a `check` of every bot and a `read` that reports all errors at its end."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -10,20 +10,20 @@ import airbyte_cdk.models as protocol
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.components.state_migration import warn_of_retention
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.components.config_normalization import ConfigNormalization
+from source_kore_llm_logs.components.state_migration import warn_of_retention, warn_of_unused_state
+from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import MANIFEST, SPECIFICATION, manifest
-from source_kore_llm_logs.records.timestamps import iso_ms, moment
-from source_kore_llm_logs.runtime.checkpoints import Checkpoints, StreamOfBots
-from source_kore_llm_logs.runtime.documents import SourceOfDocuments
-from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped
+from source_kore_llm_logs.records.timestamps import from_iso, to_iso
+from source_kore_llm_logs.runtime.checkpoints import Checkpoints, LlmUsageLogsStream
+from source_kore_llm_logs.runtime.documents import FileInputSource
+from source_kore_llm_logs.runtime.error_report import errors_at_the_end, grouped
 
-CHECKED_AT_ONCE = 16
+MAX_PARALLEL_CHECKS = 16
 
 
-class SourceOfBots(ConcurrentDeclarativeSource):
-    """The manifest for one command. Its stream is built once. Raises Fault for a state that no sync has written."""
+class ManifestSource(ConcurrentDeclarativeSource):
+    """The manifest for one command, with its stream built once. Raises ConnectorError for an invalid state."""
 
     def __init__(
         self,
@@ -35,17 +35,15 @@ class SourceOfBots(ConcurrentDeclarativeSource):
         catalog = catalog or protocol.ConfiguredAirbyteCatalog(streams=[])
         super().__init__(catalog, config, state or [], source_config=manifest(is_check=is_check))
         (stream,) = super().streams(config)
-        self.stream = StreamOfBots(stream)
+        self.stream = LlmUsageLogsStream(stream)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         return [self.stream]
 
 
-class SourceKoreLlmLogs(SourceOfDocuments):
-    """Kore.ai's LLM usage logs as an Airbyte source. Raises Fault (config error) for input that cannot be used.
-
-    Each command takes its own config, catalog and state; those that the CDK's tools give to the constructor are left.
-    """
+class SourceKoreLlmLogs(FileInputSource):
+    """Kore.ai's LLM usage logs as an Airbyte source. Raises ConnectorError (config error) for invalid input. Ignores
+    what the CDK's tools pass to the constructor: each command gets its own."""
 
     def __init__(self, catalog: object = None, config: object = None, state: object = None):
         super().__init__()
@@ -55,42 +53,42 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         return protocol.ConnectorSpecification(dict(SPECIFICATION), documentationUrl=address)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The exact config, before the CDK holds it to the specification: its own words name no field. Writes no file:
-        a killed process would leave the secret in it."""
-        return self._exact(config)
+        """The normalized config. The CDK validates it after this, with errors that name no field; so ours come first.
+        Unlike the CDK's method, writes no file: if the process were killed, the secret would stay in it."""
+        return self._normalized(config)
 
     @staticmethod
-    def _exact(config: Mapping[str, Any]) -> dict[str, Any]:
-        exact = dict(config)
-        ExactConfiguration().transform(exact)
-        return exact
+    def _normalized(config: Mapping[str, Any]) -> dict[str, Any]:
+        normalized = dict(config)
+        ConfigNormalization().transform(normalized)
+        return normalized
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteConnectionStatus:
-        """Asks every bot one small question, in parallel; lists all that fail and why. Ends at the first that cannot be
-        reached or does not answer in time, after half a minute at most, and waits for no other."""
-        exact = self._exact(config)
-        last_minute = moment(exact["sync_end"]) - timedelta(minutes=1)
-        source = SourceOfBots({**exact, "start_date": iso_ms(last_minute), "end_date": None}, is_check=True)
-        pool = ThreadPoolExecutor(CHECKED_AT_ONCE)
-        # A check of a bot gives nothing, or raises.
+        """Sends one small request for every bot, in parallel, and lists all that fail. Takes half a minute at most: it
+        stops at the first bot whose request does not reach the host or times out."""
+        config = self._normalized(config)
+        last_minute = from_iso(config["sync_end"]) - timedelta(minutes=1)
+        source = ManifestSource({**config, "start_date": to_iso(last_minute), "end_date": None}, is_check=True)
+        pool = ThreadPoolExecutor(MAX_PARALLEL_CHECKS)
+        # With `is_check`, reading a bot yields nothing, or raises.
         checks = [pool.submit(list, bot.read()) for bot in source.stream.generate_partitions()]
-        faults = list[Fault]()
+        errors = list[ConnectorError]()
         for check in checks:
             try:
                 check.result()
-            except Fault as fault:
-                faults.append(fault)
-                if fault.about in ("host", "page_size"):
+            except ConnectorError as error:
+                errors.append(error)
+                if error.category in ("unreachable", "page_size"):
                     break
         pool.shutdown(wait=False, cancel_futures=True)
-        if faults:
-            return protocol.AirbyteConnectionStatus(protocol.Status.FAILED, grouped(faults, exact["bot_ids"]))
+        if errors:
+            return protocol.AirbyteConnectionStatus(protocol.Status.FAILED, grouped(errors, config["bot_ids"]))
         return protocol.AirbyteConnectionStatus(status=protocol.Status.SUCCEEDED)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> protocol.AirbyteCatalog:
-        """The catalog. A full refresh cannot be resumed: a second attempt at it is a new generation, which replaces
+        """The catalog, in which a full refresh is not resumable: a second attempt is a new generation, which replaces
         what the first one wrote."""
-        catalog = SourceOfBots(self._exact(config)).discover(logger, config)
+        catalog = ManifestSource(self._normalized(config)).discover(logger, config)
         for stream in catalog.streams:
             stream.is_resumable = False
         return catalog
@@ -102,15 +100,19 @@ class SourceKoreLlmLogs(SourceOfDocuments):
         catalog: protocol.ConfiguredAirbyteCatalog,
         state: list[protocol.AirbyteStateMessage] | None = None,
     ) -> Iterator[protocol.AirbyteMessage]:
-        exact = self._exact(config)
-        # Airbyte hands no state over where the stream is read in full; the CDK would resume from it.
-        is_full = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
-        source = SourceOfBots(exact, catalog, None if is_full else state)
+        config = self._normalized(config)
+        # Airbyte passes no state to a full refresh. If another program does, the CDK would resume from it.
+        is_full_refresh = any(stream.sync_mode is protocol.SyncMode.full_refresh for stream in catalog.streams)
+        state = [] if is_full_refresh else state or []
+        source = ManifestSource(config, catalog, state)
         stream, chosen = source.stream, [one.stream.name for one in catalog.streams]
         unknown = [f"`{name}`, which is not here" for name in chosen if name != stream.name]
         if unknown or not chosen:  # The CDK would end a sync of nothing as a success.
             what = f"the stream {unknown[0]}" if unknown else "no stream"
-            raise Fault(f"The catalog names {what}. Refresh the schema of the connection, and choose `{stream.name}`.")
-        warn_of_retention(exact, stream.state_before)
-        messages = Checkpoints(stream.name, stream.state_before).merged(source.read(logger, exact, catalog))
-        yield from faults_at_the_end(messages, exact["bot_ids"])
+            what = f"The catalog names {what}. Refresh the schema of the connection, and choose `{stream.name}`."
+            raise ConnectorError(what)
+        warn_of_unused_state(state, stream.name)
+        warn_of_retention(config, stream.initial_state)
+        checkpoints = Checkpoints(stream.name, stream.initial_state)
+        messages = checkpoints.with_state_messages(source.read(logger, config, catalog))
+        yield from errors_at_the_end(messages, config["bot_ids"])

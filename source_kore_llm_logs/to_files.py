@@ -1,8 +1,8 @@
 """A sync into files: `python -m source_kore_llm_logs.to_files --config config.json --folder kore`.
 
-The folder holds `llm_usage_logs.jsonl`, to which each sync appends its records, one a line, and `state.json`, from
-which the next sync goes on. Whatever ends a sync, nothing that was read is thrown away: records are on the disk before
-a state that tells of them is. Those that came after the last state come again with the next sync (same `id`).
+Each sync appends its records to `llm_usage_logs.jsonl` in the folder, one JSON object a line, and continues from
+`state.json`. A state is saved only after its records are on the disk, so a sync that is interrupted loses nothing. The
+next sync emits the records after the last state again, with the same `id`.
 """
 
 import argparse
@@ -23,14 +23,14 @@ CATALOG = {"streams": [{"stream": SCHEMA, "sync_mode": "incremental", "destinati
 
 
 class Folder(Stdout):
-    """Stands for stdout: appends the data of RECORD messages to a file, and keeps the last STATE in another. Raises
-    OSError if the folder cannot be used, BlockingIOError if another sync uses it."""
+    """Replaces stdout: appends the data of RECORD messages to one file, and saves the last STATE in another. Raises
+    OSError if the folder cannot be used, and BlockingIOError if another sync is using it."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         records = os.open(folder / f"{STREAM}.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         fcntl.flock(records, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if size := os.fstat(records).st_size:  # A process that was killed may have left the beginning of a line.
+        if size := os.fstat(records).st_size:  # A process that was killed may have left a line that is cut off.
             with mmap.mmap(records, size, access=mmap.ACCESS_READ) as content:
                 size = content.rfind(b"\n") + 1
             os.ftruncate(records, size)
@@ -49,7 +49,7 @@ class Folder(Stdout):
                 self._give_up(error.strerror)
 
     def write(self, text: str) -> int:
-        """Nothing: what a person has to know of the log goes to stderr."""
+        """Drops the log, of which `run_command` prints warnings on stderr."""
         return len(text)
 
     def _save(self, state: Any) -> None:
@@ -62,13 +62,13 @@ class Folder(Stdout):
             os.fsync(file.fileno())
         part.replace(self.state)
         folder = os.open(self.state.parent, os.O_RDONLY)
-        with suppress(OSError):  # Some file systems sync no folder.
+        with suppress(OSError):  # Some file systems cannot sync a folder.
             os.fsync(folder)
         os.close(folder)
 
 
 def main() -> None:
-    """Runs one sync and ends the process: with 0, 1 where anything failed, 2 after a wrong command line, or by a
+    """Runs one sync and ends the process: with status 0, 1 after a failure or 2 after a wrong command line, or by a
     signal."""
     signals.install()
     parser = argparse.ArgumentParser(prog="python -m source_kore_llm_logs.to_files", description=__doc__)

@@ -6,7 +6,7 @@ from threading import Condition, Semaphore, Thread
 
 import pytest
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageMemory
 
 
 class WatchedCondition(Condition):
@@ -27,9 +27,9 @@ def started(work: Callable[[], object]) -> Thread:
     return thread
 
 
-def taken(backpressure: Backpressure, size: int) -> HeldPage:
-    page = HeldPage(backpressure, size)
-    page.take()
+def taken(backpressure: Backpressure, size: int) -> PageMemory:
+    page = PageMemory(backpressure, size)
+    page.acquire()
     return page
 
 
@@ -53,7 +53,7 @@ def test_who_asks_for_a_page_waits_until_there_is_room_or_nothing_else_is_held(
 def test_a_page_that_is_asked_for_again_holds_no_more_than_once() -> None:
     backpressure = Backpressure(1000)
     page = taken(backpressure, 600)
-    page.take()
+    page.acquire()
     assert backpressure.held == 600
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, AirbyteStateBlob, Type
 
-from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, HeldPage
-from source_kore_llm_logs.runtime.checkpoints import Checkpoints, Reached
+from source_kore_llm_logs.runtime.backpressure import Backpressure, EndOfPage, PageMemory
+from source_kore_llm_logs.runtime.checkpoints import CheckpointMessage, Checkpoints
 
 HOUR = 3_600_000
 NOON = 1_715_774_400_000
@@ -34,7 +34,7 @@ def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> l
             else:
                 yield message
 
-    merged = Checkpoints("llm_usage_logs", before or {}, lambda: clock[0]).merged(timed())
+    merged = Checkpoints("llm_usage_logs", before or {}, lambda: clock[0]).with_state_messages(timed())
     return [cursors(message) if message.type is Type.STATE else message for message in merged]
 
 
@@ -47,39 +47,49 @@ def cursors(message: AirbyteMessage) -> dict[str, str]:
 
 
 def test_a_cursor_is_the_last_millisecond_that_was_read_and_comes_behind_its_records() -> None:
-    assert printed([RECORD, Reached("st-b", NOON), RECORD]) == [RECORD, {"st-b": "2024-05-15T11:59:59.999Z"}, RECORD]
+    assert printed([RECORD, CheckpointMessage("st-b", NOON), RECORD]) == [
+        RECORD,
+        {"st-b": "2024-05-15T11:59:59.999Z"},
+        RECORD,
+    ]
 
 
 def test_bots_that_were_not_read_keep_their_state() -> None:
-    assert printed([Reached("st-b", NOON + HOUR)], BEFORE) == [
+    assert printed([CheckpointMessage("st-b", NOON + HOUR)], BEFORE) == [
         {"st-a": "2024-05-15T11:59:59.999Z", "st-b": "2024-05-15T12:59:59.999Z"}
     ]
 
 
 def test_a_cursor_never_goes_back() -> None:
     """Neither below the old state, from which the lookback began, nor below what was told."""
-    marks = [Reached("st-a", NOON - HOUR), Pause(9), Reached("st-a", NOON + HOUR), Pause(9), Reached("st-a", NOON + 1)]
+    marks = [
+        CheckpointMessage("st-a", NOON - HOUR),
+        Pause(9),
+        CheckpointMessage("st-a", NOON + HOUR),
+        Pause(9),
+        CheckpointMessage("st-a", NOON + 1),
+    ]
     assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, {"st-a": "2024-05-15T12:59:59.999Z"}]
 
 
 def test_what_was_told_is_not_told_again_but_the_first_time_always() -> None:
-    marks = [Reached("st-a", NOON), Pause(9), Reached("st-a", NOON), Pause(9), RECORD, RECORD]
+    marks = [CheckpointMessage("st-a", NOON), Pause(9), CheckpointMessage("st-a", NOON), Pause(9), RECORD, RECORD]
     assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, RECORD, RECORD]
 
 
 def test_of_many_bots_one_comes_every_few_seconds_and_always_the_last() -> None:
-    marks = [mark for n in range(900) for mark in (Reached(f"st-{n}", NOON), Pause(0.01))]
+    marks = [mark for n in range(900) for mark in (CheckpointMessage(f"st-{n}", NOON), Pause(0.01))]
     *states, complete, last = printed([*marks, RECORD])
     assert (len(states) <= 4, complete, len(last)) == (True, RECORD, 900)
 
 
 def test_of_few_bots_each_is_told_at_once() -> None:
-    marks = [mark for n in range(5) for mark in (Reached("st-a", NOON + n), Pause(0.1))]
+    marks = [mark for n in range(5) for mark in (CheckpointMessage("st-a", NOON + n), Pause(0.1))]
     assert len(printed(marks)) == 5
 
 
 def test_one_that_waits_for_its_time_is_printed_when_that_has_come_and_not_only_behind_the_next_part() -> None:
-    many = [Reached(f"st-{n}", NOON) for n in range(900)]
+    many = [CheckpointMessage(f"st-{n}", NOON) for n in range(900)]
     first, *records, rest, record = printed([*many, RECORD, Pause(6), RECORD, RECORD])
     assert (len(first), records, len(rest), record) == (1, [RECORD, RECORD], 900, RECORD)
 
@@ -91,10 +101,10 @@ def test_where_nothing_was_read_the_state_is_told_as_it_was(before: Any, cursor:
 
 def test_the_last_comes_before_a_failure() -> None:
     def failing() -> Iterable[AirbyteMessage]:
-        yield from (Reached(f"st-{n}", NOON) for n in range(900))
+        yield from (CheckpointMessage(f"st-{n}", NOON) for n in range(900))
         raise RuntimeError
 
-    merged = Checkpoints("llm_usage_logs", {}).merged(failing())
+    merged = Checkpoints("llm_usage_logs", {}).with_state_messages(failing())
     states = [next(merged), next(merged)]
     assert len(cursors(states[-1])) == 900
     with pytest.raises(RuntimeError):
@@ -103,7 +113,7 @@ def test_the_last_comes_before_a_failure() -> None:
 
 def test_the_mark_behind_a_page_frees_it_and_is_not_printed() -> None:
     backpressure = Backpressure()
-    page = HeldPage(backpressure, 100)
-    page.take()
+    page = PageMemory(backpressure, 100)
+    page.acquire()
     assert printed([RECORD, EndOfPage(page), RECORD])[:2] == [RECORD, RECORD]
     assert backpressure.held == 0

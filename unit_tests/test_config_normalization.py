@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from integration_tests.rsa_keys import PRIVATE_KEY
-from source_kore_llm_logs.components.config_normalization import ExactConfiguration
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.components.config_normalization import ConfigNormalization
+from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import SPECIFICATION, named
 
 GOOD: dict[str, Any] = {
@@ -27,7 +27,7 @@ UNSEEN = ["\ufeff{}", " {} ", "\u200b{}\u200d", "\u00a0{}\u00a0", "\t{}\r\n", "\
 
 def exact(**changes: Any) -> dict[str, Any]:
     config = {**GOOD, **changes}
-    ExactConfiguration().transform(config)
+    ConfigNormalization().transform(config)
     return config
 
 
@@ -72,7 +72,7 @@ def test_a_host_is_accepted_as_people_paste_it(host: str, url: str) -> None:
     ],
 )  # fmt: skip
 def test_a_refused_value_names_its_field_by_title_and_key(field: str, value: Any) -> None:
-    with pytest.raises(Fault, match=f"^{re.escape(named(field))} ") as raised:
+    with pytest.raises(ConnectorError, match=f"^{re.escape(named(field))} ") as raised:
         exact(**{field: value})
     said = raised.value.message
     assert "\n" not in said
@@ -85,8 +85,8 @@ def test_a_required_field_that_is_empty_or_absent_must_be_given(field: str, valu
     config = {**GOOD, field: value}
     if value == "absent":
         del config[field]
-    with pytest.raises(Fault, match=f"^{re.escape(named(field))} must be given"):
-        ExactConfiguration().transform(config)
+    with pytest.raises(ConnectorError, match=f"^{re.escape(named(field))} must be given"):
+        ConfigNormalization().transform(config)
 
 
 @pytest.mark.parametrize("field", OPTIONAL)
@@ -99,14 +99,16 @@ def test_null_and_empty_mean_the_default_of_every_optional_field(field: str, val
 @pytest.mark.parametrize("value", [12345, 1.5])
 def test_a_number_where_text_belongs_must_be_put_in_quotes(field: str, value: Any) -> None:
     wanted = "one of " if "enum" in PROPERTIES[field] else r"text in quotes\.$"
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be {wanted}"):
+    with pytest.raises(ConnectorError, match=rf"^{re.escape(named(field))} must be {wanted}"):
         exact(**{field: value})
 
 
 @pytest.mark.parametrize("field", LISTS)
 @pytest.mark.parametrize("value", ["a,b", ["st-1", 5], {"a": 1}])
 def test_what_is_no_list_of_texts_is_told_with_an_example(field: str, value: Any) -> None:
-    with pytest.raises(Fault, match=rf"^{re.escape(named(field))} must be a list of texts in quotes, for example \["):
+    with pytest.raises(
+        ConnectorError, match=rf"^{re.escape(named(field))} must be a list of texts in quotes, for example \["
+    ):
         exact(**{field: value})
 
 
@@ -116,7 +118,7 @@ def test_a_number_is_held_to_the_range_of_the_form_and_taken_as_text_too(field: 
     for given in (lowest, highest):
         assert [exact(**{field: form})[field] for form in (given, f" {given} ", float(given))] == [given] * 3
     for given in (lowest - 1, highest + 1, str(highest + 1), 10**30, "9" * 5000):
-        with pytest.raises(Fault, match=f"must be a whole number from {lowest} to {highest}"):
+        with pytest.raises(ConnectorError, match=f"must be a whole number from {lowest} to {highest}"):
             exact(**{field: given})
 
 
@@ -149,6 +151,9 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
             "payload_contents", "payloadContent", "PAYLOAD-content", "content", "Prompts and Answers",
         )),
         ("redact", True, "payload_content"), ("Redacted", True, "payload_content"),
+        *((name, True, "payload_content") for name in (
+            "redact_payloads", "mask_pii", "anonymise", "includePrompts", "hide answers", "privacy", "copy_content",
+        )),
         ("channel", "x", "channels"), ("user_id", "x", "user_ids"), ("endDate", "x", "end_date"),
         ("include_dev_usage", "x", "include_developer_usage"), ("bot_id", "x", "bot_ids"), ("hots", "x", "host"),
         ("clientSecret", "x", "client_secret"),
@@ -156,8 +161,10 @@ def test_private_options_of_a_program_cannot_be_set() -> None:
 )  # fmt: skip
 def test_a_near_miss_of_what_decides_what_is_copied_or_is_missing_is_refused(name: str, value: str, field: str) -> None:
     config = {key: given for key, given in {**GOOD, name: value}.items() if key != field}
-    with pytest.raises(Fault, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"):
-        ExactConfiguration().transform(config)
+    with pytest.raises(
+        ConnectorError, match=rf"^`{name}` is no field of the configuration: did you mean .*\(`{field}`\)\?$"
+    ):
+        ConfigNormalization().transform(config)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +181,7 @@ def test_any_other_unknown_field_is_told_once_and_left_out(
     name: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = exact(**{name: 5})
-    ExactConfiguration().transform(config)
+    ConfigNormalization().transform(config)
     (line,) = caplog.messages
     assert line.endswith(said)
     assert name not in config
@@ -183,7 +190,7 @@ def test_any_other_unknown_field_is_told_once_and_left_out(
 def test_what_is_exact_already_stays_as_it_is() -> None:
     once = exact(channels=[" rtm"], page_size="50", end_date="2024-02-01")
     twice = dict(once)
-    ExactConfiguration().transform(twice)
+    ConfigNormalization().transform(twice)
     assert twice == once
 
 
@@ -198,5 +205,5 @@ def test_what_is_exact_already_stays_as_it_is() -> None:
 def test_dates_become_utc_and_an_end_date_excludes_its_own_moment(typed: str, start: str) -> None:
     config = exact(start_date=typed, end_date="2024-05-01")
     assert (config["start_date"], config["sync_end"]) == (start, "2024-04-30T23:59:59.999Z")
-    with pytest.raises(Fault, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
+    with pytest.raises(ConnectorError, match=r"Start Date \(`start_date`\) must be before End Date \(`end_date`\)"):
         exact(start_date=typed, end_date="2023-12-31")

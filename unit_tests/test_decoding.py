@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.decoding import DEEPEST_PARSED, rows_in
+from source_kore_llm_logs.records.decoding import MAX_PARSED_DEPTH, rows_in
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -120,7 +120,7 @@ def test_whatever_is_plain_json_comes_out_as_it_went_in(rows: list[Any]) -> None
         assert rows_in(body.encode("utf-8", "surrogatepass")) == expected
 
 
-@pytest.mark.parametrize("depth", [2, DEEPEST_PARSED - 2, DEEPEST_PARSED, 1_500, 100_000])
+@pytest.mark.parametrize("depth", [2, MAX_PARSED_DEPTH - 2, MAX_PARSED_DEPTH, 1_500, 100_000])
 def test_rows_of_any_depth_are_read_and_nothing_of_them_is_lost(depth: int) -> None:
     deep = '{"a": [' * (depth // 2) + '"] } \\" leaf"' + "]}" * (depth // 2)
     found = rows_in(f'[{{"x": 1, "deep": {deep}, "y": {deep}}}, {{"next": true}}]'.encode())

@@ -22,7 +22,7 @@ from source_kore_llm_logs.components.error_handler import (
     KoreErrorHandler,
     rows_of,
 )
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import MANIFEST
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -61,15 +61,15 @@ def refusal(message: str) -> bytes:
 
 
 def handler(is_check: bool = False) -> KoreErrorHandler:
-    tables = {name: TABLES[name] for name in ("refusals", "connection_faults")}
+    tables = {name: TABLES[name] for name in ("refusals", "connection_errors")}
     return KoreErrorHandler(config={}, parameters={"is_check": is_check}, **tables)
 
 
-def fault_of(asked: KoreErrorHandler, response: Any, tries: int) -> Fault:
+def fault_of(asked: KoreErrorHandler, response: Any, tries: int) -> ConnectorError:
     """What is raised at the last of so many tries, all before it being followed by another."""
     for _ in range(tries - 1):
         assert asked.interpret_response(response).response_action is ResponseAction.RETRY
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ConnectorError) as raised:
         asked.interpret_response(response)
     assert tries == 1 or f"Tried {tries} times." in raised.value.message
     return raised.value
@@ -109,7 +109,7 @@ def test_a_200_that_is_not_rows_is_a_fault_that_a_smaller_page_may_mend_and_neve
     asked = handler()
     assert asked.interpret_response(answer(200, b"[]")).response_action is ResponseAction.SUCCESS
     fault = fault_of(asked, answer(200, body), MAX_TRIES)
-    assert (fault.about, fault.failure_type) == ("fault", FailureType.transient_error)
+    assert (fault.category, fault.failure_type) == ("server_error", FailureType.transient_error)
     assert fault.message.startswith("Bot st-1: ")
     assert said in fault.message
 
@@ -119,14 +119,14 @@ def test_where_nothing_but_that_was_ever_answered_it_ends_the_bot(body: bytes, s
     asked = handler()
     asked.interpret_response(answer(200, b"[]", bot="st-2"))
     fault = fault_of(asked, answer(200, body), 3)
-    assert (fault.about, fault.failure_type) == (None, FailureType.transient_error)
+    assert (fault.category, fault.failure_type) == (None, FailureType.transient_error)
     assert said in fault.message
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 520])
 def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> None:
     fault = fault_of(handler(), answer(status), MAX_TRIES)
-    assert (fault.about, fault.failure_type) == ("fault", FailureType.transient_error)
+    assert (fault.category, fault.failure_type) == ("server_error", FailureType.transient_error)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,10 @@ def test_a_fault_of_the_server_is_asked_again_and_then_given_up(status: int) -> 
         *((status, words, "Kore.ai does not know this bot. Check Bot IDs (`bot_ids`)")
           for status in (400, 401, 404, 412)
           for words in ("Bot not found", "Bot with id st-alpha does not exist", "Invalid bot")),
+        (402, "Pay first", "a payment"),
+        (410, "Away", "gone for good"),
+        (415, "Which type?", "JSON"),
+        (451, "By order", "legal reasons"),
         (418, "short and stout", "Check Host (`host`)"),
         (501, "", "Check Host (`host`)"),
     ],
@@ -164,7 +168,8 @@ def test_what_a_person_must_mend_is_told_at_once_by_the_vendors_words(
     fault = fault_of(handler(), answer(status, refusal(message) if as_json else message.encode()), 1)
     assert said.lower() in fault.message.lower()
     assert message in fault.message
-    assert (fault.failure_type, fault.about) == (FailureType.config_error, None)
+    assert (fault.failure_type, fault.category) == (FailureType.config_error, None)
+    assert status not in (402, 410, 415, 451) or "`host`" not in fault.message
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -183,8 +188,8 @@ def test_gzip_that_no_header_tells_of_is_unpacked() -> None:
 def test_where_other_bots_are_answered_neither_host_nor_credentials_are_suspected(status: int, suspected: str) -> None:
     fault = fault_of(handler(), answer(status, b"Not possible"), 1)
     assert suspected in fault.what
-    assert re.search(r"(?i)other bots are answered.*Bot IDs \(`bot_ids`\)", fault.where_others_are_answered)
-    assert not re.search("`(client_secret|client_id|host)`", fault.where_others_are_answered)
+    assert re.search(r"(?i)other bots are answered.*Bot IDs \(`bot_ids`\)", fault.what_if_others_work)
+    assert not re.search("`(client_secret|client_id|host)`", fault.what_if_others_work)
 
 
 @pytest.mark.parametrize(
@@ -197,11 +202,11 @@ def test_an_encrypted_body_is_told_at_once(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "about"), [(400, "arguments"), (412, "arguments"), (413, "page_size"), (404, "not_found")]
+    ("status", "category"), [(400, "arguments"), (412, "arguments"), (413, "page_size"), (404, "not_found")]
 )
-def test_a_refusal_that_another_request_may_mend_says_so(status: int, about: str) -> None:
+def test_a_refusal_that_another_request_may_mend_says_so(status: int, category: str) -> None:
     fault = fault_of(handler(), answer(status, refusal("limit should be less than 100")), 1)
-    assert fault.about == about
+    assert fault.category == category
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ def test_a_large_page_that_fails_in_any_way_is_soon_asked_for_smaller(limit: Any
     aborted = ProtocolError("Connection aborted.")
     dropped = requests.exceptions.ConnectionError(aborted, request=request_of(limit=limit))
     for broken in (dropped, answer(200, b'[{"a": 1', limit=limit)):
-        assert fault_of(handler(), broken, tries).about == "fault"
+        assert fault_of(handler(), broken, tries).category == "server_error"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -282,7 +287,7 @@ def test_waits_time_outs_and_faults_are_counted_each_on_their_own_for_each_reque
     pauses(asked, response, 2)
     response.status_code = 504
     pauses(asked, response, 1)
-    assert fault_of(asked, response, 1).about == "page_size"
+    assert fault_of(asked, response, 1).category == "page_size"
 
 
 @pytest.mark.usefixtures("clock")
@@ -310,17 +315,17 @@ def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "about", "said"),
+    ("error", "category", "said"),
     [
-        (ConnectionError(), "host", "The connector cannot reach platform.kore.ai. Check Host (`host`)"),
-        (ProtocolError("Connection aborted."), "fault", "Bot st-1: platform.kore.ai broke off the connection"),
+        (ConnectionError(), "unreachable", "The connector cannot reach platform.kore.ai. Check Host (`host`)"),
+        (ProtocolError("Connection aborted."), "server_error", "Bot st-1: platform.kore.ai broke off the connection"),
     ],
 )
 def test_a_host_that_cannot_be_reached_is_named_without_a_bot_and_a_broken_connection_with_it(
-    error: Exception, about: str, said: str
+    error: Exception, category: str, said: str
 ) -> None:
     fault = fault_of(handler(), requests.exceptions.ConnectionError(error, request=request_of()), MAX_TRIES)
-    assert fault.about == about
+    assert fault.category == category
     assert fault.message.startswith(said)
 
 
@@ -374,7 +379,7 @@ def test_no_payload_and_no_token_reaches_a_message(status: int, body: bytes) -> 
     try:
         said += str(asked.interpret_response(response).error_message)
         asked.interpret_response(response)
-    except Fault as fault:
+    except ConnectorError as fault:
         said += fault.message
     assert "Bot st-1" in said
     assert not re.search(r"secret\Wwords", said)

@@ -10,7 +10,7 @@ import yaml
 
 from source_kore_llm_logs import records
 from source_kore_llm_logs.records.identity import OTHER_NAMES, fold, folded
-from source_kore_llm_logs.records.payloads import opened
+from source_kore_llm_logs.records.payloads import decode_payload
 from source_kore_llm_logs.records.providers import (
     GATEWAY_REASONS,
     ID_PREFIXES,
@@ -162,7 +162,7 @@ SHAPES = {
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str) -> None:
     payload = json.loads((FIXTURES / "payloads" / f"{shape}.json").read_text())["response"]
     for sent in (payload, payload if isinstance(payload, str) else json.dumps(payload)):
-        response = opened(sent) or {}
+        response = decode_payload(sent) or {}
         assert provider("my-company-llm", response, answer_of(folded(response))["response_id"]) == SHAPES[shape]
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from source_kore_llm_logs.records import providers
-from source_kore_llm_logs.records.decoding import MENDED_TEXTS, rows_in
+from source_kore_llm_logs.records.decoding import REPLACED_CHARACTERS, rows_in
 from source_kore_llm_logs.records.payloads import ENVELOPES
 from source_kore_llm_logs.records.record import SCHEMA as RECORD_SCHEMA
-from source_kore_llm_logs.records.record import SENTINELS, to_record
+from source_kore_llm_logs.records.record import SENTINEL_DATES, to_record
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "vendor_sample_response.json").read_text())
 SCHEMA = json.loads(RECORD_SCHEMA.read_text())
@@ -241,7 +241,7 @@ def test_u0000_and_half_a_surrogate_become_ufffd_wherever_they_stand_and_are_cou
     row = {"Description": f"d{odd}", "User ID": "fine", f"New{odd}": 1, "Payload Details": details}
     repairs: Counter[str] = Counter()
     record = to_record("st-1", row, repairs=repairs)
-    assert repairs == {MENDED_TEXTS: 7}
+    assert repairs == {REPLACED_CHARACTERS: 7}
     assert record["description"] == "d\ufffd"
     assert record["request_payload"] == {"messages": ["a\ufffdb", {"\ufffd": "c\ufffd\ufffd"}], "model": "gpt\ufffd"}
     assert record["response_payload"] == {"value": "x\ufffdy"}
@@ -295,5 +295,5 @@ def test_a_row_is_filed_under_no_date_that_stands_for_none_and_each_is_counted(s
     assert (record["start_date"], record["end_date"]) == kept
     left = {key: date for (key, date), column in zip(row.items(), kept, strict=True) if date and column is None}
     assert record["additional_columns"] == (left or None)
-    assert repairs == ({SENTINELS: len(left)} if left else {})
+    assert repairs == ({SENTINEL_DATES: len(left)} if left else {})
     assert to_record("st-1", row) == record

@@ -14,7 +14,7 @@ from requests.auth import AuthBase
 
 from benchmarks.sizing import least_seconds
 from source_kore_llm_logs.components.requester import BotBudget, BotSession
-from source_kore_llm_logs.runtime.backpressure import Backpressure, HeldPage
+from source_kore_llm_logs.runtime.backpressure import Backpressure, PageMemory
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -146,11 +146,11 @@ def test_who_waits_for_the_limit_holds_no_room_nor_who_asks_again(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, status: int, after: int
 ) -> None:
     backpressure, held = Backpressure(), list[int]()
-    room = HeldPage(backpressure, 1000)
+    room = PageMemory(backpressure, 1000)
     monkeypatch.setattr(BotBudget, "acquire_call", lambda *_: held.append(backpressure.held))
     session = session_of(clock, Recorded(clock, status))
     session.auth = session._sign = lambda request: held.append(backpressure.held) or SignedAt(clock)(request)
     with suppress(requests.ConnectionError):
-        session.send(request_of("st-1"), room=room)
+        session.send(request_of("st-1"), page=room)
     assert held == [0, 1000]
     assert backpressure.held == after

@@ -21,10 +21,10 @@ from integration_tests.kore_emulator.simulation import Log, answer
 from source_kore_llm_logs.api.clock import ServerClock
 from source_kore_llm_logs.components import retriever
 from source_kore_llm_logs.components.retriever import LogRetriever
-from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.records.timestamps import iso_ms
-from source_kore_llm_logs.runtime.backpressure import EndOfPage, HeldPage
-from source_kore_llm_logs.runtime.checkpoints import Reached
+from source_kore_llm_logs.errors import ConnectorError
+from source_kore_llm_logs.records.timestamps import to_iso
+from source_kore_llm_logs.runtime.backpressure import EndOfPage, PageMemory
+from source_kore_llm_logs.runtime.checkpoints import CheckpointMessage
 
 NOW = datetime(2026, 3, 1, 12, 1, 40, tzinfo=timezone.utc)
 Row = dict[str, Any]
@@ -46,8 +46,8 @@ class FakeRequester:
         self._rows, self._fault = rows, fault
         self.bodies: list[Mapping[str, Any]] = []
 
-    def page(self, bot: StreamSlice, body: Mapping[str, Any], room: HeldPage) -> requests.Response:
-        room.take()
+    def page(self, bot: StreamSlice, body: Mapping[str, Any], room: PageMemory) -> requests.Response:
+        room.acquire()
         self.bodies.append(body)
         fault = self._fault(len(self.bodies) - 1, body)
         if fault is not None:
@@ -71,7 +71,7 @@ class Sync:
         self.retriever = LogRetriever(self.requester, config, {"is_check": False})  # type: ignore[arg-type]
 
     def messages(self) -> Iterator[Any]:
-        span = {"start_time": iso_ms(NOW - timedelta(days=3)), "end_time": iso_ms(NOW - timedelta(minutes=1))}
+        span = {"start_time": to_iso(NOW - timedelta(days=3)), "end_time": to_iso(NOW - timedelta(minutes=1))}
         bot = StreamSlice(partition={"bot_id": "st-1"}, cursor_slice=span)
         return iter(self.retriever.read_records({}, bot))
 
@@ -107,18 +107,18 @@ def test_every_row_is_given_once_and_a_page_is_held_until_its_mark_is_printed() 
             message.page.resize(0)
             marks += 1
     assert sorted(records(messages)) == sorted(row["Description"] for row in ROWS)
-    assert isinstance(messages[-1], Reached)
+    assert isinstance(messages[-1], CheckpointMessage)
     assert messages[-1].bot_id == "st-1"
-    assert messages[-1].until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1
+    assert messages[-1].complete_until == int((NOW - timedelta(minutes=1)).timestamp() * 1000) + 1
     assert marks > 0
     assert sync.held == 0
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 12])
 def test_a_bot_that_fails_holds_nothing_when_its_messages_are_printed(at: int) -> None:
-    fault = Fault("no.", FailureType.system_error, "st-1")
+    fault = ConnectorError("no.", FailureType.system_error, "st-1")
     sync = Sync(fault=lambda number, body: fault if number >= at else None, page_size=20)
-    with pytest.raises(Fault, match="Bot st-1: no"):
+    with pytest.raises(ConnectorError, match="Bot st-1: no"):
         list(sync.printed())
     assert sync.held == 0
 
@@ -133,23 +133,23 @@ def test_whoever_stops_in_between_leaves_nothing_held() -> None:
 
 
 FAULTS = [
-    Fault("The connector cannot reach x.", FailureType.transient_error, about="host"),
-    Fault("status 502.", FailureType.transient_error, "st-1", about="fault"),
-    Fault("x did not answer in time.", FailureType.transient_error, "st-1", about="page_size"),
+    ConnectorError("The connector cannot reach x.", FailureType.transient_error, category="unreachable"),
+    ConnectorError("status 502.", FailureType.transient_error, "st-1", category="server_error"),
+    ConnectorError("x did not answer in time.", FailureType.transient_error, "st-1", category="page_size"),
 ]
 
 
 def test_a_host_that_was_never_reached_is_told_after_one_request() -> None:
     sync = Sync(fault=lambda number, body: FAULTS[0])
-    with pytest.raises(Fault, match="cannot reach"):
+    with pytest.raises(ConnectorError, match="cannot reach"):
         list(sync.printed())
     assert len(sync.requester.bodies) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_lasts_is_told_as_it_is_when_small_pages_were_tried(fault: Fault) -> None:
+def test_a_fault_that_lasts_is_told_as_it_is_when_small_pages_were_tried(fault: ConnectorError) -> None:
     sync = Sync(fault=lambda number, body: fault if number >= 12 else None, page_size=20)
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ConnectorError) as raised:
         list(sync.printed())
     assert raised.value is fault
     assert {int(body["limit"]) for body in sync.requester.bodies[12:]} >= {20, 1}
@@ -167,7 +167,7 @@ def test_there_is_room_for_a_page_before_it_is_asked_for(count: int) -> None:
     sync = Sync(ROWS[:count], fault=note)
     list(sync.printed())
     assert all(held >= 0.8 * size for held, size in room if size > 2)
-    assert max(held for held, _ in room) <= retriever.MOST_EXPECTED
+    assert max(held for held, _ in room) <= retriever.MAX_EXPECTED_BYTES
 
 
 class Tracked(dict[str, Any]):

@@ -11,7 +11,7 @@ from airbyte_cdk.models import Status
 
 from source_kore_llm_logs import SourceKoreLlmLogs, source
 from source_kore_llm_logs.components import retriever
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.errors import ConnectorError
 from unit_tests.test_config_normalization import GOOD
 
 LOGGER = logging.getLogger("airbyte")
@@ -34,27 +34,31 @@ def test_whoever_launches_the_source_reads_our_words_and_not_the_cdks(
     Path("config.json").write_text(json.dumps({**GOOD, field: value}))
     Path("catalog.json").write_text(json.dumps({"streams": []}))
     arguments = AirbyteEntrypoint.parse_args([*command, "--config", "config.json"])
-    with pytest.raises(Fault, match=f"`{field}`"):
+    with pytest.raises(ConnectorError, match=f"`{field}`"):
         list(AirbyteEntrypoint(SourceKoreLlmLogs()).run(arguments))
 
 
 @pytest.mark.parametrize(
     ("fault", "bots", "at_most"),
     [
-        (Fault("no answer in time.", bot_id="st-1", about="page_size"), 200, 3 * source.CHECKED_AT_ONCE + 1),
-        (Fault("no host.", about="host"), 200, 3 * source.CHECKED_AT_ONCE + 1),
-        (Fault("refused.", bot_id="st-1"), 30, 30),
+        (
+            ConnectorError("no answer in time.", bot_id="st-1", category="page_size"),
+            200,
+            3 * source.MAX_PARALLEL_CHECKS + 1,
+        ),
+        (ConnectorError("no host.", category="unreachable"), 200, 3 * source.MAX_PARALLEL_CHECKS + 1),
+        (ConnectorError("refused.", bot_id="st-1"), 30, 30),
     ],
 )
 def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none(
-    monkeypatch: pytest.MonkeyPatch, fault: Fault, bots: int, at_most: int
+    monkeypatch: pytest.MonkeyPatch, fault: ConnectorError, bots: int, at_most: int
 ) -> None:
     """The last bots are never answered."""
     asked, ended, waited_for = list[int](), threading.Event(), list[int]()
 
     def check(*arguments: object) -> None:
         asked.append(1)
-        if len(asked) > 2 * source.CHECKED_AT_ONCE and not ended.wait(5):
+        if len(asked) > 2 * source.MAX_PARALLEL_CHECKS and not ended.wait(5):
             waited_for.append(1)
         raise fault
 
@@ -64,4 +68,4 @@ def test_a_check_asks_every_bot_and_waits_for_none_where_the_server_answers_none
     assert (status.status, waited_for) == (Status.FAILED, [])
     assert fault.what.rstrip(".") in str(status.message)
     assert len(asked) <= at_most
-    assert len(asked) == bots or fault.about
+    assert len(asked) == bots or fault.category

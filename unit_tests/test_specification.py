@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from integration_tests.form.picture import PICTURE, signature, specification
-from source_kore_llm_logs.components.config_normalization import moment_of
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.components.config_normalization import parse_config_date
+from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import named
 from unit_tests.test_config_normalization import exact
 
@@ -21,7 +21,7 @@ OPTIONAL = {name: field for name, field in PROPERTIES.items() if name not in SPE
 
 
 def taken(**changes: Any) -> dict[str, Any]:
-    """What the connector makes of a configuration; raises Fault for what it refuses."""
+    """What the connector makes of a configuration; raises ConnectorError for what it refuses."""
     return exact(**{"start_date": "2025-01-01", **changes})
 
 
@@ -34,16 +34,16 @@ def test_a_date_that_the_form_takes_is_refused_only_where_the_calendar_has_no_su
     try:
         date.fromisoformat(text[:10])
     except ValueError:
-        with pytest.raises(Fault, match=r"`end_date`\) is not a date of the calendar"):
+        with pytest.raises(ConnectorError, match=r"`end_date`\) is not a date of the calendar"):
             taken(end_date=text)
     else:
-        assert moment_of(text).tzinfo is timezone.utc
+        assert parse_config_date(text).tzinfo is timezone.utc
 
 
 @given(st.datetimes(min_value=datetime(1000, 1, 1)))
 def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(moment: datetime) -> None:
     written = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert moment_of(written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
+    assert parse_config_date(written).strftime("%Y-%m-%dT%H:%M:%SZ") == written
 
 
 QUOTES = ["''", '""', "``", "“”", "„“", "«»", "\u2018\u2019"]
@@ -69,7 +69,7 @@ def test_what_is_written_wrong_is_refused_by_the_form_and_by_the_connector_in_it
     assert re.search(PROPERTIES[name]["pattern"], text) is None
     example = f", for example {PROPERTIES[name]['examples'][0]}" if "examples" in PROPERTIES[name] else ""
     wanted = re.escape(f"{PROPERTIES[name]['pattern_descriptor']}{example}.")
-    with pytest.raises(Fault, match=rf"`{name}`\) must be {wanted}$"):
+    with pytest.raises(ConnectorError, match=rf"`{name}`\) must be {wanted}$"):
         taken(**{name: text})
 
 
@@ -105,7 +105,7 @@ def test_what_the_connector_takes_meets_the_specification_and_what_it_refuses_na
     try:
         config = taken(**{name: data.draw(near(name))})
         faults = [error.message for error in Draft201909Validator(SPEC).iter_errors(config)]
-    except Fault as fault:
+    except ConnectorError as fault:
         faults = [] if any(fault.message.startswith(told) for told in map(named, PROPERTIES)) else [fault.message]
     assert faults == []
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from source_kore_llm_logs.components.state_migration import StateOfEachBot, warn_of_retention
-from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.records.timestamps import iso_ms
+from source_kore_llm_logs.components.state_migration import PerBotStateMigration, warn_of_retention
+from source_kore_llm_logs.errors import ConnectorError
+from source_kore_llm_logs.records.timestamps import to_iso
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -27,7 +27,7 @@ OWN = of("st-1", "2024-01-01T00:00:00.000Z")
 
 
 def migrated(state: dict[str, Any]) -> dict[str, Any]:
-    migration = StateOfEachBot(config={"bot_ids": ["st-1", "st-2"]}, parameters={})
+    migration = PerBotStateMigration(config={"bot_ids": ["st-1", "st-2"]}, parameters={})
     return dict(migration.migrate(state)) if migration.should_migrate(state) else state
 
 
@@ -56,7 +56,7 @@ def test_only_what_each_bot_has_reached_is_kept(written: dict[str, Any], read: l
         ("2024-11-25 20:47:11", "2024-11-25T20:47:11.000Z"),
         (" 2024-11-25\n", "2024-11-25T00:00:00.000Z"),
         ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
-        (iso_ms(NOW), iso_ms(NOW)),
+        (to_iso(NOW), to_iso(NOW)),
     ],
 )
 def test_a_cursor_means_its_instant(written: str, instant: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -65,9 +65,9 @@ def test_a_cursor_means_its_instant(written: str, instant: str, caplog: pytest.L
 
 
 def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(caplog: pytest.LogCaptureFixture) -> None:
-    ahead = iso_ms(NOW + timedelta(milliseconds=1))
+    ahead = to_iso(NOW + timedelta(milliseconds=1))
     state = migrated({"states": [of("st-1", "2999-01-01T00:00:00Z"), of("st-2", ahead), of("st-3", "2998-01-01")]})
-    moved = iso_ms(NOW - timedelta(seconds=60))
+    moved = to_iso(NOW - timedelta(seconds=60))
     assert state["states"] == [of(bot, moved) for bot in ("st-1", "st-2", "st-3")]
     (told,) = caplog.messages
     assert told.startswith("The state of bot st-1, bot st-2 ends in the future")
@@ -77,7 +77,7 @@ def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(cap
     "value", ["soon", "", 1700000000, {"a": 1}, None, "2024-02-30", "9999-12-31T23:59:59-05:00", True]
 )
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any) -> None:
-    with pytest.raises(Fault, match=r"The state of bot st-1 has no `end_date` that is a date.* or clear it"):
+    with pytest.raises(ConnectorError, match=r"The state of bot st-1 has no `end_date` that is a date.* or clear it"):
         migrated({"states": [of("st-1", value)]})
     # A bot that is no longer configured is not read, whatever its cursor is.
     assert migrated({"states": [of("st-9", value), OWN]})["states"] == [OWN]
@@ -91,7 +91,7 @@ def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any)
     ],
 )  # fmt: skip
 def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(states: Any) -> None:
-    with pytest.raises(Fault, match=r"The state .* or clear it"):
+    with pytest.raises(ConnectorError, match=r"The state .* or clear it"):
         migrated({"states": states})
 
 
@@ -103,8 +103,8 @@ def test_what_is_older_than_kore_ai_keeps_is_told_once_however_many_bots_there_a
     start_days_ago: int, cursor_days_ago: int | None, is_told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     bots = [f"st-{n}" for n in range(50)] if cursor_days_ago else ["st-1"]
-    states = [of(bot, iso_ms(NOW - timedelta(days=cursor_days_ago or 0))) for bot in bots] if cursor_days_ago else []
-    start = iso_ms(NOW - timedelta(days=start_days_ago))
+    states = [of(bot, to_iso(NOW - timedelta(days=cursor_days_ago or 0))) for bot in bots] if cursor_days_ago else []
+    start = to_iso(NOW - timedelta(days=start_days_ago))
     warn_of_retention({"bot_ids": bots, "start_date": start}, {"states": states})
     assert ["365 days" in line for line in caplog.messages] == [True] * is_told
     assert all(record.levelno == logging.WARNING for record in caplog.records)

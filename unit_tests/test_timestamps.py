@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_kore_llm_logs.records.timestamps import instant, iso_ms, iso_of, milliseconds
+from source_kore_llm_logs.records.timestamps import iso_to_ms, ms_to_iso, parse_date, to_iso
 
 WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 
@@ -44,7 +44,7 @@ WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 def test_dates_in_odd_forms_are_normalised_to_utc_with_four_digits_of_a_year_and_others_are_none(
     read: str | None, forms: list[Any]
 ) -> None:
-    assert [form for form in forms if instant(form) != read] == []
+    assert [form for form in forms if parse_date(form) != read] == []
 
 
 @given(
@@ -54,10 +54,10 @@ def test_dates_in_odd_forms_are_normalised_to_utc_with_four_digits_of_a_year_and
 def test_an_instant_is_the_same_in_every_zone(moment: datetime, offset: timedelta) -> None:
     zone = timezone(timedelta(minutes=offset // timedelta(minutes=1)))
     local = moment.replace(tzinfo=timezone.utc).astimezone(zone)
-    written = instant(local.isoformat())
-    assert written == iso_ms(moment)
+    written = parse_date(local.isoformat())
+    assert written == to_iso(moment)
     assert WRITTEN.fullmatch(written)
-    assert iso_of(milliseconds(written)) == written
+    assert ms_to_iso(iso_to_ms(written)) == written
 
 
 LIKE_A_DATE = st.text("0123456789-:.,TZ+/W []apmPM\x1f", max_size=30)
@@ -68,5 +68,5 @@ LIKE_A_DATE = st.text("0123456789-:.,TZ+/W []apmPM\x1f", max_size=30)
     LIKE_A_DATE | LIKE_A_DATE.map(lambda rest: f"2026-11-25{rest}") | st.text(max_size=30) | st.floats() | st.integers()
 )
 def test_nothing_that_looks_like_a_date_breaks_the_reader(sent: Any) -> None:
-    read = instant(sent)
+    read = parse_date(sent)
     assert read is None or WRITTEN.fullmatch(read)

@@ -1,5 +1,5 @@
-"""What a sync calls *now*: the earlier of the local clock and the server's. With the local clock ahead, a sync would
-believe to have read what the server had not written yet."""
+"""The time of a sync: that of the local clock or of the server, whichever is earlier. With a local clock that is ahead,
+a sync would count logs as read that the server has not written yet."""
 
 import logging
 import time
@@ -9,12 +9,12 @@ from threading import Lock
 
 logger = logging.getLogger("airbyte")
 
-CLOCKS_AGREE = 60.0
-ABSURD = 7 * 24 * 3600.0  # Seconds. So far off is no clock that a server checks tokens by, but 1970 or 9999, say.
+CLOCKS_AGREE = 60.0  # Seconds.
+ABSURD = 7 * 24 * 3600.0  # Seconds. A date that is further off, such as 1970 or 9999, is not a server's clock.
 
 
 def seconds_until(date: str | None, moment: float | None = None) -> float | None:
-    """From a moment of the local clock, or from now, to the date of a header (RFC 9110); None if it is none."""
+    """Seconds from a time of the local clock, or from now, to a header's date (RFC 9110). None for an invalid date."""
     try:
         there = parsedate_to_datetime(date or "")
         there = there if there.tzinfo else there.replace(tzinfo=timezone.utc)
@@ -24,24 +24,24 @@ def seconds_until(date: str | None, moment: float | None = None) -> float | None
 
 
 def hours(seconds: float) -> str:
-    """A length of time as a person says it, for example "1 h 5 min"."""
+    """A duration in words, for example "1 h 5 min"."""
     whole, minutes = divmod(round(abs(seconds) / 60), 60)
     return f"{whole} h {minutes} min" if whole else f"{minutes} min"
 
 
 class ServerClock:
-    """The present, corrected by the `Date` of answers. Thread-safe."""
+    """The local clock, corrected by the `Date` of responses. Thread-safe."""
 
     def __init__(self) -> None:
         self._ahead, self._lock = 0.0, Lock()
 
     def now(self) -> int:
-        """In milliseconds since the epoch. It goes back when an answer shows that the local clock is ahead."""
+        """Milliseconds since the epoch. They go back when a response shows that the local clock is ahead."""
         return int((time.time() - self._ahead) * 1000)
 
     def correct(self, date: str | None, sent: float) -> None:
-        """Takes note of the `Date` (whole seconds) of an answer to a request that was sent at this moment of the local
-        clock. No date, and an absurd one, change nothing. Warns once, from a minute on."""
+        """Corrects the clock by the `Date` (in whole seconds) of a response whose request was sent at `sent`, by the
+        local clock. Ignores a missing or absurd date. Logs a warning once the difference is a minute."""
         ahead = -(seconds_until(date, sent) or 0.0) - 1
         with self._lock:
             if self._ahead < ahead < ABSURD:

@@ -1,5 +1,6 @@
-"""What an answer that is not rows, or a connection that failed, says of itself: the vendor's words, and what else the
-tables in `manifest.yaml` name. Nothing that may be a payload is ever taken for words."""
+"""What the rules in `manifest.yaml` need to know of an error response or a failed connection, and their messages.
+
+No text that may be part of a payload is ever taken for an error message."""
 
 import gzip
 import os
@@ -16,20 +17,20 @@ from requests.utils import get_environ_proxies, select_proxy
 from source_kore_llm_logs.api.clock import CLOCKS_AGREE, hours, seconds_until
 from source_kore_llm_logs.manifest import SPECIFICATION, named
 
-Rule = Mapping[str, Any]  # A row of a table.
+Rule = Mapping[str, Any]  # As in `refusals` and `connection_errors` of the manifest.
 GZIP = b"\x1f\x8b\x08"
 BLANK = b"\xef\xbb\xbf \t\r\n"
-LONGEST_TEXT = 300  # Bytes. No sentence of the vendor's is longer: a longer body of plain text is something else.
+LONGEST_TEXT = 300  # Bytes. A longer body of plain text is not an error message of the vendor.
 LONGEST_WORDS = 500
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Databases refuse some of them, terminals turn on colours.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Databases refuse some of them; terminals interpret others.
 TOKEN = re.compile(r"\beyJ[\w-]+\.[\w.-]*")
-HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")  # Nothing else of a `Location` is repeated.
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")  # The only part of a `Location` that a message repeats.
 TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
-PASSING = {408, 425, *range(500, 600)} - {501, 505}  # Not of a server that takes no POST, or speaks another HTTP.
+TRANSIENT = {408, 425, *range(500, 600)} - {501, 505}  # 501 and 505 do not pass: no POST, another HTTP version.
 
 
 def body_of(response: requests.Response) -> bytes:
-    """The body, unpacked where it is gzip although no header says so; as it came where that fails."""
+    """The body, decompressed if it is gzip without a header that says so. Unchanged if that fails."""
     content = response.content
     if content.startswith(GZIP):
         try:
@@ -40,9 +41,9 @@ def body_of(response: requests.Response) -> bytes:
 
 
 def words_of(response: requests.Response, rules: Sequence[Rule]) -> str:
-    """The vendor's words: of an envelope such as `{"errors": [{"msg": …}]}` [I], or a short body of plain text; ""
-    where there are none. Tokens are left out. Under status 200, where a body may be encrypted or hold what users wrote,
-    only an envelope's words count, a sentence under `message`, and a sentence that one of the rules knows."""
+    """The vendor's error message without tokens, or "": from an envelope such as `{"errors": [{"msg": …}]}` [I], or a
+    short body of plain text. With status 200 the body may be encrypted, or contain what users wrote. Then only an
+    envelope counts, a sentence under `message`, and a sentence that matches the `words` of a rule."""
     content, is_200 = body_of(response), response.status_code == 200
     try:
         body = orjson.loads(content)
@@ -59,25 +60,25 @@ def words_of(response: requests.Response, rules: Sequence[Rule]) -> str:
 
 
 def _texts(errors: object) -> Iterator[str]:
-    """The messages of an envelope's `errors`: a list of objects or of texts, or one of them."""
+    """The messages in `errors`: an object or a text, or a list of them."""
     for error in errors if isinstance(errors, list) else [errors]:
         found = [error.get(key) for key in ("msg", "message", "error")] if isinstance(error, dict) else [error]
         yield from [text for text in found if isinstance(text, str)][:1]
 
 
 def conditions(response: requests.Response, is_json: bool) -> Iterator[str]:
-    """Those of a rule's `if` that an answer meets."""
+    """The values of a rule's `if` that hold for a response."""
     content = body_of(response).strip(BLANK + b"\"'")
     starts, is_object = content[:1], content.startswith(b"{")
-    if response.status_code in PASSING:
-        yield "passing"
+    if response.status_code in TRANSIENT:
+        yield "transient"
     if not content:
         yield "empty"
     if starts == b"<":
         yield "html"
     if not is_json and starts and starts in b"[{\x1f":
         yield "cut_off"
-    # An object that is no error; or one long text without blanks.
+    # An object that is no error, or one long text without blanks.
     is_error = content.rstrip(b" }\t\r\n") == b"{" or re.match(rb'\{\s*"errors?"\s*:', content)
     is_cipher = len(content) >= 40 and starts not in b"<[" and not any(byte <= 32 for byte in content)
     if (is_object and not is_error) or (is_cipher and not is_object):
@@ -87,7 +88,7 @@ def conditions(response: requests.Response, is_json: bool) -> Iterator[str]:
 
 
 def target_of(response: requests.Response) -> str:
-    """The host, and perhaps port, to which an answer sends the request; "" if to none."""
+    """The host, with a port if given, to which a response redirects; "" without a valid one."""
     location = response.headers.get("Location", "").strip()
     try:
         target = urlsplit(urljoin(str(response.request.url), location)).netloc.rsplit("@", 1)[-1]
@@ -97,7 +98,7 @@ def target_of(response: requests.Response) -> str:
 
 
 def rule_for(rules: Iterable[Rule], words: str, met: Iterable[str], status: int = 0, error: object = None) -> Rule:
-    """The first rule that an answer or an error meets; the last meets all."""
+    """The first rule that matches a response or an exception. The last rule matches everything."""
     met, classes = set(met), {kind.__name__ for kind in type(error).__mro__}
     return next(
         rule
@@ -110,7 +111,7 @@ def rule_for(rules: Iterable[Rule], words: str, met: Iterable[str], status: int 
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that a request to this URL takes: its address without a password, and the variable that names it."""
+    """The proxy for a URL, or None: its address without a password, and the environment variable that sets it."""
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return None
@@ -121,13 +122,13 @@ def proxy_for(url: str) -> str | None:
 
 
 def bundle() -> str:
-    """The file of certificates that the environment names, as `variable=path`; "" if none."""
+    """The environment variable that sets a file of certificates, as `variable=path`; "" if none does."""
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return next((f"{name}={os.environ[name]}" for name in names if os.environ.get(name)), "")
 
 
 def sentence(template: str, url: str, words: str, response: requests.Response | None = None) -> str:
-    """A rule's message for a person."""
+    """The text of a rule's message."""
     tunnel = TUNNEL.search(words)
     values: dict[str, object] = {
         **{field: named(field) for field in SPECIFICATION["properties"]},
@@ -144,11 +145,12 @@ def sentence(template: str, url: str, words: str, response: requests.Response | 
         values["said"] = f"The API said: {words or 'nothing'} ({response.status_code})."
         values["target"] = target_of(response)
         values["clock"], values["wrong_clock"] = (_about_the_clock(response, it_is) for it_is in (True, False))
-    return template.format_map(values).encode(errors="backslashreplace").decode()  # A variable's bytes may be no UTF-8.
+    # Environment variables may not be UTF-8.
+    return template.format_map(values).encode(errors="backslashreplace").decode()
 
 
 def _about_the_clock(response: requests.Response, is_suspected: bool) -> str:
-    """A further sentence where the clock of this machine is wrong; where it `is_suspected`, in any case."""
+    """A sentence about this machine's clock, if it differs from the server's; if it `is_suspected`, in any case."""
     behind = seconds_until(response.headers.get("Date"))
     if behind is not None and abs(behind) > 2 * CLOCKS_AGREE:
         direction = "ahead of" if behind < 0 else "behind"

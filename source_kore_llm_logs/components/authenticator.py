@@ -1,5 +1,5 @@
-"""A fresh JWT for every request, retries included: a `jti` is accepted once, and a token lives for minutes [D]. It is
-signed with the secret of the app, or with an RSA algorithm its private key."""
+"""Signs a fresh JWT for every request, retries included: a `jti` is accepted once, and a token lives for minutes [D].
+The key is the app's client secret, or, with an RSA algorithm, its private key."""
 
 import re
 import textwrap
@@ -17,24 +17,21 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-# The length of the secret is the vendor's choice, and not the operator's to mend.
+# The vendor chooses the length of the secret; the operator cannot change it.
 warnings.filterwarnings("ignore", message="The HMAC key is", module=r"jwt|source_kore_llm_logs")
 
 AUDIENCE = "https://idproxy.kore.ai/authorize"
 VALID_SECONDS_BEFORE, VALID_SECONDS_AFTER = 120, 480
-"""A token is dated back and ends after so many seconds. `exp` may be at most an hour away [D], it is not said from
-what: ten minutes are right under each reading, with a clock that runs two minutes ahead or eight behind, too."""
-SHORTEST_RSA_KEY = 2048  # Bits. RFC 7518 asks for no less.
+"""Seconds from `iat` to now, and from now to `exp`. `exp` may be at most an hour away [D], from `iat` or from now: ten
+minutes are valid either way, even if this machine's clock is two minutes ahead or eight behind."""
+SHORTEST_RSA_KEY = 2048  # Bits, as RFC 7518 requires.
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.S)
 
 
 @dataclass
 class KoreJwtAuthenticator(DeclarativeAuthenticator):
-    """Signs the header `auth`. Thread-safe. Raises ValueError as `signing_key` does.
-
-    `appId` and `sub` are required [D]; the other claims are what a real client of this endpoint sends [C]. Secret and
-    ids are read from the config as they are: interpolation would turn a secret of digits into a number.
-    """
+    """Sets the header `auth`. Thread-safe. Raises ValueError as `signing_key` does. `appId` and `sub` are required [D];
+    a real client sends the other claims, too [C]. The config is not interpolated: a secret of digits must stay text."""
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
@@ -52,15 +49,15 @@ class KoreJwtAuthenticator(DeclarativeAuthenticator):
 
     @property
     def token(self) -> str:
-        """A new token: no two calls return the same one."""
+        """A new token at each access."""
         now = int(time.time())
         times = {"iat": now - VALID_SECONDS_BEFORE, "exp": now + VALID_SECONDS_AFTER}
         return jwt.encode({**self._claims, **times, "jti": str(uuid.uuid4())}, self._key, algorithm=self._algorithm)
 
 
 def signing_key(secret: str, algorithm: str) -> bytes | RSAPrivateKey:
-    """The key for one of HS256, HS512, RS256, RS512 [D]. Raises ValueError if the secret does not fit the algorithm:
-    its text follows the name of the field, and holds nothing of the secret."""
+    """The key for HS256, HS512, RS256 or RS512 [D]. Raises ValueError if the secret does not fit the algorithm. Its
+    text continues a sentence that begins with the field's name, and contains nothing of the secret."""
     if not algorithm.startswith("RS") and "-----BEGIN " in secret:
         raise ValueError(f"holds a PEM key, which {algorithm} does not use: choose RS256 or RS512, or enter the secret")
     key = _private_key(secret) if algorithm.startswith("RS") else secret.encode()
@@ -72,8 +69,7 @@ def signing_key(secret: str, algorithm: str) -> bytes | RSAPrivateKey:
 
 
 def _private_key(secret: str) -> RSAPrivateKey:
-    """A form's field of one line swallows the line breaks of a PEM file, a template turns them into `\\n`: the key is
-    put together again from what lies between its first and its last line."""
+    """The key of a PEM text whose line breaks may be lost (a form's single-line field) or escaped (a template)."""
     found = PEM.search(secret.replace("\\r", "").replace("\\n", "\n"))
     if found is None:
         whole = "from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY-----"

@@ -1,7 +1,5 @@
-"""What a person or a program gave, made exact once: text without blanks at its ends, numbers, instants in UTC.
-
-What a field may hold is said once, by the `spec` in `manifest.yaml`. A value is refused in one sentence with the name
-of its field, which says what to enter and does not repeat the value."""
+"""Validates the configuration by the `spec` in `manifest.yaml`, and normalizes it: text, numbers, and dates in UTC. An
+error names the field and says what to enter, without repeating the value."""
 
 import json
 import logging
@@ -20,33 +18,37 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 from jsonschema import Draft201909Validator
 
 from source_kore_llm_logs.components.authenticator import signing_key
-from source_kore_llm_logs.errors import Fault
+from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import SPECIFICATION, named
-from source_kore_llm_logs.records.timestamps import iso_ms, now
+from source_kore_llm_logs.records.timestamps import now, to_iso
 
 logger = logging.getLogger("airbyte")
 
 SETTLING_DELAY = timedelta(seconds=60)  # A row appears up to a minute after its call [C].
-PRIVATE = "__"  # So begin the options by which the CDK and its tools inject code and manifests.
-DERIVED = ("base_url", "sync_end")  # What is added here for the manifest.
+PRIVATE = "__"  # The prefix of options by which the CDK and its tools inject code and manifests.
+DERIVED = ("base_url", "sync_end")  # Added here for the manifest.
 DECIDES_WHAT_IS_COPIED = ("period", "content", "filters")
-"""Groups of the form: who misspells one of their fields would get other data, and not a slower sync."""
+"""Groups of the form. A misspelt field of theirs, if ignored, would change which data is copied."""
+SOUNDS_LIKE_REDACTION = re.compile(
+    r"(?i)redact|mask|(an|pseud)onym|obfuscat|scrub|saniti[sz]|censor|hide|pii|gdpr|hipaa|privacy|personal|sensitive|confidential"
+    r"|payload|prompt|answer|content|message"
+)
+"""Matches unknown fields whose author may believe that they keep prompts and answers out."""
 
 
 def refuse(field: str, what: str) -> NoReturn:
-    """Raises the Fault of one field."""
-    raise Fault(f"{named(field)} {what}.")
+    raise ConnectorError(f"{named(field)} {what}.")
 
 
 def trimmed(text: str) -> str:
-    """The text without what cannot be seen at its ends: blanks, line breaks, byte-order mark, zero-width characters."""
+    """Strips invisible characters from both ends: blanks, line breaks, byte-order mark, zero-width characters."""
     seen = [n for n, char in enumerate(text) if unicodedata.category(char) not in ("Cc", "Cf", "Zs", "Zl", "Zp")]
     return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
-def moment_of(text: str) -> datetime:
-    """A date (its first moment in UTC) or an RFC 3339 time, as an aware UTC datetime cut to milliseconds. Raises
-    ValueError if it is neither, or not in the calendar."""
+def parse_config_date(text: str) -> datetime:
+    """Parses a date (midnight UTC) or an RFC 3339 time, to the millisecond. Raises ValueError for anything else, and
+    for dates that do not exist."""
     if not text or not re.fullmatch(SPECIFICATION["properties"]["start_date"]["pattern"], text):
         raise ValueError("no date")
     try:
@@ -58,8 +60,8 @@ def moment_of(text: str) -> datetime:
 
 
 def base_url(host: str) -> str:
-    """`https://{host}` from a bare name or the address of any page of the platform, as copied from a browser; plain
-    http only on this machine itself. Raises Fault for what holds no host."""
+    """`https://{host}` from a host name, or from the URL of any page of the platform. Plain http is allowed for the
+    local machine only. Raises ConnectorError without a valid host."""
     try:
         parts = urlsplit(host if re.match("https?://", host, re.I) else f"https://{host}")
         name, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
@@ -73,8 +75,7 @@ def base_url(host: str) -> str:
 
 
 def _coerced(kind: str, value: Any) -> Any:
-    """Text without what cannot be seen at its ends; a number or a truth that a program gave as text (or 50.0) as what
-    it is. None where nothing was given."""
+    """Trims text, and converts a number or boolean that was given as text (or as 50.0). None for an empty value."""
     if isinstance(value, str):
         value = trimmed(value)
         if kind == "integer" and re.fullmatch(r"[+-]?\d{1,18}", value):
@@ -89,7 +90,7 @@ def _coerced(kind: str, value: Any) -> Any:
 
 
 def _expected(schema: Mapping[str, Any], value: Any) -> str:
-    """What a field may hold in the place of this value, in words."""
+    """What the field must hold instead of this value, in words."""
     if schema["type"] == "integer":
         return f"a whole number from {schema['minimum']} to {schema['maximum']}"
     if schema["type"] == "array":
@@ -105,12 +106,13 @@ def _expected(schema: Mapping[str, Any], value: Any) -> str:
 
 
 def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
-    """Warns of a field that there is not, with the one that may be meant: known by a spelling near its own, its title's
-    or a choice's (`redact: true`), or by a value that only it takes. Raises Fault if that one is missing, or decides
-    what is copied."""
+    """Logs a warning about an unknown field, and names the field that may be meant: one whose name, title or choices
+    are spelled nearly the same, or one that has this value as a choice. Raises ConnectorError if that field is required
+    and missing, or decides what is copied."""
     fields, shown = SPECIFICATION["properties"], trimmed(name)
     spellings = {spelling: field for field, own in fields.items() for spelling in (field, own["title"].lower())}
-    near = [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
+    near = ["payload_content"] if SOUNDS_LIKE_REDACTION.search(shown) else []
+    near += [spellings[found] for found in get_close_matches(shown.lower(), spellings, n=1, cutoff=0.75)]
     for field, own in fields.items():
         choices = own.get("enum", ())
         if get_close_matches(shown.lower(), choices, cutoff=0.85) or (isinstance(value, str) and value in choices):
@@ -122,16 +124,16 @@ def _warn_of_unknown(name: str, value: Any, config: Mapping[str, Any]) -> None:
     what += f": did you mean {named(near[0])}?"
     is_missing = near[0] in SPECIFICATION["required"] and near[0] not in config
     if is_missing or fields[near[0]]["group"] in DECIDES_WHAT_IS_COPIED:
-        raise Fault(what)
+        raise ConnectorError(what)
     logger.warning("%s It has no effect.", what)
 
 
-class ExactConfiguration(ConfigTransformation):
-    """Replaces what was given by exact values, and adds `base_url` and `sync_end` for the manifest. A field that is
-    null or empty is left out, so that its default counts, and so are private and unknown ones."""
+class ConfigNormalization(ConfigTransformation):
+    """Normalizes a config in place, and adds `base_url` and `sync_end` for the manifest. Fields that are empty, private
+    or unknown are removed, so that defaults apply."""
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
-        """Raises Fault on the first field that cannot be used. What is exact already stays as it is."""
+        """Idempotent. Raises ConnectorError for the first invalid field."""
         for name in [name for name in config if name not in SPECIFICATION["properties"] and name not in DERIVED]:
             value = config.pop(name)
             if not name.startswith(PRIVATE):
@@ -155,19 +157,19 @@ class ExactConfiguration(ConfigTransformation):
 
     @staticmethod
     def _set_period(config: MutableMapping[str, Any]) -> None:
-        start, end = _moment(config, "start_date"), now() - SETTLING_DELAY
+        start, end = _date_of(config, "start_date"), now() - SETTLING_DELAY
         if start > end:
             refuse("start_date", "lies in the future: choose a moment that has passed")
         if "end_date" in config:
-            closed = _moment(config, "end_date")
+            closed = _date_of(config, "end_date")
             if closed <= start:
                 refuse("start_date", f"must be before {named('end_date')}")
             end = min(end, closed - timedelta(milliseconds=1))
-        config["start_date"], config["sync_end"] = iso_ms(start), iso_ms(end)
+        config["start_date"], config["sync_end"] = to_iso(start), to_iso(end)
 
 
-def _moment(config: Mapping[str, Any], field: str) -> datetime:
+def _date_of(config: Mapping[str, Any], field: str) -> datetime:
     try:
-        return moment_of(config[field])
+        return parse_config_date(config[field])
     except ValueError:
         refuse(field, "is not a date of the calendar")

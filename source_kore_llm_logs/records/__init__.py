@@ -1,4 +1,4 @@
-"""One row of the API becomes one record. What is known stands in tables: the YAML files beside the code."""
+"""Converts one row of the API into one record. The YAML files hold what is known of rows and of providers."""
 
 from functools import cache
 from pathlib import Path
@@ -9,5 +9,5 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 @cache
 def table(name: str) -> Any:
-    """What `<name>.yaml` holds. Raises FileNotFoundError if it was not installed."""
+    """The content of `<name>.yaml`. Raises FileNotFoundError if the file was not installed."""
     return safe_load_yaml(Path(__file__).with_name(f"{name}.yaml").read_bytes())

@@ -1,5 +1,5 @@
-"""JSON that strict readers refuse is mended: the log holds what people typed and what models wrote. An answer's body
-that ends in the middle is not: it has lost rows."""
+"""Decodes JSON leniently, because the log contains what people typed and what models wrote. A response body that is cut
+off is an error: it has lost rows."""
 
 import json
 import math
@@ -12,32 +12,30 @@ import orjson
 
 Json = Mapping[str, Any]
 
-DEEPEST_PARSED = 200  # Levels of nesting that are parsed where a text has more than Python can.
-DEEPEST_PLAIN = 100  # Levels that `plain` leaves as JSON.
-MENDED_TEXTS = "U+0000 or half a surrogate, which databases refuse, was replaced by U+FFFD in a text"
-"""What `plain` counts in `repairs`."""
-NOT_PLAIN = re.compile("[\0\ud800-\udfff]")
+MAX_PARSED_DEPTH = 200  # Levels of nesting that are parsed if a text has more than Python can parse.
+MAX_DEPTH = 100  # Levels of nesting that `sanitize` keeps.
+REPLACED_CHARACTERS = "U+0000 or half a surrogate, which databases refuse, was replaced by U+FFFD in a text"
+"""The key under which `sanitize` counts in `repairs`."""
+INVALID_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.S)
-"""A text, which may be cut off at the end of all, or what stands between values."""
+"""A string, which may be cut off at the end of the input, or a bracket or comma."""
 CONTROL = {code: "\ufffd" for code in range(1, 32) if chr(code) not in "\t\n\r"} | {0: "\\u0000"}
-"""Control characters that JSON allows only escaped. U+0000 is escaped, so that it is counted with the escaped ones."""
+"""Control characters that JSON forbids unescaped. U+0000 is only escaped here; `sanitize` replaces and counts it."""
 
 
 def rows_in(body: bytes) -> list[Any]:
-    """The rows of an answer's body: an array [D], or an object that holds one under `hits` [C]. They are mended as
-    `lenient` says; invalid UTF-8 becomes U+FFFD.
-
-    Pure and thread-safe. Raises ValueError for a body that is cut off or no JSON, TypeError for JSON that is not rows.
-    """
+    """The rows of a response body: an array [D], or the array under `hits` of an object [C]. Lenient as
+    `loads_leniently`, also with invalid UTF-8. Raises ValueError as that does, and TypeError for JSON without rows."""
     try:
-        # orjson is quick, makes a double of a long integer, and keeps one of equal keys: is it the same if written?
+        # orjson is fast, but makes floats of long integers and drops duplicate keys. Nothing was lost if it writes the
+        # same JSON again.
         parsed = orjson.loads(body)
         written = orjson.dumps(parsed, option=orjson.OPT_STRICT_INTEGER)
-        is_all = written == body or written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n")
-    except (orjson.JSONDecodeError, TypeError):  # TypeError: an integer beyond 53 bits; deeper than orjson writes.
-        is_all = False
-    if not is_all:
-        parsed = lenient(body.decode("utf-8-sig", "replace"))
+        is_same = written == body or written.translate(None, b" \t\r\n") == body.translate(None, b" \t\r\n")
+    except (orjson.JSONDecodeError, TypeError):  # TypeError: an integer beyond 53 bits, or nesting too deep to write.
+        is_same = False
+    if not is_same:
+        parsed = loads_leniently(body.decode("utf-8-sig", "replace"))
     if isinstance(parsed, dict) and isinstance(parsed.get("hits"), list):
         parsed = parsed["hits"]
     if not isinstance(parsed, list):
@@ -45,20 +43,12 @@ def rows_in(body: bytes) -> list[Any]:
     return parsed
 
 
-def loads(text: str) -> Any:
-    """What a text of JSON holds, mended where it must be. Raises ValueError as `lenient` does."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return lenient(text)
+def loads_leniently(text: str) -> Any:
+    """Decodes JSON that orjson refuses. Raises ValueError if it is cut off or no JSON.
 
-
-def lenient(text: str) -> Any:
-    """What a text of JSON holds. Raises ValueError for what is cut off or no JSON.
-
-    Raw control characters become U+FFFD (a tab or line break stays one). A number that 64 bits do not hold (a longer
-    integer, 1e999, NaN) becomes the text of itself, as does what is deeper than `DEEPEST_PARSED` where Python cannot
-    read all levels. Of equal keys the last keeps its name; the values before it stand under the key and blanks.
+    Unescaped control characters become U+FFFD, except tabs and line breaks. Numbers that do not fit 64 bits (long
+    integers, 1e999, NaN) become strings; so do levels deeper than `MAX_PARSED_DEPTH`, if there are more than Python can
+    parse. Of duplicate keys, the last keeps its name, and blanks are appended to the others.
     """
     text = text.translate(CONTROL)
     try:
@@ -67,7 +57,7 @@ def lenient(text: str) -> Any:
         return LENIENT.decode(_flattened(text))
 
 
-def _all_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         last = {key: place for place, (key, _) in enumerate(pairs)}
@@ -79,12 +69,12 @@ def _all_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-LENIENT = json.JSONDecoder(  # `strict=False` takes raw tabs and line breaks within texts.
+LENIENT = json.JSONDecoder(  # `strict=False` accepts unescaped tabs and line breaks in strings.
     strict=False,
     parse_int=lambda digits: int(digits) if len(digits) < 21 and fits_64_bits(int(digits)) else digits,
     parse_float=lambda digits: float(digits) if math.isfinite(float(digits)) else digits,
     parse_constant=str,
-    object_pairs_hook=_all_keys,
+    object_pairs_hook=_with_duplicates,
 )
 
 
@@ -93,16 +83,16 @@ def fits_64_bits(value: int) -> bool:
 
 
 def _flattened(text: str) -> str:
-    """The same JSON, in which what lies deeper than `DEEPEST_PARSED` levels is text."""
+    """The same JSON, with strings in place of values deeper than `MAX_PARSED_DEPTH` levels."""
     depth, after, begins, pieces = 0, 0, 0, []
     for token in TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth == DEEPEST_PARSED + 1:
+            if depth == MAX_PARSED_DEPTH + 1:
                 begins = token.start()
         elif token[0] in "]}":
             depth -= 1
-            if depth == DEEPEST_PARSED:
+            if depth == MAX_PARSED_DEPTH:
                 pieces += [text[after:begins], json.dumps(text[begins : token.end()])]
                 after = token.end()
     if depth:
@@ -110,8 +100,8 @@ def _flattened(text: str) -> str:
     return "".join([*pieces, text[after:]])
 
 
-def completed(text: str) -> Iterator[str]:
-    """JSON that was cut off, closed behind the last value that is whole; a text, also before half an escape."""
+def close_truncated(text: str) -> Iterator[str]:
+    """Valid JSON to try for JSON that was cut off: a string without a broken escape; all up to the last whole value."""
     if text.startswith('"'):
         yield from (text[: len(text) - cut] + '"' for cut in range(6))
     end, closers, open_ones = 0, "", ""
@@ -126,24 +116,24 @@ def completed(text: str) -> Iterator[str]:
     yield text[:end] + closers
 
 
-def plain(value: Any, repairs: Counter[str] | None = None, depth: int = 0) -> Any:
-    """The same value with U+FFFD for U+0000 and for lone surrogates, and JSON text for what is deeper than
-    `DEEPEST_PLAIN` levels. Keys that would become equal are kept apart."""
+def sanitize(value: Any, repairs: Counter[str] | None = None, depth: int = 0) -> Any:
+    """Replaces U+0000 and lone surrogates by U+FFFD, and values deeper than `MAX_DEPTH` levels by their JSON text. Keys
+    stay distinct."""
     if isinstance(value, str):
-        text = NOT_PLAIN.sub("\ufffd", value)
+        text = INVALID_CHARACTERS.sub("\ufffd", value)
         if repairs is not None and text != value:
-            repairs[MENDED_TEXTS] += 1
+            repairs[REPLACED_CHARACTERS] += 1
         return text
-    if isinstance(value, dict | list) and depth == DEEPEST_PLAIN:
-        return plain(json.dumps(value), repairs)
+    if isinstance(value, dict | list) and depth == MAX_DEPTH:
+        return sanitize(json.dumps(value), repairs)
     if isinstance(value, list):
-        return [plain(inner, repairs, depth + 1) for inner in value]
+        return [sanitize(inner, repairs, depth + 1) for inner in value]
     if not isinstance(value, dict):
         return value
     result: dict[str, Any] = {}
     for key, inner in value.items():
-        name = plain(key, repairs)
+        name = sanitize(key, repairs)
         while name in result:
             name += "\ufffd"
-        result[name] = plain(inner, repairs, depth + 1)
+        result[name] = sanitize(inner, repairs, depth + 1)
     return result

@@ -1,4 +1,4 @@
-"""What a row is known by: its columns whatever the spelling of their keys, and its `id`."""
+"""Identifies the columns of a row, however their keys are spelled, and computes the row's `id`."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,12 +17,11 @@ IN_THE_ID: list[str] = TABLE["in_the_id"]
 
 @lru_cache(maxsize=4096)
 def fold(key: str) -> str:
-    """`Feature Name `, `featureName`, `FEATURE_NAME` and `feature-name` are one column."""
+    """The normalized form of a key: the same for `Feature Name `, `featureName`, `FEATURE_NAME` and `feature-name`."""
     return "".join(key.split()).replace("_", "").replace("-", "").casefold()
 
 
 def folded(row: Json) -> dict[str, Any]:
-    """The same object under folded keys."""
     return {fold(key): value for key, value in row.items()}
 
 
@@ -32,17 +31,17 @@ NOTHING = ("", None)
 
 
 class Columns(NamedTuple):
-    """The columns of an object. Each of its keys is in exactly one of the three, but for a twin that is null."""
+    """The keys of an object by kind. Each key is in exactly one field, except a duplicate that is null: in none."""
 
     known: dict[str, tuple[str, Any]]  # Column -> the key as it was spelled, and the value.
-    twins: dict[str, Any]  # Keys of a column that another key won.
-    others: dict[str, Any]  # Keys that are not known.
+    duplicates: dict[str, Any]  # Other keys of a column in `known`.
+    others: dict[str, Any]  # Unknown keys.
 
 
 def columns_of(row: Json, names: Mapping[str, str]) -> Columns:
-    """The columns of an object, by folded names. Which of several keys of one column wins does not rest on their order:
-    one with a value, then one that is no other name, then the documented spelling, then the first by code points."""
-    known, twins, others = columns = Columns({}, {}, {})
+    """Sorts the keys of an object by `names` (folded key -> column). Of several keys of one column, in any order, the
+    first of these is used: with a value, not in `OTHER_NAMES`, spelled as documented, first by code points."""
+    known, duplicates, others = columns = Columns({}, {}, {})
     rivals = []
     for key, value in row.items():
         name = fold(key)
@@ -53,7 +52,7 @@ def columns_of(row: Json, names: Mapping[str, str]) -> Columns:
     for column, rival in rivals:
         known[column], (key, value) = sorted((known[column], rival), key=_rank)
         if value is not None:
-            (others if fold(key) in OTHER_NAMES else twins)[key] = value
+            (others if fold(key) in OTHER_NAMES else duplicates)[key] = value
     return columns
 
 
@@ -62,18 +61,17 @@ def _rank(sent: tuple[str, Any]) -> tuple[bool, bool, bool, str]:
     return value is None, fold(key) in OTHER_NAMES, key not in COLUMNS and key not in DETAILS, key
 
 
-LONGEST_ID = 128
-"""A provider's id is one word of at most so many characters; anything else in its place may be text."""
+LONGEST_ID = 128  # Characters of a provider's response id, which is one word. Anything else may be generated text.
 
 
 def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: Json) -> str:
-    """32 hex digits that stand for the call, not for what was said in it. The API gives no id [D].
+    """The primary key of a row, 32 hex digits. The API gives none [D].
 
-    A hash of the bot, the documented columns, the token counts, the provider's id of the answer, and the sizes of the
-    payloads as compact JSON; counts and payloads are those of `record`, which is not redacted yet. So it stays when
-    Kore.ai adds a column (it does, release by release [D]), spells or orders keys in another way, or fills in later the
-    counts that the provider gave; and nobody can confirm a guessed prompt by it. A row that has none of these is hashed
-    whole. A key that is spelled twice counts with both of its values, unless equal.
+    A hash of the bot, the documented columns, the token counts, the provider's response id, and the sizes of the
+    payloads as compact JSON. Counts and payloads are those of `record`, which must not be redacted yet. Duplicate keys
+    count if their values differ. A row without any of these is hashed whole. So the id does not change if Kore.ai adds
+    columns (it does, release by release [D]), changes the spelling or order of keys, or later fills in the provider's
+    token counts. And nobody can use it to confirm a guessed prompt.
     """
     response_id = record["response_id"]
     if response_id is not None and (len(response_id) > LONGEST_ID or response_id.split() != [response_id]):
@@ -87,23 +85,23 @@ def row_id(bot_id: str, row: Json, columns: Columns, details: Columns, record: J
     ]  # fmt: skip
     if not details.known and "payload_details" in known:
         counted.append(_size(known["payload_details"][1]))
-    counted += [twins for those in (columns, details) if those.twins and (twins := _different_twins(those))]
+    counted += [different for those in (columns, details) if (different := _different_duplicates(those))]
     if all(value is None or value == "" for value in counted):
         counted = [row]
-    told = [bot_id, known.get("bot_id", NOTHING)[1], *counted]
-    return blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    hashed = [bot_id, known.get("bot_id", NOTHING)[1], *counted]
+    return blake2b(orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def _size(payload: Any) -> int | None:
     return None if payload is None else len(orjson.dumps(payload))
 
 
-def _different_twins(columns: Columns) -> dict[str, Any]:
-    """The twins whose value is another than that of the key which won; of payloads, their size."""
+def _different_duplicates(columns: Columns) -> dict[str, Any]:
+    """The duplicates whose value differs from that of the known key; for a payload, its size."""
     found: dict[str, Any] = {}
-    for key, value in columns.twins.items():
+    for key, value in columns.duplicates.items():
         column = NAMES[fold(key)]
-        won, twin = (orjson.dumps(v, option=orjson.OPT_SORT_KEYS) for v in (columns.known[column][1], value))
-        if won != twin:
-            found[key] = len(twin) if "payload" in column else value
+        used, own = (orjson.dumps(v, option=orjson.OPT_SORT_KEYS) for v in (columns.known[column][1], value))
+        if used != own:
+            found[key] = len(own) if "payload" in column else value
     return found

@@ -1,12 +1,12 @@
-"""What payloads say of a call, in the same columns for every provider. `providers.yaml` lists the keys; a shape that
-nobody foresaw gives nulls."""
+"""Extracts token counts, model, parameters and errors from the payloads of any provider. `providers.yaml` lists the
+keys. Unknown formats give nulls."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from source_kore_llm_logs.records import table
-from source_kore_llm_logs.records.decoding import Json, fits_64_bits, plain
+from source_kore_llm_logs.records.decoding import Json, fits_64_bits, sanitize
 from source_kore_llm_logs.records.identity import fold, folded
 
 TABLE: Mapping[str, Any] = table("providers")
@@ -17,22 +17,30 @@ REASONS, REASONS_INSIDE, MODELS, IDS = TABLE["reasons"], TABLE["reasons_inside"]
 ERROR_KINDS, ERROR_MESSAGES, EXCEPTIONS = TABLE["error_kinds"], TABLE["error_messages"], TABLE["exceptions"]
 GATEWAY_REASONS, GATEWAY_ERRORS = TABLE["gateway_reasons"], TABLE["gateway_errors"]
 PATHS = {path.lstrip("+"): (what, rank) for what, paths in TABLE["tokens"].items() for rank, path in enumerate(paths)}
-BESIDE = frozenset(path[1:] for paths in TABLE["tokens"].values() for path in paths if path[0] == "+")
+ADDITIONAL = frozenset(path[1:] for paths in TABLE["tokens"].values() for path in paths if path[0] == "+")
 COUNTS = frozenset(path.rpartition(".")[2] for path in PATHS)
 PARAMETER_KEYS = {key: column for column, keys in TABLE["parameters"].items() for key in keys}
-Count = tuple[bool, int, int, int, str]
-"""Whether it is zero, the places of its usage and of its path, the count, the path: the least of several is taken."""
+
+
+class Count(NamedTuple):
+    """A token count in a response. Of several counts of one kind, the least is used."""
+
+    is_zero: bool
+    usage: int  # The place among `usages_of` of the object that has it.
+    rank: int  # The place of its path in `providers.yaml`.
+    value: int
+    path: str
 
 
 def usage_of(response: Json) -> dict[str, int | None]:
-    """The token columns that a response, opened and folded, tells of. Providers differ in whether cached tokens are
-    part of the input, and reasoning of the output. The total decides where it fits one of these readings; else the
-    names do. What a total has beyond both was generated."""
+    """The token columns from a decoded and folded response. Providers differ in whether the input includes cached
+    tokens, and the output includes reasoning. The candidates that add up to the total are used, else the likeliest.
+    What the total has beyond both was generated."""
     found = counts_of(response)
-    counts = {what: one[3] for what, one in found.items()}
+    counts = {what: count.value for what, count in found.items()}
     cached, written, total = counts.get("cached"), counts.get("written"), counts.get("total")
     written = written or counts.get("written 5m", 0) + counts.get("written 1h", 0) or written
-    requests, responses = request_readings(found, (cached or 0) + (written or 0)), response_readings(found)
+    requests, responses = request_candidates(found, (cached or 0) + (written or 0)), response_candidates(found)
     pairs = [(one, other) for one in requests for other in responses]
     request, answered = next((pair for pair in pairs if None not in pair and sum(pair) == total), pairs[0])
     if total is not None and total > (request or 0) + (answered or 0):
@@ -50,38 +58,39 @@ def usage_of(response: Json) -> dict[str, int | None]:
     }
 
 
-def request_readings(found: Mapping[str, Count], cache: int) -> list[Any]:
-    """What the whole request may have been, the likeliest first."""
+def request_candidates(found: Mapping[str, Count], cache: int) -> list[Any]:
+    """What the whole request may have, the likeliest first."""
     if "input" not in found:
         return [None]
-    *_, request, path = found["input"]
-    request += found["tools"][3] if "tools" in found else 0
-    caches = {path for what, (*_, count, path) in found.items() if count and what.startswith(("cached", "written"))}
-    is_beside = path != "prompttokens" and caches <= BESIDE
-    return [request + cache] if is_beside or cache > request else [request, request + cache]
+    request = found["input"].value + (found["tools"].value if "tools" in found else 0)
+    caches = {count.path for what, count in found.items() if count.value and what.startswith(("cached", "written"))}
+    is_additional = found["input"].path != "prompttokens" and caches <= ADDITIONAL
+    return [request + cache] if is_additional or cache > request else [request, request + cache]
 
 
-def response_readings(found: Mapping[str, Count]) -> list[Any]:
-    """What the whole response may have been, the likeliest first."""
-    *_, reasoning, path = found.get("reasoning", (None, ""))
-    if "output" not in found or not reasoning:
-        return [found["output"][3] if "output" in found else reasoning]
-    both = [found["output"][3], found["output"][3] + reasoning]
-    return both[1:] if reasoning > both[0] else both[::-1] if path in BESIDE else both
+def response_candidates(found: Mapping[str, Count]) -> list[Any]:
+    """What the whole response may have, the likeliest first."""
+    output, reasoning = found.get("output"), found.get("reasoning")
+    if output is None:
+        return [reasoning and reasoning.value]
+    if reasoning is None or reasoning.is_zero:
+        return [output.value]
+    both = [output.value, output.value + reasoning.value]
+    return both[1:] if reasoning.value > output.value else both[::-1] if reasoning.path in ADDITIONAL else both
 
 
 def counts_of(response: Json) -> dict[str, Count]:
-    """What is counted -> its count, of the first object that has one; after input and output, only what is not told."""
+    """Kind of tokens -> its count. Once an object has input and output, later objects only add other kinds."""
     counts: dict[str, Count] = {}
     for place, usage in enumerate(usages_of(response)):
-        told = frozenset(counts if "input" in counts and "output" in counts else ())
+        settled = frozenset(counts if "input" in counts and "output" in counts else ())
         for path, value in leaves(usage):
             found = value if type(value) is int else whole_number(value)
             what, rank = PATHS[path]
-            # What is larger may be a text that is written as a number.
-            if found is not None and 0 <= found < 10**9 and what not in told:
-                one = (not found, place, rank, found, path)
-                counts[what] = min(one, counts.get(what, one))
+            # A larger number may encode text.
+            if found is not None and 0 <= found < 10**9 and what not in settled:
+                count = Count(not found, place, rank, found, path)
+                counts[what] = min(count, counts.get(what, count))
     return counts
 
 
@@ -89,21 +98,21 @@ def usages_of(response: Json) -> Iterator[Json]:
     for usage in map(response.get, USAGES):
         if isinstance(usage, dict):
             yield usage
-            inner = folded(usage)  # Cohere's stand within a usage, too.
+            inner = folded(usage)  # Cohere nests these two in a usage.
             yield from (inner[name] for name in ("tokens", "billedunits") if isinstance(inner.get(name), dict))
     yield response
     yield from first_of(response.get("results"))
 
 
 def first_of(objects: Any) -> list[Json]:
-    """The first object of a list of objects, or of the first of lists of them; nothing of anything else."""
+    """The first object of a list, or of its first list, in a list of one. Empty for anything else."""
     while isinstance(objects, list) and objects and not isinstance(objects[0], dict):
         objects = objects[0]
     return objects[:1] if isinstance(objects, list) else []
 
 
 def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
-    """Path -> value of what may be a count, in a usage and in the objects in it."""
+    """Pairs of path and value for known paths, in a usage and in the objects in it."""
     for key, value in usage.items():
         name = fold(key)
         if isinstance(value, dict):
@@ -114,7 +123,7 @@ def leaves(usage: Json) -> Iterator[tuple[str, Any]]:
 
 
 def whole_number(value: Any) -> int | None:
-    """A whole number of 64 bits, also from a float or from text; None for anything else."""
+    """A 64-bit integer, also from a float or text; None for anything else."""
     if type(value) is int:
         return value if fits_64_bits(value) else None
     if isinstance(value, float):
@@ -124,7 +133,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """A number that DECIMAL(38, 9) holds, also from text; None for anything else."""
+    """A number that fits DECIMAL(38, 9), also from text; None for anything else."""
     if type(value) not in (float, int, str):
         return None
     try:
@@ -134,51 +143,51 @@ def number(value: Any) -> float | None:
     return found if abs(found) < 1e29 else None
 
 
-def word(value: Any) -> str | None:
-    """A text, as every database takes it."""
+def clean_text(value: Any) -> str | None:
+    """A text, sanitized; None for anything else."""
     if not isinstance(value, str):
         return None
-    return value if value.isascii() and "\0" not in value else plain(value)
+    return value if value.isascii() and "\0" not in value else sanitize(value)
 
 
-def texts(holder: Json, keys: Iterable[str]) -> Iterator[str]:
-    """The texts under these keys that are not empty."""
-    return filter(None, map(word, map(holder.get, keys)))
+def clean_texts(holder: Json, keys: Iterable[str]) -> Iterator[str]:
+    """The non-empty texts under these keys, sanitized."""
+    return filter(None, map(clean_text, map(holder.get, keys)))
 
 
-def word_at(holder: Json, keys: Iterable[str]) -> str | None:
-    """The first text that is not empty under one of these keys, or in an object there that gives a reason."""
+def first_text(holder: Json, keys: Iterable[str]) -> str | None:
+    """The first non-empty text under one of these keys, or in an object there under `REASONS_INSIDE`."""
     for value in map(holder.get, keys):
         if isinstance(value, dict):
-            value = next(texts(folded(value), REASONS_INSIDE), None)
-        if isinstance(value, str) and value not in ("", "null"):  # Alibaba's streams spell null so.
-            return word(value)
+            value = next(clean_texts(folded(value), REASONS_INSIDE), None)
+        if isinstance(value, str) and value not in ("", "null"):  # Alibaba's streams write null as text.
+            return clean_text(value)
     return None
 
 
 def answer_of(response: Json) -> dict[str, str | None]:
-    """The columns of an answer, opened and folded. The finish reason is spelled as the provider does."""
+    """The columns from a decoded and folded response. The finish reason stays in the provider's spelling."""
     return {
-        "response_model": word_at(response, MODELS),
-        "response_id": word_at(response, IDS),
+        "response_model": first_text(response, MODELS),
+        "response_id": first_text(response, IDS),
         "finish_reason": finish_reason(response),
     }
 
 
 def finish_reason(response: Json) -> str | None:
     for first in (first for answers in filter(None, map(response.get, ANSWERS)) for first in first_of(answers)):
-        if found := word_at(folded(first), REASONS):
+        if found := first_text(folded(first), REASONS):
             return found
-    # OpenAI Responses has a status, and a reason if that is `incomplete`; Gemini may tell why it answered nothing.
+    # OpenAI Responses has a status, and details if that is `incomplete`. Gemini may say why there is no answer.
     if response.get("object") in ("response", "realtime.response"):
-        return word_at(response, ("incompletedetails", "statusdetails", "status"))
-    return word_at(response, ("promptfeedback", *REASONS))
+        return first_text(response, ("incompletedetails", "statusdetails", "status"))
+    return first_text(response, ("promptfeedback", *REASONS))
 
 
 def parameters(request: Json) -> dict[str, Any]:
-    """Column -> value of the parameters at the top of a request, then those of its holders."""
+    """Column -> value of the parameters in a request: at its top, else in one of `HOLDERS`."""
     found: dict[str, Any] = {}
-    readers: Mapping[str, Callable[[Any], float | str | None]] = {"request_model": word, "max_tokens": whole_number}
+    readers: dict[str, Callable[[Any], float | str | None]] = {"request_model": clean_text, "max_tokens": whole_number}
     holders = [request]
     for holder in holders:
         for key, value in holder.items():
@@ -192,7 +201,7 @@ def parameters(request: Json) -> dict[str, Any]:
 
 
 def provider(integration: Any, response: Json, response_id: str | None) -> str | None:
-    """The provider's well-known name: by the integration, else by the answer's id, else by what only one writes."""
+    """OpenTelemetry's name of the provider: by the integration, else the response id, else a key that only one uses."""
     if isinstance(integration, str) and fold(integration) in INTEGRATIONS:
         return INTEGRATIONS[fold(integration)]
     marks = [name for prefix, name in ID_PREFIXES.items() if (response_id or "").startswith(prefix)]
@@ -200,15 +209,15 @@ def provider(integration: Any, response: Json, response_id: str | None) -> str |
 
 
 def failure(payload: Any, response: Json | None, answer: Json, failed: bool) -> tuple[str | None, str | None]:
-    """The columns `error_type` and `error_message` of a response as it was logged, opened, and folded. Raises nothing.
-
-    The type is the gateway's reason, else the provider's kind of error, else its code if that is a text. Text and
-    objects that are no known error count as one only if the row says that its call `failed`.
-    """
+    """The columns `error_type` and `error_message`, from a response as logged, decoded, and folded. The type is the
+    gateway's reason, else the provider's kind of error, else its code if that is a text. If the call `failed`, other
+    text and objects count as an error, too. Never raises."""
     alone = [{"message": payload}] if failed else []
     for error in alone if response is None else errors_in(response, answer, failed):
         kinds = [kind for kind in (error.get("reason"), answer.get("reason")) if kind in GATEWAY_REASONS]
-        kinds += [kind.rpartition("#")[2] for kind in texts(error, ERROR_KINDS)]  # Bedrock's may follow a namespace.
+        kinds += [
+            kind.rpartition("#")[2] for kind in clean_texts(error, ERROR_KINDS)
+        ]  # Bedrock's may have a namespace.
         messages = [error_message(error), *(kind for kind in kinds if kind in GATEWAY_ERRORS)]
         kinds += [message for message in messages if message in GATEWAY_ERRORS]
         found = next((kind for kind in kinds if kind not in ("", "error")), None), next(filter(None, messages), None)
@@ -218,7 +227,7 @@ def failure(payload: Any, response: Json | None, answer: Json, failed: bool) -> 
 
 
 def errors_in(response: Json, whole: Json, failed: bool) -> Iterator[Json]:
-    """What may be the error of a response, folded; the response itself, `whole`, comes last."""
+    """The possible errors of a response, folded. The response itself, `whole`, comes last."""
     for error in (one.get(key) for one in (whole, *first_of(whole.get("choices"))) for key in ("error", "errors")):
         first = error[0] if isinstance(error, list) and error else error
         if isinstance(first, dict):
@@ -228,16 +237,16 @@ def errors_in(response: Json, whole: Json, failed: bool) -> Iterator[Json]:
     for name in EXCEPTIONS:
         if isinstance(response.get(name), dict):
             yield {"type": name[0].upper() + name[1:], **folded(response[name])}
-    # Bedrock; vLLM and OpenAI Responses; Lambda and Baidu, whose status may be 200.
+    # In this order: Bedrock; vLLM and OpenAI Responses; Lambda and Baidu, whose status may be 200.
     is_one = failed or "__type" in response or "error" in (whole.get("object"), whole.get("type"))
     if (is_one or whole.get("errortype") or whole.get("errorcode") not in (None, 0, "", "0")) and error_message(whole):
         yield whole
 
 
 def error_message(error: Any, depth: int = 3) -> str | None:
-    """The first text by which an error tells what happened, also from an object or a list in its place."""
+    """The first message of an error, which may be text, an object or a list."""
     error = error[0] if isinstance(error, list) and error else error
     if isinstance(error, dict) and depth:
         inside = map(folded(error).get, ERROR_MESSAGES)
         return next(filter(None, (error_message(value, depth - 1) for value in inside)), None)
-    return word(error) or None
+    return clean_text(error) or None

@@ -1,6 +1,6 @@
-"""What may stay when prompts and answers must go: known keys at known places, and there only sensible numbers, words of
-closed vocabularies, and model names and ids that look like their provider's (`redaction.yaml`). All else goes: unknown
-keys, all other text, all lists of numbers (tokens, log probabilities, embeddings are text too)."""
+"""Redacts records by an allow list (`redaction.yaml`): keeps known keys at known places, with plausible numbers, words
+of closed vocabularies, and model names and ids in their provider's form. Removes everything else: unknown keys, other
+text, and lists of numbers, because tokens, log probabilities and embeddings encode text."""
 
 import re
 from base64 import b64decode
@@ -13,9 +13,9 @@ from source_kore_llm_logs.records.decoding import Json
 from source_kore_llm_logs.records.identity import NAMES, fold
 
 REMOVED = "[redacted]"
-"""Stands for a value that was removed; as a key, for columns that were, with their number."""
-LONGEST_NAME = 256  # Characters, in one line, of the name of a task, prompt, node or model.
-LONGEST_WORD = 160  # Characters of a text that may stay of a payload.
+"""Replaces a removed value. As a key, it has the number of removed columns."""
+LONGEST_NAME = 256  # Characters of the name of a task, prompt, node or model, which has one line.
+LONGEST_WORD = 160  # Characters of a text that is kept from a payload.
 TABLE = table("redaction")
 
 
@@ -39,8 +39,8 @@ def is_id(value: str) -> bool:
 
 
 def is_gemini_id(value: str) -> bool:
-    """Whether a text is base64 of a second (of 2020 to 2039) and three numbers of seven bits a byte. google-genai
-    documents `responseId` as "the encoding of the event_id"; that it begins so was seen in every public sample."""
+    """Whether a text is base64 of a time in seconds (2020 to 2039) and three varints. google-genai documents
+    `responseId` as "the encoding of the event_id"; every public sample has this form."""
     try:
         event = b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -50,8 +50,9 @@ def is_gemini_id(value: str) -> bool:
     return is_whole and 1_577_836_800 <= second < 2_208_988_800
 
 
-def is_sensible(value: Any) -> bool:
-    """A number that a parameter or a count can be, not one that encodes something; no truth value, no NaN."""
+def is_plausible(value: Any) -> bool:
+    """Whether a value is a number in the range of parameters and counts, too small to encode text. No boolean, no
+    NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
 
 
@@ -67,7 +68,7 @@ TEXTS_KEPT: Mapping[str, Callable[[str], bool]] = {
     **dict.fromkeys(("reasoningeffort", "effort"), words("efforts").__contains__),
     "object": words("objects").__contains__,
 }
-"""Keys, folded as a column's are, of which a sensible number may stay, and a text that passes the test."""
+"""Folded keys whose text is kept if it passes the test."""
 KEPT = NUMBERS_KEPT | TEXTS_KEPT.keys()
 OBJECTS_KEPT = words("inside").union(providers.HOLDERS, providers.USAGES)
 LISTS_KEPT: Mapping[str, tuple[int, Container[str]]] = {
@@ -75,43 +76,43 @@ LISTS_KEPT: Mapping[str, tuple[int, Container[str]]] = {
     "results": (1, providers.COUNTS.union(providers.REASONS)),
     "errors": (1, KEPT),
 }
-"""How many objects of a list may stay, and which of their keys: many numbers could be a text."""
+"""Lists of which some objects are kept: how many, and which of their keys. Many numbers could encode text."""
 COLUMNS_KEPT = words("other_columns") | NAMES.keys()
 
 
-def harmless(payload: Json, keys: Container[str] = KEPT, depth: int = 4) -> dict[str, Any]:
-    """What may stay of a payload: parameters, usage, finish reasons, kinds of error, model and response id."""
+def redact_payload(payload: Json, keys: Container[str] = KEPT, depth: int = 4) -> dict[str, Any]:
+    """Keeps parameters, usage, finish reasons, kinds of error, model and response id."""
     left: dict[str, Any] = {}
     for key, value in payload.items():
         name = fold(key)
         if isinstance(value, dict):
             if depth and name in OBJECTS_KEPT:
-                left[key] = harmless(value, depth=depth - 1)
+                left[key] = redact_payload(value, depth=depth - 1)
         elif isinstance(value, list):
             most, keys_inside = LISTS_KEPT.get(name, (0, ()))
             if most:
-                left[key] = [harmless(item, keys_inside, 1) for item in value[:most] if isinstance(item, dict)]
-        elif name in keys and is_harmless(name, value):
+                left[key] = [redact_payload(item, keys_inside, 1) for item in value[:most] if isinstance(item, dict)]
+        elif name in keys and is_kept(name, value):
             left[key] = value
     return left
 
 
-def is_harmless(name: str, value: Any) -> bool:
+def is_kept(name: str, value: Any) -> bool:
     if isinstance(value, str):
         return name in TEXTS_KEPT and len(value) <= LONGEST_WORD and TEXTS_KEPT[name](value)
-    return name in NUMBERS_KEPT and is_sensible(value)
+    return name in NUMBERS_KEPT and is_plausible(value)
 
 
-def harmless_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Known columns keep their names, and numbers and truth values; of all others only their number is told."""
+def redact_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Known columns, with their values if those are numbers or booleans. Unknown columns are only counted."""
     left: dict[str, Any] = {}
     for key, value in columns.items():
         if fold(key) in COLUMNS_KEPT:
-            left[key] = value if value is None or isinstance(value, bool) or is_sensible(value) else REMOVED
+            left[key] = value if value is None or isinstance(value, bool) or is_plausible(value) else REMOVED
     unknown = len(columns) - len(left)
     return {**left, REMOVED: unknown} if unknown else left
 
 
 def is_name(value: Any) -> bool:
-    """Whether a column of names holds one, not a text."""
+    """Whether the value of a column of names may be kept: it has one line, and is not long."""
     return not isinstance(value, str) or (len(value) <= LONGEST_NAME and value.splitlines() in ([], [value]))

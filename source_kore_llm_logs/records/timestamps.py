@@ -1,14 +1,14 @@
-"""Dates as the API may send them, and as records hold them: `YYYY-MM-DDTHH:MM:SS.mmmZ`, UTC to the millisecond."""
+"""Converts the API's dates, and the timestamps of records: `YYYY-MM-DDTHH:MM:SS.mmmZ`, always UTC."""
 
 import re
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pendulum
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-AS_WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+RECORD_FORMAT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 EPOCH_TEXT = re.compile(r"[0-9]{10}(\.[0-9]+)?|[0-9]{13}(\.[0-9]+)?")
 DATE_FIRST = re.compile(
     r"""
@@ -21,47 +21,45 @@ DATE_FIRST = re.compile(
 
 
 def now() -> datetime:
-    """The present moment in UTC, by the clock of this machine."""
+    """The current time in UTC, by the local clock."""
     return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
-def iso_ms(moment: datetime) -> str:
-    """A moment in UTC as records hold it; the order of such texts is the order of the moments."""
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+def to_iso(utc: datetime) -> str:
+    """A datetime in UTC as a record's timestamp. Timestamps sort as text in the order of time."""
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def moment(iso: str) -> datetime:
-    """The moment that `iso_ms` wrote. Raises ValueError for none."""
+def from_iso(iso: str) -> datetime:
+    """The inverse of `to_iso`. Raises ValueError for any other text."""
     return datetime.fromisoformat(iso[:-1]).replace(tzinfo=timezone.utc)
 
 
-def milliseconds(iso: str) -> int:
-    """What `iso_ms` wrote as milliseconds since the epoch."""
-    return (moment(iso) - EPOCH) // timedelta(milliseconds=1)
+def iso_to_ms(iso: str) -> int:
+    """A record's timestamp as milliseconds since the epoch."""
+    return (from_iso(iso) - EPOCH) // timedelta(milliseconds=1)
 
 
-def iso_of(milliseconds: int) -> str:
-    """Milliseconds since the epoch as `iso_ms` writes them."""
-    return iso_ms(EPOCH + timedelta(milliseconds=milliseconds))
+def ms_to_iso(milliseconds: int) -> str:
+    """Milliseconds since the epoch as a record's timestamp."""
+    return to_iso(EPOCH + timedelta(milliseconds=milliseconds))
 
 
-def instant(value: Any) -> Any:
-    """A date as records hold it from ISO 8601 in any form, from what is nearly that (`Z[UTC]`, ` UTC`, slashes, am and
-    pm), or from epoch seconds or milliseconds.
-
-    None for what is no date, tells the month first or the day, or lies outside the years 1 to 9999 in UTC.
-    """
+def parse_date(value: Any) -> Any:
+    """Converts a date of the API to a record's timestamp: any form of ISO 8601, variants of it (`Z[UTC]`, ` UTC`,
+    slashes, am and pm), and epoch seconds or milliseconds. None for anything else, such as dates that begin with the
+    day or the month, and outside the years 1 to 9999 in UTC."""
     try:
         if isinstance(value, str):
             value = value.strip()
-            if AS_WRITTEN.fullmatch(value):  # As nearly every date comes: pendulum takes thirty times as long.
+            if RECORD_FORMAT.fullmatch(value):  # Nearly every date. Parsing with pendulum takes thirty times as long.
                 datetime.fromisoformat(value[:-1])
                 return value
             if not EPOCH_TEXT.fullmatch(value):
-                return iso_ms(_parsed(value))
+                return to_iso(_parsed(value))
         seconds = 0 if isinstance(value, bool) else float(value)
         seconds = seconds / 1000 if seconds >= 1e11 else seconds
-        return iso_ms(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else None
+        return to_iso(datetime.fromtimestamp(seconds, timezone.utc)) if seconds > 0 else None
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 
@@ -79,6 +77,4 @@ def _parsed(text: str) -> datetime:
     if time_of_day:
         time_of_day = "T" + "0" * (time_of_day[1:2] == ":") + time_of_day
     parsed = pendulum.parse(f"{year}-{month}-{day}{time_of_day}{zone.upper()}", tz="UTC")
-    if not isinstance(parsed, datetime):
-        raise ValueError(text)
-    return parsed.astimezone(timezone.utc)
+    return cast(datetime, parsed).astimezone(timezone.utc)

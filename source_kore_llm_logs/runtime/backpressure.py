@@ -1,24 +1,24 @@
-"""How much of what was read is held in memory: the budget of a sync, in bytes of the API's answers.
-
-The CDK lets ten thousand records wait before stdout: of rows with 50 KB of prompt and answer that is gigabytes. So a
-request is sent only when there is room for its page, and a page counts until its last record is printed."""
+"""Limits how much of the API's answers a sync holds in memory. The CDK's queue takes ten thousand records: gigabytes,
+if each has 50 KB of prompt and answer. So a request is sent only when its page fits, and a page counts until its last
+record is printed."""
 
 from threading import Condition
 
 from airbyte_cdk.models import AirbyteMessage, Type
 
-MOST_BYTES_HELD = 32 * 1024 * 1024  # As JSON; in Python's objects a page takes a few times as much.
+MOST_BYTES_HELD = 32 * 1024 * 1024  # Of JSON; as Python objects a page takes a few times as much.
 
 
 class Backpressure:
-    """The budget of a sync; `held` bytes of it are used. Thread-safe. There is no deadlock: what is held is freed by
-    the main thread, which waits for the reader of stdout alone."""
+    """The limit of a sync, of which `held` bytes are in use. Thread-safe. It cannot deadlock: the main thread frees
+    what is held, and waits for nothing but the reader of stdout."""
 
     def __init__(self, most_bytes: int = MOST_BYTES_HELD) -> None:
         self.held, self._most_bytes, self._changed = 0, most_bytes, Condition()
 
     def add(self, size: int, when_it_fits: bool = False) -> None:
-        """So many bytes more are held, or fewer; `when_it_fits`, it blocks until they fit, or nothing else is held."""
+        """Adds `size` bytes, which may be negative. With `when_it_fits`, blocks until they fit or nothing else is
+        held."""
         with self._changed:
             if when_it_fits:
                 self._changed.wait_for(lambda: not self.held or self.held + size <= self._most_bytes)
@@ -26,27 +26,27 @@ class Backpressure:
             self._changed.notify_all()
 
 
-class HeldPage:
-    """The room of one page, of which about `expected` bytes are expected. One thread at a time uses it."""
+class PageMemory:
+    """The memory of one page: `expected` bytes until its size is known. Not thread-safe: threads take turns."""
 
     def __init__(self, backpressure: Backpressure, expected: int) -> None:
         self._backpressure, self._expected, self._size = backpressure, expected, 0
 
-    def take(self) -> None:
-        """Blocks until there is room for the page, which gives up what it holds before."""
+    def acquire(self) -> None:
+        """Releases what the page holds, then blocks until the expected bytes fit."""
         self.resize(0)
         self._backpressure.add(self._expected, when_it_fits=True)
         self._size = self._expected
 
     def resize(self, size: int) -> None:
-        """The page has this size, which may be more than there was room for. 0 frees it."""
+        """Sets the page's real size, without blocking. 0 releases it."""
         self._backpressure.add(size - self._size)
         self._size = size
 
 
 class EndOfPage(AirbyteMessage):
-    """Travels behind a page's last record through the CDK's queue. It is never printed."""
+    """Follows a page's last record through the CDK's queue. It is never printed."""
 
-    def __init__(self, page: HeldPage) -> None:
+    def __init__(self, page: PageMemory) -> None:
         super().__init__(type=Type.CONTROL)
         self.page = page

@@ -1,4 +1,4 @@
-"""What the log of a sync says of one bot: how its server answers, how far it is, and what it gave."""
+"""The log lines about one bot: how its server answers, its progress, and a summary at the end."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from dataclasses import replace
 from source_kore_llm_logs.reading.bot_log import BotLog
 from source_kore_llm_logs.reading.calibration import ServerProfile
 from source_kore_llm_logs.reading.fetch import Row
-from source_kore_llm_logs.records.timestamps import iso_of
+from source_kore_llm_logs.records.timestamps import ms_to_iso
 
 logger = logging.getLogger("airbyte")
 
@@ -17,8 +17,8 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class BotReport:
-    """The lines about one bot. `requests` were sent, every try counted; rows were `received`; `records` were emitted;
-    `repairs` counts what was mended in rows, by the words of a line. One thread uses it."""
+    """Counts and logs what happens to one bot: `requests` sent (retries included), rows `received`, `records` emitted,
+    and `repairs` of rows, keyed by the text of their log line. Not thread-safe."""
 
     def __init__(self, bot_id: str) -> None:
         self.bot_id = bot_id
@@ -30,31 +30,31 @@ class BotReport:
         self._began = self._last_line = time.monotonic()
 
     def count(self, rows: Sequence[Row], now: int) -> None:
-        """Takes note of a page's rows, received at the moment `now`, in milliseconds since the epoch."""
+        """Counts the rows of a page that was received at `now`, in milliseconds since the epoch."""
         self.received += len(rows)
         self._undated.update(row.id for row in rows if row.time is None)
         self._ahead.update(row.id for row in rows if row.time is not None and row.time > now)
 
     def _log_profile(self, profile: ServerProfile | None) -> None:
-        """How the bot's server was seen to answer, if that was not said before."""
+        """Logs how the bot's server answers, unless that line was logged before."""
         if profile is None or (self._profile and replace(profile, rows=self._profile.rows) == self._profile):
             return
         self._profile, wording, scopes = profile, profile.wording, profile.scopes
         dates = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
         zone = f" ({wording.offset / 3_600_000:+g} h from UTC)" if wording.offset else ""
-        told = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
+        summary = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
         if profile.rows or profile.is_proved:
             apart = ["developers apart"] if len({scope.developer for scope in scopes}) > 1 else []
             apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
             bounds = "exact to five minutes" if profile.is_proved else "not proved"
             ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
-            told += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
+            summary += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
         else:
-            told += ", no row seen"
-        logger.info("Bot %s: the server answers with %s.", self.bot_id, told)
+            summary += ", no row seen"
+        logger.info("Bot %s: the server answers with %s.", self.bot_id, summary)
 
     def log_progress(self, log: BotLog) -> None:
-        """A line a minute: how far the bot is, and when it ends if it goes on like that."""
+        """Logs at most once a minute how far the bot is read, and an estimate of the time left."""
         self._log_profile(log.profile)
         now = time.monotonic()
         if now - self._last_line < SECONDS_BETWEEN_LINES:
@@ -65,20 +65,19 @@ class BotReport:
         left = f", about {_count(max(1, minutes), 'minute')} to go" if share else ""
         logger.info(
             "Bot %s: read to %s (%.0f %% of the period), %s, %s%s.",
-            self.bot_id, iso_of(log.complete_until), 100 * share, _count(self.records, "record"),
+            self.bot_id, ms_to_iso(log.complete_until), 100 * share, _count(self.records, "record"),
             _count(self.requests, "request"), left,
         )  # fmt: skip
 
     def log_end(self, log: BotLog, has_failed: bool, filters: list[str]) -> None:
-        """What the bot gave, how far it is complete, and what somebody may want to look into. `filters`: those
-        chosen."""
+        """Logs the summary of the bot, and warnings about its rows. `filters` are those of the configuration."""
         self._log_profile(log.profile)
-        bot, start, after = self.bot_id, iso_of(log.window.start), iso_of(log.window.after)
+        bot, start, after = self.bot_id, ms_to_iso(log.window.start), ms_to_iso(log.window.after)
         state = "complete"
         if has_failed:
-            state = f"complete to {iso_of(log.complete_until)}, not read from there to {after}"
+            state = f"complete to {ms_to_iso(log.complete_until)}, not read from there to {after}"
         elif log.complete_until < log.window.after:
-            state = f"complete to {iso_of(log.complete_until)}, from where the next sync reads again"
+            state = f"complete to {ms_to_iso(log.complete_until)}, from where the next sync reads again"
         logger.log(
             logging.WARNING if has_failed else logging.INFO,
             "Bot %s: %s to %s, %s: %s in %s, %s received; %s, %s read more than once.",

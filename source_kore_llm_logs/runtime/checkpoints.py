@@ -1,7 +1,5 @@
-"""STATE: how far each bot is read. The CDK's own follows the newest record that it saw, which proves nothing here.
-
-How far a bot is complete travels through the CDK's queue behind the records of each part (`Reached`), and becomes a
-STATE message in the main thread, where messages are printed in their order."""
+"""STATE messages. The CDK's own follow the newest record, which does not prove that all older ones were read. Here, a
+`CheckpointMessage` follows the records of each part through the CDK's queue, and becomes STATE in the main thread."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,77 +11,78 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, FinalStateCursor
 from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 
-from source_kore_llm_logs.records.timestamps import iso_of
+from source_kore_llm_logs.records.timestamps import ms_to_iso
 from source_kore_llm_logs.runtime.backpressure import EndOfPage
 
 LONGEST_PAUSE = 5.0
-BOTS_A_SECOND = 100  # A STATE message lists every bot: of many it comes every few seconds at most.
+BOTS_A_SECOND = 100  # A STATE message lists every bot, so with many bots there is one every few seconds at most.
 
 
-class StreamOfBots(DefaultStream):
-    """The manifest's stream, one partition a bot, of which the CDK makes no state. `state_before`: the sync begins with
-    it."""
+class LlmUsageLogsStream(DefaultStream):
+    """The manifest's stream, with one partition for each bot. The CDK emits no state of it. `initial_state` is what the
+    sync starts from."""
 
     def __init__(self, stream: AbstractStream):
         vars(self).update(vars(stream))
-        self.state_before: Mapping[str, Any] = stream.cursor.state
+        self.initial_state: Mapping[str, Any] = stream.cursor.state
 
     @property
     def cursor(self) -> Cursor:
         return FinalStateCursor(self.name, None, NoopMessageRepository())
 
 
-class Reached(AirbyteMessage):
-    """Every row of the bot before `until` (milliseconds since the epoch) is in the messages before. Never printed."""
+class CheckpointMessage(AirbyteMessage):
+    """All rows of the bot before `complete_until` (milliseconds since the epoch) are in earlier messages. It is never
+    printed."""
 
-    def __init__(self, bot_id: str, until: int) -> None:
+    def __init__(self, bot_id: str, complete_until: int) -> None:
         super().__init__(type=Type.STATE)
-        self.bot_id, self.until = bot_id, until
+        self.bot_id, self.complete_until = bot_id, complete_until
 
 
 class Checkpoints:
-    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`, which begins as
-    `before`: bots that are no longer configured stay in it. The main thread alone uses it."""
+    """The state of one stream: `{"states": [{"partition": {"bot_id": …}, "cursor": {"end_date": …}}]}`. Bots of
+    `initial_state` that are no longer configured stay in it. Not thread-safe: for the main thread alone."""
 
-    def __init__(self, stream_name: str, before: Mapping[str, Any], clock: Callable[[], float] = time.monotonic):
+    def __init__(self, stream_name: str, initial_state: Mapping[str, Any], clock: Callable[[], float] = time.monotonic):
         self._stream_name, self._clock = stream_name, clock
-        states = before.get("states") or ()
+        states = initial_state.get("states") or ()
         self._cursors = {one["partition"]["bot_id"]: str(one["cursor"]["end_date"]) for one in states}
         self._printed_at: float | None = None
-        self._is_due = False
+        self._has_changed = False
 
-    def merged(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-        """The messages as they are to be printed: STATE in place of `Reached`, and pages freed. The last STATE, one at
-        least, comes behind them all, and before an exception."""
+    def with_state_messages(self, messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+        """The messages to print: each `CheckpointMessage` is replaced by STATE, each `EndOfPage` frees its page. STATE
+        is printed at least once, and last; also before an exception is raised."""
         try:
             for message in messages:
                 if isinstance(message, EndOfPage):
                     message.page.resize(0)
-                elif isinstance(message, Reached):
-                    self._reach(message.bot_id, iso_of(message.until - 1))
+                elif isinstance(message, CheckpointMessage):
+                    self._advance(message.bot_id, ms_to_iso(message.complete_until - 1))
                 else:
                     yield message
-                if self._is_time():
+                if self._is_due():
                     yield self._state()
         except Exception:
             yield self._state()
             raise
-        if self._is_due or self._printed_at is None:
+        if self._has_changed or self._printed_at is None:
             yield self._state()
 
-    def _reach(self, bot_id: str, cursor: str) -> None:
-        """A cursor never goes back. One that is the same is printed only if it is the first."""
+    def _advance(self, bot_id: str, cursor: str) -> None:
+        """Sets the cursor of a bot, unless that would move it back."""
         before = self._cursors.get(bot_id, "")
         self._cursors[bot_id] = max(cursor, before)
-        self._is_due |= cursor > before or self._printed_at is None
+        self._has_changed |= cursor > before or self._printed_at is None
 
-    def _is_time(self) -> bool:
-        """Whether a STATE message that is due has waited long enough behind the last one."""
+    def _is_due(self) -> bool:
+        """Whether the state has changed, and enough time has passed since the last STATE message."""
         pause = min(LONGEST_PAUSE, len(self._cursors) / BOTS_A_SECOND)
-        return self._is_due and (self._printed_at is None or self._clock() - self._printed_at >= pause)
+        return self._has_changed and (self._printed_at is None or self._clock() - self._printed_at >= pause)
 
     def _state(self) -> AirbyteMessage:
-        self._is_due, self._printed_at = False, self._clock()
+        self._has_changed, self._printed_at = False, self._clock()
         states = [{"partition": {"bot_id": bot}, "cursor": {"end_date": end}} for bot, end in self._cursors.items()]
         stream = {
             "stream_descriptor": {"name": self._stream_name},

@@ -1,7 +1,5 @@
-"""Standard output: protocol messages in whole lines and few writes, from any thread. And lines on standard error.
-
-All that is printed goes through one buffer, in the order of the calls. It takes the place of the CDK's PRINT_BUFFER,
-which ends in a stack trace when nobody reads."""
+"""Standard output, through one buffer, in whole lines and in the order of the calls; and standard error. The buffer
+replaces the CDK's PRINT_BUFFER, which fails with a stack trace when nobody reads."""
 
 import os
 import select
@@ -14,18 +12,18 @@ from source_kore_llm_logs.runtime import signals
 
 RECORD = '{"type":"RECORD"'
 BYTES_A_WRITE = 64 * 1024
-MOST_BYTES_ON_STDERR = 8000  # Of a line: a parent process that does not read this pipe would block us at 64 KB.
+MOST_BYTES_ON_STDERR = 8000  # Of a line: a full pipe (64 KB) that the parent process does not read would block.
 
 
 def to_stderr(text: str) -> None:
-    """Writes one line on stderr, for a person. Raises nothing, whatever stderr is. Thread-safe."""
+    """Writes one line to stderr. Never raises, even if stderr is closed. Thread-safe."""
     with suppress(OSError):
         os.write(2, text.encode(errors="backslashreplace")[:MOST_BYTES_ON_STDERR] + b"\n")
 
 
 class Stdout:
-    """A text stream for whole lines. Thread-safe; a call blocks while the reader does not read. When it cannot be
-    written (its reader has gone, the disk is full), the process ends with status 1 and one line on stderr."""
+    """A text stream that writes whole lines. Thread-safe; a call blocks while the reader does not read. If writing
+    fails (the reader has gone, the disk is full), the process ends with status 1 and one line on stderr."""
 
     def __init__(self, descriptor: int = 1, name: str = "Standard output") -> None:
         self._descriptor, self._name, self._lock = descriptor, name, Lock()
@@ -34,15 +32,15 @@ class Stdout:
             self._give_up("it is closed")
 
     def replace(self) -> None:
-        """Makes it what `print` and the CDK's log write to. To be called before the CDK is imported."""
+        """Makes `print` and the CDK's log write to this stream. Call it before the CDK is imported."""
         sys.stdout = sys.__stdout__ = cast(Any, self)  # type: ignore[misc]
 
     def write_line(self, line: str) -> None:
-        """One protocol message. A record may wait for more of them; anything else is written at once."""
+        """Writes one protocol message. Records are buffered; any other message is written at once."""
         self._add(f"{line}\n".encode(), at_once=not line.startswith(RECORD))
 
     def write(self, text: str) -> int:
-        """Lines or part of one: what a thread writes is kept until it has ended the line."""
+        """Writes text. An unfinished line is kept, for each thread, until that thread ends it."""
         lines, end, rest = (getattr(self._unfinished, "text", "") + text).rpartition("\n")
         self._unfinished.text = rest
         if end:
@@ -54,7 +52,7 @@ class Stdout:
             self._write()
 
     def finish(self) -> None:
-        """Flushes. A thread that writes afterwards blocks until the process ends."""
+        """Flushes, then blocks every later call until the process ends, so that no line is cut off."""
         self._lock.acquire()
         self._write()
 

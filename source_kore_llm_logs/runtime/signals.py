@@ -1,7 +1,6 @@
-"""SIGTERM and SIGINT end the process within seconds, at a whole line, whatever its threads wait for.
-
-A thread waits for the signals: a handler would run in the main thread, which may wait for a reader of stdout; and
-process 1 of a container has no default action that would end it."""
+"""SIGTERM and SIGINT end the process within seconds, whatever its threads are waiting for. A thread of its own waits
+for the signals: a signal handler would run in the main thread, which a reader of stdout may block. And process 1 of a
+container has no default action that would end it."""
 
 import os
 import signal
@@ -9,15 +8,15 @@ from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import NoReturn
 
-GRACE_SECONDS = 2.0  # More than a reader of stdout needs, and less than anybody waits before SIGKILL.
+GRACE_SECONDS = 2.0  # Enough for a reader of stdout, and less than container runtimes wait before SIGKILL.
 
 _received: signal.Signals | None = None
 _before_end: Callable[[signal.Signals], object] | None = None
 
 
 def install() -> None:
-    """Takes over the signals for the rest of the process. Call it from the main thread, before others are started. A
-    signal that the parent process chose to ignore (`nohup`) stays ignored."""
+    """Handles the signals for the rest of the process. Call it from the main thread, before any other is started. A
+    signal that the parent process ignores (`nohup`) stays ignored."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # Every later thread inherits this.
     for number in numbers:
@@ -26,14 +25,15 @@ def install() -> None:
 
 
 def before_end(action: Callable[[signal.Signals], object]) -> None:
-    """Sets what is called between a signal and the end. It may block: the end comes after `GRACE_SECONDS`."""
+    """Sets the action to call before a signal ends the process. It may block; the process ends after `GRACE_SECONDS` at
+    the latest."""
     global _before_end
     _before_end = action
 
 
 def end(status: int) -> NoReturn:
-    """Ends the process at once, without waiting for its threads: by the signal if one was received, else with the
-    status. Thread-safe."""
+    """Ends the process without waiting for its threads: by the signal that was received, else with this status.
+    Thread-safe."""
     if _received is not None:
         # By the default action, so that the parent process sees which signal it was.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [_received])

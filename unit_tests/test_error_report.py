@@ -20,8 +20,8 @@ from airbyte_cdk.models import (
 from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_kore_llm_logs.errors import Fault
-from source_kore_llm_logs.runtime.fault_report import faults_at_the_end, grouped, log_line
+from source_kore_llm_logs.errors import ConnectorError
+from source_kore_llm_logs.runtime.error_report import errors_at_the_end, grouped, log_line
 from source_kore_llm_logs.runtime.log_filter import SentenceFilter
 
 LINE = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message="a line"))
@@ -33,8 +33,10 @@ BOTS = ["a", "b"]
 SAID = "what a user wrote"
 
 
-def of(bot: str | None, what: str, kind: FailureType = FailureType.config_error, others: str | None = None) -> Fault:
-    return Fault(what, kind, bot, others)
+def of(
+    bot: str | None, what: str, kind: FailureType = FailureType.config_error, others: str | None = None
+) -> ConnectorError:
+    return ConnectorError(what, kind, bot, others)
 
 
 def told(bot: str, what: str, kind: FailureType = FailureType.config_error) -> AirbyteMessage:
@@ -69,11 +71,11 @@ def test_what_all_bots_share_is_suspected_only_where_none_was_answered() -> None
     assert grouped([*faults, of(None, "It is down.")], ["a", "b"]) == "Bot a: wrong secret. It is down."
 
 
-def ended(messages: Iterable[AirbyteMessage]) -> tuple[list[AirbyteMessage], Fault]:
+def ended(messages: Iterable[AirbyteMessage]) -> tuple[list[AirbyteMessage], ConnectorError]:
     """What is printed of a read, and what is raised at its end."""
     printed = list[AirbyteMessage]()
-    with pytest.raises(Fault) as raised:
-        printed += faults_at_the_end(messages, BOTS)  # A list is extended item by item.
+    with pytest.raises(ConnectorError) as raised:
+        printed += errors_at_the_end(messages, BOTS)  # A list is extended item by item.
     return printed, raised.value
 
 
@@ -121,7 +123,7 @@ def test_kind_text_and_place_are_logged_but_nothing_that_is_quoted(error: Except
     update_secrets(["s3cret-s3cret"])
     try:
         line = log_line(raised(error))
-        assert line.startswith(f"Unforeseen: {logged} in test_fault_report.py:")
+        assert line.startswith(f"Unforeseen: {logged} in test_error_report.py:")
         assert line.endswith(" raised")
     finally:
         update_secrets([])
@@ -134,7 +136,7 @@ def filtered(text: str, error: Exception | None = None) -> str | None:
 
 
 def test_the_log_has_a_sentence_for_what_is_known_and_the_line_to_send_for_the_rest() -> None:
-    assert filtered("x", Fault("Bot a: 100% wrong.")) == "Bot a: 100% wrong."
+    assert filtered("x", ConnectorError("Bot a: 100% wrong.")) == "Bot a: 100% wrong."
     assert filtered("x", AirbyteTracedException(message="Out of memory.", internal_message="x")) == "Out of memory."
-    assert str(filtered("x", raised(KeyError(SAID)))).startswith("Unforeseen: KeyError: … in test_fault_report.py:")
+    assert str(filtered("x", raised(KeyError(SAID)))).startswith("Unforeseen: KeyError: … in test_error_report.py:")
     assert filtered(f"During the sync, the following streams did not sync successfully: s: KeyError('{SAID}')") is None
