@@ -206,23 +206,24 @@ class Reader:
         before, beyond = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
         gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, beyond), part.after)
         pieces = [gap for gap in gaps if gap.length > far] + [Part(part.start, middle), Part(middle, part.after)]
-        in_both = sum(1 for time in times if abs(time - middle) < FIVE_MINUTES)  # Halves do not tell these apart.
-        orders = ("desc",) if self.can_be_halved(part) and 2 * in_both < len(times) else ("asc", "desc")
+        is_crowded = sum(abs(time - middle) < FIVE_MINUTES for time in times) >= max(FEW_ROWS, len(times) / 2)
+        orders = ("desc",) if self.can_be_halved(part) and not is_crowded else ("asc", "desc")
         asked = [*((piece, None) for piece in pieces if piece.length), *((part, order) for order in orders)]
-        is_unknown = any(self._has_unknown(piece, scope, known, order) for piece, order in asked)
+        padding = 0 if is_crowded else FIVE_MINUTES  # There is little: rows beside a part would hide its own.
+        is_unknown = any(self._has_unknown(piece, scope, known, padding, order) for piece, order in asked)
         self.audited = self.audited if is_unknown else places
         return not is_unknown
 
-    def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], order: str | None = None) -> bool:
-        """Whether a row is not known: after as many as are known in the span, at least and at most, or in that order.
-        There is little padding: rows beside the part would hide its own from a server that finds only so many."""
-        span, padded = self.span(part, FIVE_MINUTES), self.span(part)
+    def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], padding: int, order: str | None) -> bool:
+        """Whether a row is not known: after as many as are known in the span, at least and at most, or in an order."""
+        span, padded = self.span(part, padding), self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
         most = sum(1 for row in known.values() if not row.time or padded.date_from <= row.time <= padded.date_to)
         skip = 0 if order else max(0, min(starts, ends) - FEW_ROWS)
         limit = min(self.limit, 3 * FEW_ROWS if order else most - skip + 2 * FEW_ROWS)
-        skips = {skip} if order or skip + min(limit, self.largest) > most else {skip, most}
+        beyond = skip + min(limit, self.largest)
+        skips = {skip} if order or beyond > most else {skip, beyond, most}
         rows = [row for place in sorted(skips) for row in self._rows(span, scope, place, limit, order)]
         until = self.latest - USUAL_CALL  # What came late since may be any row beside the part.
         return any(row.id not in known and (part.owns(row) or (row.time or until) < until) for row in rows)

@@ -15,6 +15,7 @@ from integration_tests.kore_emulator.behaviour import (
     HOUR,
     MINUTE,
     MOST_THAT_REST,
+    Behaviour,
     LogRow,
     Promise,
     iso,
@@ -89,7 +90,7 @@ def promise(told: Scenario) -> Promise:
 
 def outside(told: Scenario) -> Iterator[str]:
     """Why no reader could know that rows of this bot are missing."""
-    does, log = told.behaviour, told.log
+    does, log = told.behaviour, [row for row in told.log if _is_chosen(told, row)]
     if not does.usable_forms and does.silent_forms:
         yield "no form of dates gives a row, and some are not refused: an empty log looks the same"
     hidden = ("milliseconds" in does.silent_forms or does.future_to == "empty") + (does.above_limit == "empty")
@@ -110,12 +111,16 @@ def outside(told: Scenario) -> Iterator[str]:
     if does.above_ceiling == "empty" and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
         yield "a low ceiling looks like the end, and pages are too small to show more in another order"
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
-    if does.most_rows is not None and _densest(told) >= does.most_rows:
-        yield "more rows lie close together than a request finds in all"
+    if (
+        does.most_rows is not None
+        and _densest(told) >= does.most_rows
+        and (does.most_rows < SAMPLE or not _is_exact(does))
+    ):
+        yield "more rows lie close together than a request finds in all, and no request tells them apart"
     if does.most_rows is not None and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
         yield "no more than so many rows, shown a few at a time"
     if told.chosen.channels and does.channel_list == "none":
-        hidden += 1 + all(row.developer for row in log if _is_chosen(told, row))
+        hidden += 1 + all(row.developer for row in log)
     if hidden > 1:
         yield "two of the rarer things at once hide all rows"
 
@@ -173,11 +178,14 @@ def _is_a_filter_missed(told: Scenario) -> bool:
 def _densest(told: Scenario) -> int:
     """The most rows that the shortest request may find, padded at both ends as its server's bounds ask for."""
     does = told.behaviour
-    is_exact = does.cut <= 5 * MINUTE and "milliseconds" in does.usable_forms - does.zone_reads
-    padding = 20 * MINUTE if is_exact else 39 * HOUR + (0 if does.usable_forms - {"day"} else DAY)
+    padding = 20 * MINUTE if _is_exact(does) else 39 * HOUR + (0 if does.usable_forms - {"day"} else DAY)
     times = sorted(time for row in told.log if (time := filed(does, row)) is not None)
     stretch = 2 * padding + MINUTE
     return max((bisect_left(times, time + stretch) - index for index, time in enumerate(times)), default=0)
+
+
+def _is_exact(does: Behaviour) -> bool:
+    return does.cut <= 5 * MINUTE and not does.day_of_full and "milliseconds" in does.usable_forms - does.zone_reads
 
 
 def assert_requests(server: Server) -> None:
