@@ -51,8 +51,8 @@ def calibrate(
     asked.check_filters()
     if not asked.sample:
         scopes = tuple(replace(scope, developer=choice.include_developer) for scope in asked.scopes)
-        silent = before or ServerProfile(asked.wording, min(SAMPLE, most), WIDE_PADDING, True, ())
-        return replace(silent, scopes=scopes, rows=())
+        silent = before or ServerProfile(asked.wording, min(SAMPLE, most), WIDE_PADDING, True, scopes)
+        return replace(silent, rows=())
     profile = before or asked.profile()
     scopes = tuple(asked.scopes_needed(profile.is_proved))
     return replace(profile, scopes=scopes, rows=tuple(row._replace(record={}) for row in asked.shown.values()))

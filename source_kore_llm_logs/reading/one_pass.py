@@ -48,6 +48,7 @@ class OnePass:
     seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
     equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first an answer has a row.
     has_gone_on: bool = False  # A last row that came alone had others after it: not `limit` cuts the pages.
+    came: int = 0  # Rows that came meanwhile, before those that were read.
     _skip: int = 0  # Of the page.
     _after: int = 0  # The place after its last row.
     _is_deep: bool = False  # It is asked for from farther back, since the last row did not come again.
@@ -60,7 +61,7 @@ class OnePass:
             return
         while rows := answer.rows:
             ids, expected = [row.id for row in rows], self._after - self._skip  # Rows that came before.
-            shared = _shared(tail[-expected:], ids) if expected else 0
+            shared = _shared(tail, expected, ids) if expected else 0
             if (ids == first and len(set(ids)) > 5) or (self._is_deep and shared == expected):
                 # No chance puts so many into the same order again; or the last row comes, but not in its own place.
                 self.end = End.CEILING if self._is_deep else End.SKIP
@@ -68,8 +69,9 @@ class OnePass:
             new, last, self._after = rows[shared:], tail[-1] if tail else "", self._skip + len(rows)
             self.is_clean &= bool(shared or not tail)
             self.has_gone_on |= bool(tail) and not expected
-            self.places += len(rows) - (shared or expected)
-            first, tail = first or ids, [*tail, *ids[shared:]][-OVERLAP:]
+            self.places += len(rows) - min(shared or expected, expected)
+            self.came += max(0, shared - expected)
+            first, tail = first or ids, [*tail, *ids[shared:]][-2 * OVERLAP :]
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             equal, was_full = self.equal[last] + sum(row.id == last for row in new), is_full
             self.equal |= Counter(ids) - Counter(set(ids))
@@ -82,7 +84,7 @@ class OnePass:
             if stale == STALE_PAGES or self.pages >= self.most_pages:
                 self.end = End.CEILING if stale == STALE_PAGES else End.TOO_LONG
                 return
-            is_last = len(rows) <= expected
+            is_last = len(rows) <= max(shared, expected)
             del answer, rows, new  # They may be large, and the next page is asked for.
             answer = self._next(is_last)
             if not isinstance(answer, Page):
@@ -90,6 +92,9 @@ class OnePass:
                 return
         if self._skip < self._after:
             self.end = End.CEILING  # The last row should have come again.
+        elif self.came and isinstance(head := self.ask(0, self.limit), Page):
+            self.seen.update(row.id for row in head.rows)
+            yield head.rows
 
     def _next(self, is_last: bool) -> Answer:
         """The page that begins with the last rows, or the one after them. After rows that came alone, one row is asked
@@ -136,7 +141,8 @@ class OnePass:
         return answer
 
 
-def _shared(tail: list[str], ids: list[str]) -> int:
-    """How many of the ids go on in the order of the last ones, of which the first may have gone."""
-    ends = (tail[first:] for first in range(len(tail)))
-    return next((min(len(end), len(ids)) for end in ends if ids[: len(end)] == end[: len(ids)]), 0)
+def _shared(tail: list[str], expected: int, ids: list[str]) -> int:
+    """How many of the ids go on in the order of the last ones: as many as expected; else fewer, where rows went before
+    them; else more, where rows came before them."""
+    counts = [*range(min(expected, len(tail)), 0, -1), *range(expected + 1, len(tail) + 1)]
+    return next((min(count, len(ids)) for count in counts if ids[:count] == tail[-count:][: len(ids)]), 0)

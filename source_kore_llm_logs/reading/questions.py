@@ -100,7 +100,7 @@ class Questions:
                     if not wording.before_now and (wording.dates == "day" or self._refusal):
                         # To a server that does not read the zone, today may be the future.
                         tried.append(replace(wording, before_now=36 * HOUR))
-                tried = refused if limit == SAMPLE or not self._taken else []
+                tried = refused
         if not self._taken:
             return
         # One thing may hide all rows: a page that is too large, `isDeveloper`, `channel`.
@@ -110,7 +110,8 @@ class Questions:
         for dates in FORMS if self.choice.include_developer else ():
             yield replace(wording, dates=dates), replace(users, developer=True), 10
         if users.channels is None:
-            yield wording, replace(users, channels=OTHER_CHANNELS), 10
+            for is_developer in {False, self.choice.include_developer}:
+                yield wording, Scope(is_developer, OTHER_CHANNELS), 10
             for single in chain(*one_by_one(users)) if self._refusal else ():
                 yield wording, single, 1
 

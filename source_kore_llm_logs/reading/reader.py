@@ -192,7 +192,8 @@ class Reader:
         largest = min(self.limit, self.profile.limit)
         size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
         limit = min(largest, max(2, int(self.largest * size))) if number else largest
-        most_pages = MOST_PAGES_OF_THE_SHORT if part.length <= self.short else 2 * PAGES
+        is_short = part.length <= self.short or not self.can_be_halved(part)
+        most_pages = MOST_PAGES_OF_THE_SHORT if is_short else 2 * PAGES if not number else 6 * PAGES
         ask = partial(self._ask, self.span(part), scope, order=order)
         return OnePass(ask, limit, most_pages, overlap)
 

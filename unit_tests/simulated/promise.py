@@ -117,8 +117,10 @@ def outside(told: Scenario) -> Iterator[str]:
         and (does.most_rows < SAMPLE or not _is_exact(does))
     ):
         yield "more rows lie close together than a request finds in all, and no request tells them apart"
-    if does.most_rows is not None and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
-        yield "no more than so many rows, shown a few at a time"
+    is_moving = does.inserts or does.deletes or any(row.appears or row.vanishes is not None for row in told.log)
+    is_limited = does.most_rows is not None or does.skip_ceiling is not None
+    if min(pages, default=SAMPLE) < SMALLEST_LIMIT and (is_moving or is_limited):
+        yield "rows move, or no more than so many are found, and few are shown at a time"
     if told.chosen.channels and does.channel_list == "none":
         hidden += 1 + all(row.developer for row in log)
     if hidden > 1:

@@ -58,7 +58,7 @@ TRAITS: Mapping[str, Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequenc
         {"depth_ceiling": (10, 20, 50, 51, 60, 70, 100), "above_ceiling": ("empty", *FAILURES)},
     ],
     "most rows": {
-        "most_rows": (5, 20, 50, 60), "order": ("filed", "end", "time taken", "arbitrary"), "descending": BOTH,
+        "most_rows": (50, 50, 60, 100), "order": ("filed", "end", "time taken", "arbitrary"), "descending": BOTH,
     },
     "behind": {"behind": ("refused",)},
     "skip": {"skip": ("ignored", "held", "rounded", "pages"), "skip_held_at": range(13), "largest_limit": LIMITS},
