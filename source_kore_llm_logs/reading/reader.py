@@ -27,7 +27,7 @@ LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW_ROWS = 10
 PASSES = 12  # Over a part, before its halves are read instead.
 MOST_CEILINGS = 4  # Passes, where no halves are read, before one is believed: rows that go look the same.
-MOST_UNSETTLED = 4  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
+MOST_UNSETTLED = 6  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
 SHORT = 4 * PADDING  # A part of at most this is not halved for its size: the padding of its halves would cost more.
 MOST_PAGES_OF_THE_SHORT = 20_000
 SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
@@ -41,16 +41,22 @@ class Passes:
 
     known: dict[str, Row] = field(default_factory=dict)  # All rows that came, padding included, without records.
     places: int = -1  # Of the last.
+    number: int = 0
+    stale: int = 0  # The last, that brought no new row of the part.
     equal: Counter[str] = field(default_factory=Counter)
 
-    def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
-        """Whether all rows of the span are known after this pass. `is_fresh`: it brought new ones of the part."""
-        is_first, self.equal = self.places < 0, self.equal | one.equal
-        if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
-            self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
-        self.places, rows = one.places, one.seen if one.is_clean else self.known
-        is_filled = one.places <= len(rows) + self.equal.total()
-        return one.end is End.LAST_ROW and is_filled and (one.is_clean or not (is_first or is_fresh))
+    def are_settled_by(self, one: OnePass, is_fresh: bool, is_wider: bool) -> bool:
+        """Whether all rows are known after this pass. `is_fresh`: it brought new ones of the part. `is_wider`: it went
+        over more than the span, and only its rows of the part are known."""
+        equal = self.equal | one.equal
+        is_whole = one.is_clean and one.places <= len(one.seen) + equal.total()
+        if not is_wider:
+            self.number, self.stale = self.number + 1, 0 if is_fresh else self.stale + 1
+            if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
+                self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
+            self.places, self.equal = one.places, equal
+        is_filled = self.places <= len(self.known) + self.equal.total() and self.number > 1 and not is_fresh
+        return one.end is End.LAST_ROW and (is_whole or is_filled)
 
 
 class Reader:
@@ -137,25 +143,23 @@ class Reader:
 
     def _read_in(self, scope: Scope, part: Part, is_last: bool) -> Generator[Row | None, None, End | None]:
         """The rows in one scope; its value is None if all are there, or why that cannot be told."""
-        over_part, why, orders, overlap = Passes(), End.LAST_ROW, ORDERS, 1
-        for number, asked in enumerate(self._asked(part, is_last)):
-            passes = over_part if asked == part else Passes()
-            order = orders[number % len(orders)]
+        passes, why, orders, overlap = Passes(), End.LAST_ROW, ORDERS, 1
+        for number, asked in enumerate(self._asked(part, is_last, passes)):
+            known, order = passes.known if asked == part else dict(passes.known), orders[number % len(orders)]
             one = self._pass(asked, scope, number, order, overlap)
-            is_fresh, overlap = (yield from self._rows_of(one, part, passes.known)), one.overlap
+            is_fresh, overlap = (yield from self._rows_of(one, part, known)), one.overlap
             if not isinstance(one.end, End):
                 if order is None:
                     raise one.end.error
                 orders = (None,)  # It is the order that is refused, or takes too long.
                 continue
-            if asked != part and one.end is not End.LAST_ROW:
-                break
             if not number:
                 self.limit, self.largest = min(self.limit, one.first_limit), one.largest
                 self.density += one.places / self.span(part).length
             why = one.end
-            if passes.are_settled_by(one, is_fresh):
-                if self._are_all_known(part, scope, passes.known, one.places):
+            passes.known.update((row_id, row) for row_id, row in known.items() if part.owns(row))
+            if passes.are_settled_by(one, is_fresh, asked != part):
+                if self._are_all_known(part, scope, known, one.places):
                     return None
                 why = End.MORE
             if why is not End.LAST_ROW and (number + 1 >= MOST_CEILINGS or not is_last):
@@ -164,9 +168,10 @@ class Reader:
             self.aim = min(self.aim, max(LEAST_AIM if why is End.CEILING else FEW_ROWS, one.places * 4 // 5))
         return why
 
-    def _asked(self, part: Part, is_last: bool) -> Iterator[Part]:
+    def _asked(self, part: Part, is_last: bool, passes: Passes) -> Iterator[Part]:
         """What each pass asks for. Where no halves are read, at last more: rows beside may reorder equal dates."""
-        yield from [part] * PASSES
+        while passes.number < PASSES and passes.stale < 2:
+            yield part
         more = self.profile.padding
         while is_last and part.length + more <= LONGEST_PART:
             yield from (Part(part.start - more, part.after), Part(part.start, part.after + more))
