@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, options
+from integration_tests.command import CATALOG, options, started
 from integration_tests.in_process import sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 from integration_tests.kore_emulator.behaviour import DAY
-from integration_tests.preloaded import started
 from source_kore_llm_logs.records.record import to_record
 
 BOTS = ("st-alpha", "st-beta")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, outcome_of, parse, read, run, stopped, typed
+from integration_tests.command import CATALOG, STREAM, Outcome, arguments, finished, parse, read, run, stopped, typed
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 
 COMMAND = [sys.executable, "-m", "source_kore_llm_logs"]
@@ -98,8 +98,7 @@ def test_config_catalog_and_state_come_through_pipes_and_standard_input(tmp_path
             given = subprocess.Popen(["sh", "-c", 'cat > "$0"', str(pipe)], stdin=subprocess.PIPE, text=True)
             given.stdin.write(json.dumps(document))
             given.stdin.close()
-        config = json.dumps(emulator.config())
-        second = outcome_of(subprocess.run(line, input=config, capture_output=True, text=True, check=False))
+        second = finished(line, given=json.dumps(emulator.config()))
     assert (second.code, second.stderr) == (0, "")
     assert len(second.records) < len(first.records) == len(ROWS)
     assert second.states

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, catalog_of, options, run
+from integration_tests.command import CATALOG, catalog_of, options, run, started
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
-from integration_tests.preloaded import started
 from integration_tests.scripted_server import ScriptedServer
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import iso_of, milliseconds

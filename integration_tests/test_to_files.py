@@ -20,8 +20,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests import preloaded
-from integration_tests.command import CATALOG, arguments
+from integration_tests.command import CATALOG, arguments, begun, typed
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs import command
 from source_kore_llm_logs.records.record import to_record
@@ -54,12 +53,9 @@ class Folder:
 
     def sync(self) -> tuple[int, str]:
         """The exit status, and stderr but for the line about the clock."""
-        done = preloaded.completed([*self.words], to_files=self.path)
+        done = typed([*self.words], to_files=self.path)
         assert done.stdout == ""
-        return done.returncode, CLOCK.sub("", done.stderr)
-
-    def begun(self) -> Any:
-        return preloaded.begun([*self.words], str(self.path), to_files=self.path)
+        return done.code, CLOCK.sub("", done.stderr)
 
     @property
     def ids(self) -> Counter[str]:
@@ -102,7 +98,7 @@ def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the
         # The answer at which it is told never comes, so it cannot have ended before.
         emulator.clear_requests()
         emulator.before_response = lambda _, is_due=is_due, ended=ended: ended.wait(60) if is_due() else None
-        process = folder.begun()
+        process = begun([*folder.words], str(tmp_path), to_files=tmp_path)
         while process.is_alive() and not is_due():
             time.sleep(0.001)
         os.kill(process.pid, number)

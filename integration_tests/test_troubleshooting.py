@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, Outcome, options, run, state_at
+from integration_tests.command import CATALOG, Outcome, options, run, started, state_at
 from integration_tests.documents import PAGE, section, table
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.kore_emulator.behaviour import DAY
-from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 

@@ -22,13 +22,14 @@ from source_kore_llm_logs.records.providers import (
     answer_of,
     provider,
 )
-from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.redaction import ERRORS
+from unit_tests.test_payloads import FIXTURES as PAYLOADS
+from unit_tests.test_payloads import answered
 
 FIXTURES = Path(__file__).parent / "fixtures"
-COUNTED, ANSWERED, FAILED = (
+COUNTED, ANSWERED, FAILED, ASKED = (
     [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
-    for name in ("token_counts", "answers", "errors")
+    for name in ("token_counts", "answers", "errors", "requests")
 )
 """What each provider's own reference shows, and the columns that it fills."""
 COLUMNS = (
@@ -36,12 +37,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def answered(response: Any, redact: bool = False, **log: Any) -> dict[str, Any]:
-    return to_record("st-1", {"Payload Details": {"Response Payload": response, **log}}, redact)
-
-
-def tokens_of(response: Any, redact: bool = False, **log: Any) -> list[int | None]:
-    record = answered(response, redact, **log)
+def tokens_of(response: Any, redact: bool = False, **counts: Any) -> list[int | None]:
+    record = answered(response, redact, counts=counts)
     return [record[column] for column in COLUMNS]
 
 
@@ -68,27 +65,11 @@ def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(cas
     assert (record["response_model"], record["finish_reason"]) == (case["model"], case["reason"])
 
 
-@pytest.mark.parametrize(
-    ("request_payload", "columns"),
-    [
-        ({"modelId": "m", "inferenceConfig": {"maxTokens": 9, "temperature": 0.5, "topP": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "options": {"num_predict": 9, "temperature": "0.5", "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model_id": "m", "parameters": {"max_new_tokens": "9", "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "max_tokens": 9.0, "temperature": 0.5, "p": 1}, ("m", 9, 0.5, 1.0)),
-        ({"generation_config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, (None, 9, 0.5, 1.0)),
-        ({"model": "m", "config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "input": {"max_new_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"modelId": "m", "body": {"max_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "tokens_to_generate": 9, "temperature": 0.5, "top_p": 1}, ("m", 9, 0.5, 1.0)),
-        ({"servingMode": {"modelId": "m"}, "chatRequest": {"maxTokens": 9, "temperature": 0.5, "topP": 1}},
-         ("m", 9, 0.5, 1.0)),
-        ('{"model": "m", "max_completion_tokens": 9, "temperature": 0.5, "top_p": 1, "messages": [{"content": "cut',
-         ("m", 9, 0.5, 1.0)),
-    ],
-)  # fmt: skip
-def test_parameters_are_found_in_every_shape(request_payload: Any, columns: tuple[Any, ...]) -> None:
-    record = to_record("st-1", {"Payload Details": {"Request Payload": request_payload}})
-    assert tuple(record[name] for name in ("request_model", "max_tokens", "temperature", "top_p")) == columns
+@pytest.mark.parametrize("case", ASKED, ids=lambda case: case["name"])
+def test_parameters_are_found_in_every_shape(case: dict[str, Any]) -> None:
+    record = answered(None, request=case["request"])
+    found = {name: record[name] for name in ("max_tokens", "temperature", "top_p")}
+    assert {"model": record["request_model"], **found}.items() <= case.items()
 
 
 def nodes(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -160,7 +141,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str) -> None:
-    payload = json.loads((FIXTURES / "payloads" / f"{shape}.json").read_text())["response"]
+    payload = PAYLOADS[shape]["response"]
     for sent in (payload, payload if isinstance(payload, str) else json.dumps(payload)):
         response = opened(sent) or {}
         assert provider("my-company-llm", response, answer_of(folded(response))["response_id"]) == SHAPES[shape]
@@ -170,7 +151,7 @@ OPEN = "GenAI Gateway Circuit Open"
 
 
 def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | None, str | None]:
-    record = to_record("st-1", {**row, "Payload Details": {"Response Payload": response}}, redact)
+    record = answered(response, redact, **row)
     return record["error_type"], record["error_message"]
 
 
@@ -211,8 +192,7 @@ def test_a_failure_of_the_gateway_is_known_by_its_reason_wherever_it_stands(shap
     row = {"Status": "Failure", "statusCode": 429}
     assert failure_of(shape(reason), **row) == (reason, OPEN)
     assert failure_of(shape(reason), redact=True, **row) == (reason, None)
-    kept = to_record("st-1", {**row, "Payload Details": {"Response Payload": shape(reason)}}, redact=True)
-    assert kept["response_payload"] == shape(reason)
+    assert answered(shape(reason), redact=True, **row)["response_payload"] == shape(reason)
 
 
 def test_redacted_leaves_no_message_and_of_kinds_only_known_words() -> None:

@@ -17,8 +17,10 @@ from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
 from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageFeature, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "dbt"))
+sys.path += [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "dbt")]
 from print_sql import manifest, statements
+
+from integration_tests.destinations.column_types import expected_types
 
 # fmt: off
 FEATURES = [
@@ -31,9 +33,7 @@ FEATURES = [
     "WEEK_WITH_WEEKDAY", "WITH_ON_SUBQUERY", "WITH_RECURSIVE",
 ]
 # fmt: on
-# As Airbyte's destination for BigQuery makes the table.
-KINDS = {"integer": "INT64", "number": "NUMERIC", "object": "JSON", "string": "STRING"}
-META = {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
+COLUMNS = expected_types("Airbyte's bigquery") | {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
 SETTINGS = {
     "kore_llm_logs_schemas": ["one", "two"],
     "kore_llm_own_prices": [
@@ -49,16 +49,6 @@ def caching() -> Config:
     config = Config()
     config.cache = True
     return config
-
-
-def stream_columns() -> dict[str, str]:
-    """The stream's columns and their types in BigQuery."""
-    schema = Path(__file__).resolve().parents[2] / "source_kore_llm_logs/schemas/llm_usage_logs.json"
-    found = dict(META)
-    for name, column in json.loads(schema.read_text())["properties"].items():
-        kinds = {column["type"]} if isinstance(column["type"], str) else set(column["type"]) - {"null"}
-        found[name] = "TIMESTAMP" if column.get("format") == "date-time" else KINDS[kinds.pop()]
-    return found
 
 
 def language() -> LanguageOptions:
@@ -86,7 +76,7 @@ def columns_of(query: str, tables: dict[str, dict[str, str]]) -> dict[str, str]:
 
 def analysis(compiled: dict[str, Any]) -> dict[str, list[str]]:
     """Every model and test of a compiled project."""
-    tables, done, faults = {"llm_usage_logs": stream_columns()}, [], []
+    tables, done, faults = {"llm_usage_logs": COLUMNS}, [], []
     tests = [
         f"CREATE OR REPLACE VIEW `{node['name']}` AS\n{node['compiled_code']}"
         for node in compiled["nodes"].values()

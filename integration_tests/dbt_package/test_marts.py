@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.independent import SUMS, Call, differences, prices, sums
-from integration_tests.command import catalog_of, read
+from integration_tests.command import read
 from integration_tests.dbt_package import airbyte_tables
 from integration_tests.dbt_package.package import Warehouse, by_python
 from integration_tests.destinations.pyairbyte import pyairbyte
@@ -121,12 +121,10 @@ def test_on_a_table_of_pyairbyte_in_postgresql(emulator: Emulator, tmp_path: Pat
 
 
 def test_on_a_table_in_the_form_of_airbytes_destination_for_postgresql(emulator: Emulator, tmp_path: Path) -> None:
-    config = emulator.config()
-    schema = catalog_of(config)["streams"][0]["stream"]["json_schema"]
-    records = read(config).records
+    records = read(emulator.config()).records
     with postgres_server() as port:
         # The second sync reads some rows again.
-        airbyte_tables.write(port, "kore", schema, [records[:150], records[130:]])
+        airbyte_tables.write(port, "kore", [records[:150], records[130:]])
         warehouse = on_postgres(tmp_path, port)
         warehouse.build()
         assert_marts_say(warehouse, log_of(emulator))
