@@ -91,15 +91,6 @@ def test_every_row_comes_once(name: str) -> None:
     assert [name for name, time in own(rows).items() if name not in found and iso(time) < cursor] == []
 
 
-@pytest.mark.parametrize("failure", ["504", "refused", "empty"])
-def test_more_rows_than_the_api_pages_through_are_read_in_pieces(failure: Any) -> None:
-    rows = even_rows(ODD, AFTER - timedelta(hours=43), AFTER - timedelta(minutes=1), 2_600)
-    with Emulator({ODD: rows}, Reading(skip_ceiling=1_000, above_ceiling=failure)) as emulator:
-        synced = sync(emulator.config(page_size=200))
-    assert synced.errors == []
-    assert synced.rows(ODD) == dict.fromkeys(own(rows), 1)
-
-
 # Few requests
 
 

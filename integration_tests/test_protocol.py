@@ -100,7 +100,7 @@ def test_an_idle_sync_asks_a_few_times_and_rows_with_a_new_column_arrive_with_th
     assert set(first.ids) | set(second.ids) == {*truth(), *new}
 
 
-FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
+FAULTS = ["500", None, "truncated", None, "502", None, "reset", None, "broken", None, "503"]
 
 
 @pytest.mark.parametrize(

@@ -62,25 +62,6 @@ def test_no_cookie_is_kept() -> None:
         assert not any("Cookie" in headers for _, _, headers in server.asked)
 
 
-def test_a_config_as_people_and_programs_give_it_is_read() -> None:
-    with Emulator({BOT: ROWS}) as emulator:
-        plain = emulator.config()
-        outcome = read(
-            {
-                **plain,
-                "host": f" {plain['host']}/botbuilder/summary?x=1#top\n", "bot_ids": [f"\ufeff{BOT} ", "", None],
-                "client_id": f"\u200b{plain['client_id']}\n", "client_secret": f"\u00a0{plain['client_secret']}\r\n",
-                "channels": ["", " "], "task_id": "", "end_date": None, "page_size": "100", "jwt_algorithm": "",
-                "jwt_subject": None, "lookback_minutes": "", "__checking": True,
-            }
-        )  # fmt: skip
-        whole(outcome)
-        bodies = [seen.body for seen in emulator.requests]
-        assert all(isinstance(body["limit"], str) for body in bodies)
-        assert max(int(body["limit"]) for body in bodies) == 100  # Questions ask for less.
-        assert not any("taskId" in body or body.get("channel") == [] for body in bodies)
-
-
 # What comes in the place of rows
 
 

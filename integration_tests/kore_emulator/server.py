@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from random import Random
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any
 
 import orjson
@@ -159,9 +158,7 @@ class Emulator:
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Stop listening and hang up on every client."""
         assert self._server is not None
         self._server.shutdown()
