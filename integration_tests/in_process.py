@@ -58,9 +58,7 @@ def check(config: dict[str, Any]) -> Outcome:
     return Outcome(int(status.status is Status.FAILED), [AirbyteMessageSerializer.dump(message)], "", "")
 
 
-def sync(
-    config: dict[str, Any], state: list[dict[str, Any]] | None = None, waits: list[float] | None = None
-) -> Outcome:
+def sync(config: dict[str, Any], state: Any = None, waits: list[float] | None = None) -> Outcome:
     """One incremental sync, without waits. Code 1 where it failed; raises whatever has no sentence of its own."""
     states = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
     catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)

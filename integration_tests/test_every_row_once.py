@@ -130,9 +130,7 @@ FILTERS: dict[str, tuple[Any, str, str]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("spelling", ["sample", "table"])
-def test_the_rows_that_a_filter_chooses_arrive_and_where_the_server_ignores_it_the_sync_fails_and_names_it(
-    name: str, spelling: Any
-) -> None:
+def test_rows_that_a_filter_chooses_arrive_and_one_that_is_ignored_fails_the_sync(name: str, spelling: Any) -> None:
     """No documented column shows what `channel_user_ids` filters: only a server can tell, by what it leaves out."""
     wanted, column, key = FILTERS[name]
     chosen = {raw["Description"] for raw in ROWS if raw[column] in wanted}

@@ -71,9 +71,7 @@ def failed(emulator: Emulator) -> list[RequestSeen]:
         Reading(largest_limit=100, above_limit="500"),
     ],
 )
-def test_a_server_that_fails_above_a_hundred_rows_is_read_whole_and_seldom_asked_for_them_in_years(
-    reading: Reading,
-) -> None:
+def test_a_server_that_fails_above_a_hundred_rows_is_read_whole_and_seldom_asked_for_more(reading: Reading) -> None:
     with Emulator({BOT: even_rows(BOT, NOW - 300 * DAY, NOW - HOUR, 1200)}, reading) as emulator:
         whole(emulator)
         too_large = limits(failed(emulator))
@@ -197,9 +195,7 @@ def test_a_refusal_that_lasts_is_transient_and_another_bot_is_read(refusal: Any)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_of_the_first_request_is_a_config_error_at_once(
-    refusal: Any, lines: pytest.LogCaptureFixture
-) -> None:
+def test_a_refusal_of_the_first_request_is_a_config_error(refusal: Any, lines: pytest.LogCaptureFixture) -> None:
     waits = list[float]()
     with Emulator({BOT: ROWS}, Reading(fault_rate=1, faults=[refusal])) as emulator:
         synced = sync(emulator.config(start_date="2026-01-01T00:00:00Z"), waits=waits)

@@ -7,10 +7,7 @@ import pytest
 from benchmarks.emulator_process import TRANSFERS
 from benchmarks.stalled_reader import LIMIT_MIB, stalled_read
 
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
-    pytest.mark.waits,
-]
+pytestmark = [pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"), pytest.mark.waits]
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)

@@ -60,9 +60,7 @@ def test_check_asks_every_bot_once_and_lists_those_that_fail_and_why(emulator: E
 
 
 @pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
-def test_a_first_sync_gives_every_row_as_its_record_once_and_the_log_says_how_each_bot_was_read(
-    emulator: Emulator, sync_mode: str
-) -> None:
+def test_a_first_sync_gives_every_row_once_and_the_log_says_how_it_was_read(emulator: Emulator, sync_mode: str) -> None:
     config = emulator.config()
     outcome = run("read", config=config, catalog=catalog_of(config, sync_mode))
     assert outcome.code == 0
@@ -116,9 +114,7 @@ FAULTS = ["500", None, "truncated", None, "502", None, "reset", None, "broken", 
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["check", "read"])
-def test_no_output_of_any_command_holds_the_secret_a_token_or_a_payload(
-    name: str, secret: str, is_right: bool, reading: Reading
-) -> None:
+def test_no_command_prints_secret_token_or_payload(name: str, secret: str, is_right: bool, reading: Reading) -> None:
     rows = {BOTS[0]: ROWS[BOTS[0]][:200]}
     with Emulator(rows, reading, client_secret=secret if is_right else "what-the-app-really-has" * 2) as emulator:
         documents = {"catalog": CATALOG} if name == "read" else {}
@@ -184,9 +180,7 @@ def test_a_proxy_of_the_environment_is_used(emulator: Emulator, monkeypatch: pyt
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="a certificate needs openssl")
-def test_a_platform_with_a_certificate_of_its_own_is_trusted_by_requests_ca_bundle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_in_requests_ca_bundle_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",

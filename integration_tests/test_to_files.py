@@ -74,7 +74,7 @@ def ids(*bots: str) -> set[str]:
     return {to_record(bot, row)["id"] for bot in bots for row in ROWS[bot]}
 
 
-def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the_records(
+def test_ended_at_any_moment_nothing_is_lost_and_no_state_is_ahead_of_records(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.reading = Reading(largest_limit=20)
@@ -159,9 +159,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(emulator: Emulator,
     assert folder.sync() == (1, "The folder kore cannot be written: File exists.\n")
 
 
-def test_a_disk_that_is_full_ends_the_sync_with_one_line_and_the_state_stays_behind(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+def test_a_full_disk_ends_the_sync_with_one_line_and_the_state_stays_behind(emulator: Emulator, tmp_path: Path) -> None:
     folder = Folder(tmp_path, emulator.config())
 
     def small() -> None:
@@ -177,9 +175,7 @@ def test_a_disk_that_is_full_ends_the_sync_with_one_line_and_the_state_stays_beh
 
 
 @pytest.mark.parametrize("to_files", [True, False])
-def test_a_person_at_a_terminal_sees_how_far_it_is_and_what_failed(
-    emulator: Emulator, tmp_path: Path, to_files: bool
-) -> None:
+def test_a_terminal_shows_how_far_it_is_and_what_failed(emulator: Emulator, tmp_path: Path, to_files: bool) -> None:
     """Of `to_files`, and of a read whose messages go to a file."""
     emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
     words = Folder(tmp_path, emulator.config()).words
@@ -205,7 +201,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_is_and_what_failed(
     assert ('"type":"RECORD"' in (tmp_path / "stdout").read_text()) is not to_files
 
 
-def test_every_few_seconds_a_person_sees_how_many_records_there_are(
+def test_every_few_seconds_one_sees_how_many_there_are(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "SECONDS_BETWEEN_COUNTS", 0.0)

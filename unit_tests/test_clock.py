@@ -58,9 +58,7 @@ def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
 
 
-def test_of_several_servers_the_one_that_is_furthest_behind_counts_and_one_line_tells_it(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_of_several_servers_the_one_furthest_behind_counts_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "airbyte"):
         assert 699 <= behind(http(30), http(59), http(600), http(0), http(700), http(500)) <= 700
     assert caplog.messages == ["The clock of this machine is 10 min ahead of the server's, which counts."]

@@ -170,9 +170,7 @@ def test_a_near_miss_of_what_decides_what_is_copied_or_is_missing_is_refused(nam
         ("\ud800", "`?` is no field of the configuration, and has no effect."),
     ],
 )
-def test_any_other_unknown_field_is_told_once_and_left_out(
-    name: str, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_another_unknown_field_is_told_and_left_out(name: str, said: str, caplog: pytest.LogCaptureFixture) -> None:
     config = exact(**{name: 5})
     ExactConfiguration().transform(config)
     (line,) = caplog.messages

@@ -88,11 +88,7 @@ def pauses(asked: KoreErrorHandler, response: requests.Response, tries: int) -> 
     return waits
 
 
-ANOTHER_HOST = [
-    (200, b"<html>", "an HTML page"),
-    (200, b"OK", "not a JSON array"),
-    (200, b"{}", "not a JSON array"),
-]
+ANOTHER_HOST = [(200, b"<html>", "an HTML page"), (200, b"OK", "not a JSON array"), (200, b"{}", "not a JSON array")]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +108,7 @@ ANOTHER_HOST = [
         *((status, b"", f"answered with status {status}.") for status in (408, 500, 502, 503, 520)),
     ],
 )
-def test_what_is_not_rows_is_a_fault_that_a_smaller_page_may_mend_and_never_no_rows(
-    status: int, body: bytes, said: str
-) -> None:
+def test_what_is_not_rows_is_a_fault_that_a_smaller_page_may_mend(status: int, body: bytes, said: str) -> None:
     asked = handler()
     assert asked.interpret_response(answer(200, b"[]")).response_action is ResponseAction.SUCCESS
     fault = fault_of(asked, answer(status, body), MAX_TRIES)
@@ -211,9 +205,7 @@ def test_a_clock_that_is_off_is_told_with_how_far(message: str, ahead: int | Non
         ("//\xff@secret\xb2/", "as a page for people does"),
     ],
 )
-def test_a_redirect_is_told_with_the_host_that_it_leads_to_and_nothing_more(
-    status: int, location: str, said: str
-) -> None:
+def test_a_redirect_is_told_with_the_host_it_leads_to_and_nothing_more(status: int, location: str, said: str) -> None:
     message = fault_of(handler(), answer(status, Location=location), 1).message
     assert re.search(said, message)
     assert "secret" not in message
@@ -292,7 +284,7 @@ def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
         (ProtocolError("Connection aborted."), "fault", "Bot st-1: platform.kore.ai broke off the connection"),
     ],
 )
-def test_a_host_that_cannot_be_reached_is_named_without_a_bot_and_a_broken_connection_with_it(
+def test_a_host_out_of_reach_is_named_without_a_bot_and_a_break_with_it(
     error: Exception, about: str, said: str
 ) -> None:
     fault = fault_of(handler(), requests.exceptions.ConnectionError(error, request=request_of()), MAX_TRIES)

@@ -82,7 +82,7 @@ def test_the_id_survives_new_columns_and_another_order_and_spelling_of_the_keys(
 
 @settings(max_examples=200, deadline=None)
 @given(ROWS, st.integers(0, 2**20), st.integers(0, 2**20), st.booleans(), st.integers(0, 2**32))
-def test_the_id_survives_counts_that_are_filled_in_later(
+def test_the_id_survives_counts_filled_in_later(
     row: dict[str, Any], asked: int, answered: int, one_only: bool, seed: int
 ) -> None:
     details = {**(row.get("Payload Details") or {}), "Response Payload": {"usage": {

@@ -51,9 +51,7 @@ def of_a_call(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shape", FIXTURES)
-def test_every_provider_fills_the_same_columns_also_from_text_and_its_payloads_are_kept_or_what_of_them_is_harmless(
-    shape: str,
-) -> None:
+def test_every_provider_fills_the_same_columns_and_its_payloads_are_kept_or_what_is_harmless(shape: str) -> None:
     fixture, columns = FIXTURES[shape], columns_of(FIXTURES[shape])
     if columns["request_tokens"] is not None and columns["response_tokens"] is not None:
         assert columns["total_tokens"] == columns["request_tokens"] + columns["response_tokens"]

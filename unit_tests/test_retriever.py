@@ -177,9 +177,7 @@ class Tracked(dict[str, Any]):
         return id(self)
 
 
-def test_when_a_page_is_asked_for_records_of_one_page_before_it_are_held_at_most(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_when_a_page_is_asked_for_records_of_at_most_one_before_it_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """And those of the calibration: a page that was given may be on its way to stdout, and costs nothing else."""
     alive, to_record, held = weakref.WeakSet[Tracked](), retriever.to_record, list[int]()
 

@@ -41,9 +41,7 @@ WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
           [], {}]),
     ],
 )  # fmt: skip
-def test_dates_in_odd_forms_are_normalised_to_utc_with_four_digits_of_a_year_and_others_are_none(
-    read: str | None, forms: list[Any]
-) -> None:
+def test_dates_in_odd_forms_become_utc_with_a_year_of_four_digits_or_none(read: str | None, forms: list[Any]) -> None:
     assert [form for form in forms if instant(form) != read] == []
 
 

@@ -80,7 +80,7 @@ def on_postgres(folder: Path, port: int) -> Warehouse:
     return Warehouse("postgres", folder, {**settings, "PGPASSWORD": "", "KORE_SCHEMA": "kore"})
 
 
-def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_that_changes(
+def test_on_pyairbytes_table_in_duckdb_with_late_rows_and_a_price_that_changes(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     warehouse = on_duckdb(tmp_path)
@@ -155,9 +155,7 @@ kore_llm_logs:
 """
 
 
-def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destination(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+def test_on_a_table_in_the_form_of_airbytes_destination_for_snowflake(emulator: Emulator, tmp_path: Path) -> None:
     """But for incremental runs and dbt's unit tests: the stand-in (fakesnow) has no temporary tables."""
     records = read(emulator.config()).records
     lines = "".join(json.dumps(record) + "\n" for record in records)

@@ -15,13 +15,7 @@ import requests
 from integration_tests.command import Outcome, catalog_of, run
 from integration_tests.destinations.column_types import KIND, expected_types
 from integration_tests.destinations.lake import plain
-from integration_tests.destinations.rows import (
-    all_records,
-    assert_same_rows,
-    old_rows,
-    records_of,
-    young_rows,
-)
+from integration_tests.destinations.rows import all_records, assert_same_rows, old_rows, records_of, young_rows
 from integration_tests.destinations.servers import environment, s3_server
 from integration_tests.kore_emulator import Emulator
 

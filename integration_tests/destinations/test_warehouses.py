@@ -9,13 +9,7 @@ import pytest
 
 from integration_tests.destinations.column_types import KIND, SCHEMA, expected_types
 from integration_tests.destinations.pyairbyte import Table, pyairbyte
-from integration_tests.destinations.rows import (
-    all_records,
-    assert_same_rows,
-    old_rows,
-    records_of,
-    young_rows,
-)
+from integration_tests.destinations.rows import all_records, assert_same_rows, old_rows, records_of, young_rows
 from integration_tests.destinations.servers import postgres_server, snowflake_server
 from integration_tests.kore_emulator import Emulator
 
@@ -49,10 +43,7 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
         payloads = {row[column] for row in table.rows for column in KIND if KIND[column] == "json"}
         assert payloads & {None, "null"} == {ABSENT[destination]}
 
-    with (
-        SERVERS[destination](tmp_path) as port,
-        pyairbyte(tmp_path, destination, emulator.config(), port) as syncs,
-    ):
+    with SERVERS[destination](tmp_path) as port, pyairbyte(tmp_path, destination, emulator.config(), port) as syncs:
         first = syncs.sync("merge")
         equal(first)
 
