@@ -11,7 +11,7 @@ import pytest
 from demo.independent import SUMS, Call, differences, prices, sums
 from integration_tests.command import read
 from integration_tests.dbt_package import airbyte_tables
-from integration_tests.dbt_package.package import Warehouse, by_python
+from integration_tests.dbt_package.package import Warehouse, by_python, on_duckdb
 from integration_tests.destinations.pyairbyte import pyairbyte
 from integration_tests.destinations.servers import postgres_server, snowflake_server
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
@@ -69,10 +69,6 @@ def sync_by_pyairbyte(folder: Path, destination: str, emulator: Emulator, port: 
 
 def log_of(emulator: Emulator) -> Rows:
     return {bot: list(emulator.rows(bot)) for bot in BOTS}
-
-
-def on_duckdb(folder: Path, schema: str = "main") -> Warehouse:
-    return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb"), "KORE_SCHEMA": schema})
 
 
 def on_postgres(folder: Path, port: int) -> Warehouse:

@@ -7,7 +7,6 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 import yaml
 
@@ -105,7 +104,7 @@ def test_the_seed_is_sorted_has_a_history_and_no_gap() -> None:
 def test_a_project_of_its_own_uses_the_package_as_the_readme_says_with_its_own_table_of_prices(tmp_path: Path) -> None:
     """The marts in a schema of their own, the prices a seed of the project, refreshed; the page drawn from there."""
     ours = {"id": "2", "model_name": "Ours", "response_model": "ours-1"}
-    warehouse_of(tmp_path, {**CALL, "id": "1", "end_date": "2026-06-30"}, {**CALL, **ours})
+    warehouse = warehouse_of(tmp_path, {**CALL, "id": "1", "end_date": "2026-06-30"}, {**CALL, **ours})
     readme = (PACKAGE / "README.md").read_text()
     package, settings = (
         yaml.safe_load(re.findall(rf"```yaml\n({word}:.*?)```", readme, re.S)[0]) for word in ("packages", "vars")
@@ -132,10 +131,9 @@ def test_a_project_of_its_own_uses_the_package_as_the_readme_says_with_its_own_t
         done = subprocess.run(command.split(), cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert len(read_table(tmp_path / "seeds/our_prices.csv")) == len(read_table(SEED)) + 1
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        query = "SELECT price_source, priced_model, CAST(cost_usd AS DOUBLE) FROM theirs_llm.kore_llm_calls ORDER BY id"
-        calls = database.execute(query).fetchall()
-        budgets = database.execute("SELECT DISTINCT budget FROM theirs_llm.kore_llm_budgets ORDER BY 1").fetchall()
+    query = "SELECT price_source, priced_model, CAST(cost_usd AS DOUBLE) FROM theirs_llm.kore_llm_calls ORDER BY id"
+    calls = warehouse.sql(query)
+    budgets = warehouse.sql("SELECT DISTINCT budget FROM theirs_llm.kore_llm_budgets ORDER BY 1")
     # 1,000 tokens at 2 and 500 at 8 for a million; at 1 and 8.
     assert calls == [("own", "GPT-4o", pytest.approx(0.006)), ("public", "ours-1", pytest.approx(0.005))]
     assert budgets == [("GPT-4 a day",), ("all",)]
