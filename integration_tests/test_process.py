@@ -6,7 +6,6 @@ A command that is told to end does so by that signal, at a whole line, whatever 
 import fcntl
 import json
 import os
-import shlex
 import signal
 import struct
 import subprocess
@@ -203,16 +202,14 @@ def test_a_command_ends_while_it_still_imports(number: signal.Signals) -> None:
     assert "source_kore_llm_logs.source" not in rest
 
 
-UNSHARE = ["unshare", "--pid", "--fork", "--kill-child"]
-CAN_UNSHARE = (
-    subprocess.run(f"{shlex.join(UNSHARE)} true", shell=True, capture_output=True, check=False).returncode == 0
-)
+UNSHARE = "unshare --pid --fork --kill-child"
+CAN_UNSHARE = subprocess.run(f"{UNSHARE} true", shell=True, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not CAN_UNSHARE, reason="unshare --pid is not permitted here")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_process_1_of_a_container_ends_with_128_and_the_signal_while_it_still_imports(number: signal.Signals) -> None:
-    with importing(*UNSHARE) as unshare:
+    with importing(*UNSHARE.split()) as unshare:
         child = int(Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read_text())
         os.kill(child, number)
     assert unshare.returncode == 128 + number

@@ -1,6 +1,8 @@
 """The protocol's commands as a person or a platform runs them, against the emulator over real HTTP."""
 
 import json
+import random
+import re
 import shutil
 import ssl
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from integration_tests.command import CATALOG, catalog_of, options, run, started
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
+from integration_tests.kore_emulator.behaviour import DAY
 from integration_tests.scripted_server import ScriptedServer
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import iso_of, milliseconds
@@ -133,6 +136,47 @@ def test_no_command_prints_secret_token_or_payload(name: str, secret: str, is_ri
     if is_right and not reading.without_scope and "object_200" not in (reading.faults_script or []):
         assert outcome.code == 0
         assert name != "read" or set(outcome.ids) == set(truth(rows))
+
+
+SHAPES = Path(__file__).parents[1] / "unit_tests" / "fixtures" / "payloads"
+
+
+def test_a_redacted_sync_prints_no_text_of_any_payload_even_when_debugging() -> None:
+    """Every text of two words or more has a third in it, which nobody else says."""
+    shapes = [json.loads(path.read_text()) for path in sorted(SHAPES.glob("*.json"))]
+    rows = generate_rows(BOTS[0], NOW - timedelta(days=2), NOW - timedelta(minutes=5), len(shapes), seed=1)
+    for row, shape in zip(rows, shapes, strict=True):
+        details = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
+        told = re.sub(r"(?<=\w) (?=\w)", " Zanzibar ", json.dumps(details))
+        row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {}), "Payload Details": json.loads(told)}
+    with Emulator({BOTS[0]: rows}) as emulator:
+        outcome = run("read", "--debug", config=emulator.config(payload_content="redacted"), catalog=CATALOG)
+    assert (outcome.code, len(outcome.ids)) == (0, len(shapes))
+    assert json.dumps(rows).count("Zanzibar") > 80
+    assert "Zanzibar" not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "reading", [Reading(largest_limit=50), Reading(cut=DAY, order="arbitrary", latency_seconds=0.01)]
+)
+def test_killed_over_and_over_a_sync_ends_complete(reading: Reading, tmp_path: Path) -> None:
+    chance, state, got = random.Random(7), None, set[str]()
+    with Emulator(ROWS, reading) as emulator:
+        config = emulator.config(window_days=30)
+        for _ in range(5):
+            documents = {"config": config, "catalog": CATALOG, "state": state}
+            left = chance.randrange(1, 1500)
+            with started(["read", *options(tmp_path, **documents)]) as stdout:
+                while left and (text := stdout.readline()):
+                    message = json.loads(text)
+                    if message["type"] == "RECORD":
+                        got.add(message["record"]["data"]["id"])
+                        left -= 1
+                    elif message["type"] == "STATE":
+                        state = [message["state"]]
+        last = sync(config, state)
+    assert last.errors == []
+    assert got | set(last.ids) == set(truth())
 
 
 def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another(tmp_path: Path) -> None:
