@@ -30,7 +30,6 @@ ROWS = {
     bot: generate_rows(bot, NOW - timedelta(days=60), NOW - timedelta(hours=2), 300, seed)
     for seed, bot in enumerate(BOTS)
 }
-BIG = 2**53 + 1
 CLOCK = re.compile(r"\AThe clock of this machine is [\w ]+ ahead of the server's, which counts\.\n")
 """The first line of stderr, once the emulator has answered: it plays another day."""
 
@@ -68,6 +67,11 @@ class Folder:
         return {
             one["partition"]["bot_id"]: one["cursor"]["end_date"] for one in state["stream"]["stream_state"]["states"]
         }
+
+
+@pytest.fixture
+def folder(emulator: Emulator, tmp_path: Path) -> Folder:
+    return Folder(tmp_path, emulator.config())
 
 
 def ids(*bots: str) -> set[str]:
@@ -119,24 +123,21 @@ def test_ended_at_any_moment_nothing_is_lost_and_no_state_is_ahead_of_records(
     assert set(folder.ids) == ids(bot)
 
 
-def test_a_line_that_a_kill_cut_off_is_taken_away_and_every_other_stays(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_line_that_a_kill_cut_off_is_taken_away_and_every_other_stays(folder: Folder) -> None:
     folder.records_file.parent.mkdir()
     folder.records_file.write_text('{"id": "whole"}\n{"id": "cut o')
     assert folder.sync() == (0, "")
     assert set(folder.ids) == {"whole"} | ids(*BOTS)
 
 
-def test_integers_beyond_2_to_the_53_arrive_as_they_are(tmp_path: Path) -> None:
-    row = {**ROWS[BOTS[0]][0], "Payload Details": {"Request Payload": {"seed": BIG, "model": "m"}}}
-    with Emulator({BOTS[0]: [row]}) as emulator:
-        folder = Folder(tmp_path, emulator.config())
-        assert folder.sync()[0] == 0
-    assert f'"seed":{BIG}' in folder.records_file.read_text()
+def test_integers_beyond_2_to_the_53_arrive_as_they_are(emulator: Emulator, folder: Folder) -> None:
+    row = {**ROWS[BOTS[0]][0], "Payload Details": {"Request Payload": {"seed": 2**53 + 1, "model": "m"}}}
+    emulator.add_rows(BOTS[0], [row])
+    assert folder.sync()[0] == 0
+    assert f'"seed":{2**53 + 1}' in folder.records_file.read_text()
 
 
-def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, folder: Folder) -> None:
     folder.records_file.parent.mkdir()
     with folder.records_file.open("w") as records:
         fcntl.flock(records, fcntl.LOCK_EX)
@@ -144,8 +145,7 @@ def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, tmp_path
     assert emulator.requests == []
 
 
-def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: Emulator, folder: Folder) -> None:
     folder.state_file.parent.mkdir()
     folder.state_file.write_text("[")
     assert folder.sync() == (1, "The file given by --state is not JSON: line 1, column 2.\n")
@@ -153,14 +153,12 @@ def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: 
     assert folder.state_file.read_text() == "["
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(folder: Folder) -> None:
     folder.records_file.parent.write_text("a file")
     assert folder.sync() == (1, "The folder kore cannot be written: File exists.\n")
 
 
-def test_a_full_disk_ends_the_sync_with_one_line_and_the_state_stays_behind(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_full_disk_ends_the_sync_with_one_line_and_the_state_stays_behind(folder: Folder, tmp_path: Path) -> None:
 
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
