@@ -2,7 +2,6 @@
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ from hypothesis import strategies as st
 
 from source_kore_llm_logs.records.identity import COLUMNS, DETAILS, NAMES, fold
 from source_kore_llm_logs.records.record import to_record
+from unit_tests.test_payloads import SAMPLE
 
-HERE = Path(__file__).parent
-(SAMPLE,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | PLAIN
 JSON = st.recursive(

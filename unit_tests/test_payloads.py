@@ -17,9 +17,9 @@ from source_kore_llm_logs.records.providers import HOLDERS, PARAMETER_KEYS
 from source_kore_llm_logs.records.record import TEXTS, to_record
 from source_kore_llm_logs.records.redaction import KEPT, LONGEST_NAME, REMOVED, is_gemini_id, is_model
 
-HERE = Path(__file__).parent
-(VENDOR_ROW,) = json.loads((HERE / "fixtures" / "vendor_sample_response.json").read_text())
-FIXTURES = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "fixtures" / "payloads").glob("*.json"))}
+FOLDER = Path(__file__).parent / "fixtures"
+(SAMPLE,) = json.loads((FOLDER / "vendor_sample_response.json").read_text())
+FIXTURES = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "payloads").glob("*.json"))}
 OF_A_CALL = (
     "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
     "provider", "request_model", "response_model", "response_id", "finish_reason", "error_type", "error_message",
@@ -202,14 +202,14 @@ def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
         assert (record["response_id"], record["finish_reason"]) == ("chatcmpl-1", "content_filter")
 
 
-@pytest.mark.parametrize("key", VENDOR_ROW)
+@pytest.mark.parametrize("key", SAMPLE)
 def test_redacted_lets_no_text_through_in_a_rows_keys_and_in_columns_that_are_not_names(key: str) -> None:
     for marker in MARKERS:
         if isinstance(marker, str):
-            respelled = {marker if k == key else k: value for k, value in VENDOR_ROW.items()}
+            respelled = {marker if k == key else k: value for k, value in SAMPLE.items()}
             assert not tells(to_record("st-1", respelled, redact=True))
         if COLUMNS[key] not in TEXTS or not isinstance(marker, str):
-            assert not tells(to_record("st-1", {**VENDOR_ROW, key: marker}, redact=True))
+            assert not tells(to_record("st-1", {**SAMPLE, key: marker}, redact=True))
 
 
 LIKE_TEXT = st.sampled_from(["Zanzibar", "gpt-zanzibar", "zanzibar.", "msg_zanzibar", "STOP zanzibar"])

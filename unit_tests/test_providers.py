@@ -12,12 +12,10 @@ from source_kore_llm_logs.records import providers
 from source_kore_llm_logs.records.identity import OTHER_NAMES, fold, folded
 from source_kore_llm_logs.records.payloads import opened
 from source_kore_llm_logs.records.redaction import ERRORS
-from unit_tests.test_payloads import FIXTURES as PAYLOADS
-from unit_tests.test_payloads import answered
+from unit_tests.test_payloads import FIXTURES, FOLDER, answered
 
-FIXTURES = Path(__file__).parent / "fixtures"
 COUNTED, ANSWERED, FAILED, ASKED = (
-    [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
+    [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
     for name in ("token_counts", "answers", "errors", "requests")
 )
 """What each provider's own reference shows, and the columns that it fills."""
@@ -129,7 +127,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str) -> None:
-    payload = PAYLOADS[shape]["response"]
+    payload = FIXTURES[shape]["response"]
     for sent in (payload, payload if isinstance(payload, str) else json.dumps(payload)):
         response = opened(sent) or {}
         response_id = providers.answer_of(folded(response))["response_id"]

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,11 +15,8 @@ from source_kore_llm_logs.records.decoding import MENDED_TEXTS, rows_in
 from source_kore_llm_logs.records.payloads import ENVELOPES
 from source_kore_llm_logs.records.record import SCHEMA as RECORD_SCHEMA
 from source_kore_llm_logs.records.record import SENTINELS, to_record
+from unit_tests.test_payloads import FOLDER, SAMPLE
 
-SAMPLE, SAMPLE_RECORD = (
-    json.loads((Path(__file__).parent / "fixtures" / f"vendor_sample_{name}.json").read_text())
-    for name in ("response", "record")
-)
 SCHEMA = json.loads(RECORD_SCHEMA.read_text())
 VALIDATOR = Draft7Validator(SCHEMA)
 JSON = st.recursive(
@@ -40,11 +36,10 @@ def as_read(row: Any) -> Any:
 
 
 def test_the_vendors_sample_becomes_exactly_one_right_record() -> None:
-    (row,) = SAMPLE
-    details = row["Payload Details"]
+    record, details = json.loads((FOLDER / "vendor_sample_record.json").read_text()), SAMPLE["Payload Details"]
     payloads = {"request_payload": details["Request Payload"], "response_payload": details["Response Payload"]}
     # If its id changes, so does every id: all rows of every user arrive once more. That is a breaking change.
-    assert to_record("st-1", row) == {**SAMPLE_RECORD, **payloads}
+    assert to_record("st-1", SAMPLE) == {**record, **payloads}
 
 
 def test_an_unknown_column_and_a_misfit_value_are_kept_under_their_own_keys() -> None:
