@@ -165,6 +165,7 @@ def test_any_row_becomes_a_record_that_is_valid_and_written_and_has_one_id(row: 
         VALIDATOR.validate(written)
         assert not any("\0" in text for text in keys_and_texts(written))
         ids.add(record["id"])
+        assert not any(isinstance(value, int) and value >= 2**63 for value in record.values())
         counts = [record[column] or 0 for column in ("request_tokens", "response_tokens", "total_tokens")]
         assert counts[2] == sum(counts[:2]) or 0 in counts or counts[2] >= 2**63 or record["total_tokens"] is None
     assert len(ids) == 1

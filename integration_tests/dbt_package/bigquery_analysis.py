@@ -22,17 +22,7 @@ from print_sql import manifest, statements
 
 from integration_tests.destinations.column_types import expected_types
 
-# fmt: off
-FEATURES = [
-    "ADDITIONAL_STRING_FUNCTIONS", "ANALYTIC_FUNCTIONS", "BIGNUMERIC_TYPE", "CIVIL_TIME", "CONCAT_MIXED_TYPES",
-    "DATE_ARITHMETICS", "DATE_TIME_CONSTRUCTORS", "DECIMAL_ALIAS", "EXTENDED_DATE_TIME_SIGNATURES", "FORMAT_IN_CAST",
-    "GROUPING_BUILTIN", "GROUPING_SETS", "GROUP_BY_ROLLUP", "HAVING_IN_AGGREGATE", "INTERVAL_TYPE", "IS_DISTINCT",
-    "JSON_TYPE", "JSON_VALUE_EXTRACTION_FUNCTIONS", "LIMIT_IN_AGGREGATE", "NULLS_FIRST_LAST_IN_ORDER_BY",
-    "NULL_HANDLING_MODIFIER_IN_AGGREGATE", "NULL_HANDLING_MODIFIER_IN_ANALYTIC", "NUMERIC_TYPE",
-    "ORDER_BY_IN_AGGREGATE", "PIVOT", "QUALIFY", "SAFE_FUNCTION_CALL", "SELECT_STAR_EXCEPT_REPLACE", "UNPIVOT",
-    "WEEK_WITH_WEEKDAY", "WITH_ON_SUBQUERY", "WITH_RECURSIVE",
-]
-# fmt: on
+FEATURES = Path(__file__).with_name("bigquery_features.txt").read_text().split()
 COLUMNS = expected_types("Airbyte's bigquery") | {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
 SETTINGS = {
     "kore_llm_logs_schemas": ["one", "two"],

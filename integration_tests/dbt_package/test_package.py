@@ -180,19 +180,14 @@ def test_the_documentation_builds_and_describes_every_column(built: Warehouse) -
         ({"kore_llm_own_prices": 2 * OWN}, "two prices from the same day for ours"),
         ({"kore_llm_budgets": [{**BUDGET, "period": "year"}]}, "`period` is day, week or month, not year"),
         ({"kore_llm_budgets": [BUDGET, {**BUDGET, "period": "week"}]}, "two budgets of the name b"),
+        ({"kore_llm_logs_table": "other"}, "Is this the table of the stream llm_usage_logs?"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
     warehouse = warehouse_of(tmp_path)
+    warehouse.sql("CREATE TABLE other (name VARCHAR)")
     told = warehouse.dbt("compile", variables=variables, check=False)
     assert sentence in " ".join(told.split())
-
-
-def test_a_table_that_is_not_the_stream_is_told(tmp_path: Path) -> None:
-    warehouse = on_duckdb(tmp_path)
-    warehouse.sql("CREATE TABLE other (name VARCHAR)")
-    told = warehouse.dbt("compile", variables={"kore_llm_logs_table": "other"}, check=False)
-    assert "Is this the table of the stream llm_usage_logs?" in " ".join(told.split())
 
 
 def test_the_command_of_the_readme_leads_from_a_table_to_a_page(tmp_path: Path) -> None:
