@@ -19,6 +19,8 @@ from threading import Event
 
 import pytest
 
+from benchmarks.emulator_process import TRANSFERS
+from benchmarks.stalled_reader import LIMIT_MIB, stalled_read
 from integration_tests.command import CATALOG, STREAM, arguments, finished, parse, read, run, stopped, typed
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 
@@ -127,6 +129,16 @@ def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when
     # When it happened, nobody knew yet that the other bot would be answered with the same credentials.
     after = outcome.stdout.partition("Bot st-unknown: wrong credentials or a wrong bot id.")[2]
     assert '"RECORD"' in after
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.waits
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_twelve_bots_of_large_rows_stay_well_within_the_limit_while_nobody_reads(transfer: str) -> None:
+    """600 MB wait in pages of 50 MB; without a budget, they are all read."""
+    seen = stalled_read(transfer)
+    assert seen.records == 1
+    assert seen.standing < 0.75 * LIMIT_MIB  # On a busy machine, more requests are under way.
 
 
 # Signals

@@ -116,22 +116,14 @@ def test_the_integration_decides_before_the_shape() -> None:
     assert providers.provider("Azure OpenAI", {"usageMetadata": {}}, "msg_01") == "azure.ai.openai"
 
 
-SHAPES = {
-    "anthropic_messages": "anthropic", "anthropic_sse": "anthropic", "bedrock_invoke_claude": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock", "bedrock_nova": "aws.bedrock", "bedrock_titan": "aws.bedrock",
-    "bedrock_llama": "aws.bedrock", "gemini_generate": "gcp.gen_ai", "gemini_stream": "gcp.gen_ai",
-    "azure_openai_chat": "azure.ai.openai", "openai_chat_tools": None, "openai_sse": None, "custom_openai_text": None,
-    "custom_unknown": None, "guardrail_input": None,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if "provider_by_shape" in FIXTURES[shape]])
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str) -> None:
     payload = FIXTURES[shape]["response"]
     for sent in (payload, payload if isinstance(payload, str) else json.dumps(payload)):
         response = opened(sent) or {}
         response_id = providers.answer_of(folded(response))["response_id"]
-        assert providers.provider("my-company-llm", response, response_id) == SHAPES[shape]
+        found = providers.provider("my-company-llm", response, response_id)
+        assert found == FIXTURES[shape]["provider_by_shape"]
 
 
 OPEN = "GenAI Gateway Circuit Open"

@@ -43,9 +43,11 @@ def some_rows() -> Rows:
     return rows
 
 
-def late_rows() -> dict[str, list[dict[str, Any]]]:
+def add_late_rows(emulator: Emulator) -> None:
     """Rows that ended before the newest ones, and show only now."""
-    return {bot: generate_rows(bot, NOW - timedelta(minutes=50), NOW - timedelta(minutes=20), 9, 7) for bot in BOTS}
+    for bot in BOTS:
+        rows = generate_rows(bot, NOW - timedelta(minutes=50), NOW - timedelta(minutes=20), 9, 7)
+        emulator.add_rows(bot, rows)
 
 
 def assert_marts_say(warehouse: Warehouse, rows: Mapping[str, Iterable[dict[str, Any]]], own: Any = ()) -> None:
@@ -85,8 +87,7 @@ def test_on_pyairbytes_table_in_duckdb_with_late_rows_and_a_price_that_changes(
     assert_marts_say(warehouse, log_of(emulator))
     first = warehouse.tables(stg_kore_llm_logs="")["stg_kore_llm_logs"]
 
-    for bot, rows in late_rows().items():
-        emulator.add_rows(bot, rows)
+    add_late_rows(emulator)
     sync_by_pyairbyte(tmp_path, "duckdb", emulator)
     warehouse.build(kore_llm_sync_gap_seconds=1)
     assert_marts_say(warehouse, log_of(emulator))
@@ -109,8 +110,7 @@ def test_on_a_table_of_pyairbyte_in_postgresql(emulator: Emulator, tmp_path: Pat
         warehouse = on_postgres(tmp_path, port)
         warehouse.dbt("build")
         assert_marts_say(warehouse, log_of(emulator))
-        for bot, rows in late_rows().items():
-            emulator.add_rows(bot, rows)
+        add_late_rows(emulator)
         sync_by_pyairbyte(tmp_path, "postgres", emulator, port)
         warehouse.dbt("run")
         assert_marts_say(warehouse, log_of(emulator))

@@ -54,10 +54,13 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
     return {bot: generate_rows(bot, end - timedelta(days=20), end, 60, seed=5) + odd_rows(bot) for bot in BOTS}
 
 
-def young_rows(count: int, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the last minutes: each sync within the next half hour reads them again by its lookback."""
+def add_young_rows(emulator: Emulator, count: int, seed: int) -> list[Record]:
+    """Rows of the last minutes, which each sync within the next half hour reads again by its lookback; as records."""
     end = NOW - timedelta(minutes=2)
-    return {bot: generate_rows(bot, end - timedelta(minutes=15), end, count, seed) for bot in BOTS}
+    rows = {bot: generate_rows(bot, end - timedelta(minutes=15), end, count, seed) for bot in BOTS}
+    for bot, some in rows.items():
+        emulator.add_rows(bot, some)
+    return records_of(rows)
 
 
 def records_of(rows: dict[str, list[dict[str, Any]]]) -> list[Record]:

@@ -15,7 +15,7 @@ import requests
 from integration_tests.command import Outcome, read
 from integration_tests.destinations.column_types import KIND, expected_types
 from integration_tests.destinations.lake import plain
-from integration_tests.destinations.rows import all_records, assert_same_rows, old_rows, records_of, young_rows
+from integration_tests.destinations.rows import add_young_rows, all_records, assert_same_rows, old_rows
 from integration_tests.destinations.servers import environment, s3_server
 from integration_tests.kore_emulator import Emulator
 
@@ -93,17 +93,14 @@ def test_every_row_arrives_whole_on_s3_in_both_formats(emulator: Emulator, tmp_p
 
     with s3_server(tmp_path) as port:
         lake = Lake(tmp_path, port)
-        young, new = young_rows(10, seed=6), young_rows(5, seed=7)
-        for bot, rows in young.items():
-            emulator.add_rows(bot, rows)
+        young = add_young_rows(emulator, 10, seed=6)
         first = sync()
         lake.write(first, "append")
         equal()
 
-        for bot, rows in new.items():
-            emulator.add_rows(bot, rows)
+        add_young_rows(emulator, 5, seed=7)
         lake.write(sync(first.states), "append")
-        equal(*records_of(young))
+        equal(*young)
 
         lake.write(sync(), "replace")
         equal()
