@@ -159,12 +159,6 @@ def run(command: str, *flags: str, timeout: float = 120, **documents: Any) -> Ou
         return typed([command, *options(Path(folder), **documents), *flags], timeout=timeout)
 
 
-def catalog_of(config: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:
-    """The configured catalog made from the connector's own `discover`."""
-    (message,) = run("discover", config=config).of_type("CATALOG")
-    return configured(message["catalog"]["streams"][0], sync_mode)
-
-
 def configured(stream: dict[str, Any], sync_mode: str = "incremental") -> dict[str, Any]:
     destination_mode = "append_dedup" if sync_mode == "incremental" else "overwrite"
     return {

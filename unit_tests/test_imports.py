@@ -50,13 +50,6 @@ def test_nothing_imports_upwards(room: str) -> None:
     assert {(one, other) for one, other in rooms if other not in (room, *BELOW[room])} == set()
 
 
-def test_no_import_is_only_for_types_and_no_input_is_hidden() -> None:
-    for module in modules():
-        used = {node.id for node in ast.walk(tree(module)) if isinstance(node, ast.Name)}
-        used |= {node.attr for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)}
-        assert not used & {"TYPE_CHECKING", "ContextVar", "WeakKeyDictionary"}, module
-
-
 @pytest.mark.parametrize("module", modules("reading"))
 def test_a_module_of_the_reader_is_pure(module: str) -> None:
     assert {name.split(".")[0] for name in names(module)} <= {PACKAGE, *PURE}

@@ -16,6 +16,7 @@ import yaml
 
 from dbt.report.marts import MARTS
 from integration_tests.dbt_package.package import PACKAGE, Warehouse, by_python, on_duckdb
+from integration_tests.destinations.column_types import expected_types
 from integration_tests.destinations.servers import REPOSITORY, environment
 
 pytestmark = pytest.mark.timeout(900)
@@ -32,20 +33,13 @@ CALL = {
     "_airbyte_extracted_at": f"{NOW:%Y-%m-%d %H:%M:%S}",
 }
 # Every column that Airbyte writes: the printed script takes them for granted.
-TEXT = """id bot_id session_id user_id task_id channel_name feature_name prompt_name integration provider model_name
-    description status error_type error_message request_model response_model response_id finish_reason"""
-NUMBERS = """status_code time_taken_ms request_tokens response_tokens total_tokens cached_tokens cache_write_tokens
-    reasoning_tokens temperature top_p max_tokens frequency_penalty presence_penalty"""
-MOMENTS = ("start_date", "end_date", "_airbyte_extracted_at")
-DOCUMENTS = ("request_payload", "response_payload", "additional_columns", "_airbyte_meta")
+COLUMNS = expected_types("duckdb") | {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
 
 
 def warehouse_of(folder: Path, *calls: dict[str, Any]) -> Warehouse:
     """A DuckDB file with a table that has every column, and these calls."""
-    kinds = dict.fromkeys(TEXT.split(), "VARCHAR") | dict.fromkeys(NUMBERS.split(), "DOUBLE")
-    kinds |= dict.fromkeys(MOMENTS, "TIMESTAMP") | dict.fromkeys(DOCUMENTS, "JSON")
     warehouse = on_duckdb(folder)
-    warehouse.sql(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
+    warehouse.sql(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
     add(warehouse, calls)
     return warehouse
 
