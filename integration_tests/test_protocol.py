@@ -208,7 +208,6 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another(tmp_path: Pat
 
 FEW = generate_rows(BOTS[0], NOW - timedelta(days=20), NOW - timedelta(minutes=5), 40, seed=5)
 PAGE = json.dumps(FEW[-1:]).encode()
-HTML = b"<!DOCTYPE html><html><head><title>403 Forbidden</title></head><body>Request blocked</body></html>"
 PER_MINUTE = b"You've exceeded the per-minute rate limit. Please try again later."
 
 
@@ -253,7 +252,7 @@ def test_no_cookie_is_kept() -> None:
     [
         (Answer(400, PER_MINUTE, {"Retry-After": "1"}), "rate limit reached (You've exceeded the per-minute"),
         (Answer(401, b"error verifying the jwt: possibly a replay"), "used before"),
-        (Answer(200, HTML), "an HTML page instead of rows"),
+        (Answer(200, b"<!DOCTYPE html><html><body>Request blocked</body></html>"), "an HTML page instead of rows"),
     ],
 )
 def test_what_passes_is_waited_for_and_asked_again_with_a_fresh_token(answer: Answer, in_the_log: str) -> None:

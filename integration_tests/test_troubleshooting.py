@@ -60,11 +60,6 @@ class HidesARow(Emulator):
         return super().answer(bot_id if is_found else "st-without")
 
 
-def dated(moment: datetime) -> list[dict[str, Any]]:
-    """One row that began and ended then."""
-    return [{**ROWS[0], "start Date": moment.isoformat(), "End Date": moment.isoformat()}]
-
-
 def answered(status: int, body: bytes = b"", **names: str) -> str:
     """With one answer of a server for all requests; names in capitals are variables of the environment, not headers."""
     variables = {name: value for name, value in names.items() if name.isupper()}
@@ -91,6 +86,7 @@ def until(word: str, reading: Reading | None = None, **config: Any) -> str:
 
 
 AT_ONE_MOMENT = [{**row, "start Date": ROWS[0]["start Date"], "End Date": ROWS[0]["End Date"]} for row in ROWS[:30]]
+TO_COME = [{**row, "End Date": f"{NOW + timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}"} for row in ROWS[:1]]
 WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for row in ROWS[:3]]
 
 SEEN: dict[str, Callable[[], str]] = {
@@ -143,7 +139,7 @@ SEEN: dict[str, Callable[[], str]] = {
     ),
     "no row matches the filters": lambda: synced(0, channels=["no-such-channel"]),
     "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0),
-    "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY)),
+    "dated ahead of now": lambda: synced(0, ROWS + TO_COME, Reading(cut=DAY)),
     "The state of bot … ends in the future": lambda: synced(0, state=state_at("2999-01-01")),
     "has no `end_date` that is a date": lambda: synced(1, state=state_at("soon")),
     "keeps the logs of LLM calls for … days": lambda: synced(0, start_date="2025-01-01"),

@@ -22,10 +22,6 @@ BELOW = {
 PURE = ("bisect", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "typing")
 
 
-def tree(module: str) -> ast.Module:
-    return ast.parse((FOLDER / f"{module.replace('.', '/')}.py").read_text())
-
-
 def modules(room: str = "") -> list[str]:
     """The modules of a room, or of the package, as `room.module`; without those that are empty."""
     paths = (path for path in sorted((FOLDER / room).rglob("*.py")) if path.name != "__init__.py")
@@ -34,7 +30,7 @@ def modules(room: str = "") -> list[str]:
 
 def names(module: str) -> Iterator[str]:
     """What a module imports, wherever in it the import stands."""
-    for node in ast.walk(tree(module)):
+    for node in ast.walk(ast.parse((FOLDER / f"{module.replace('.', '/')}.py").read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -12,21 +12,18 @@ from source_kore_llm_logs.records import providers
 from source_kore_llm_logs.records.identity import OTHER_NAMES, fold, folded
 from source_kore_llm_logs.records.payloads import opened
 from source_kore_llm_logs.records.redaction import ERRORS
-from unit_tests.test_payloads import FIXTURES, FOLDER, answered
+from unit_tests.test_payloads import FIXTURES, FOLDER, OF_A_CALL, answered
 
 COUNTED, ANSWERED, FAILED, ASKED = (
     [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
     for name in ("token_counts", "answers", "errors", "requests")
 )
 """What each provider's own reference shows, and the columns that it fills."""
-COLUMNS = (
-    "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
-)  # fmt: skip
 
 
 def tokens_of(response: Any, redact: bool = False, **counts: Any) -> list[int | None]:
     record = answered(response, redact, counts=counts)
-    return [record[column] for column in COLUMNS]
+    return [record[column] for column in OF_A_CALL[:6]]
 
 
 @pytest.mark.parametrize("case", COUNTED, ids=lambda case: case["name"])
