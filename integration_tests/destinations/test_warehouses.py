@@ -60,5 +60,5 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
 def test_pyairbyte_would_make_these_columns_in_bigquery(tmp_path: Path) -> None:
     """All that can be known of BigQuery here: nothing that stands in for it takes a write."""
     with pyairbyte(tmp_path, "bigquery", {}) as session:
-        assert session.types_of(SCHEMA["properties"], "bigquery") == expected_types("bigquery")
+        assert session.types_in_bigquery(SCHEMA["properties"]) == expected_types("bigquery")
         assert "Could not" not in session.log
