@@ -131,6 +131,9 @@ def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when
     assert '"RECORD"' in after
 
 
+# Memory
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.waits
 @pytest.mark.parametrize("transfer", TRANSFERS)

@@ -149,7 +149,7 @@ def test_a_redacted_sync_prints_no_text_of_any_payload_even_when_debugging() -> 
     rows = generate_rows(BOTS[0], NOW - timedelta(days=2), NOW - timedelta(minutes=5), len(shapes), seed=1)
     for row, shape in zip(rows, shapes, strict=True):
         details = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
-        told = re.sub(r"(?<=\w) (?=\w)", " Zanzibar ", json.dumps(details))
+        told = re.sub(r"(?<=[\w.!?]) (?=\w)", " Zanzibar ", json.dumps(details))
         row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {}), "Payload Details": json.loads(told)}
     with Emulator({BOTS[0]: rows}) as emulator:
         outcome = run("read", "--debug", config=emulator.config(payload_content="redacted"), catalog=CATALOG)
