@@ -192,16 +192,6 @@ def test_text_that_holds_no_object_tells_nothing_though_it_begins_like_one(text:
     assert answered(text, redact=True)["response_payload"] in ({"value": REMOVED}, {})
 
 
-def test_a_reason_to_stop_is_not_lost_to_a_chunk_that_comes_after_it() -> None:
-    chunks = [
-        {"id": "chatcmpl-1", "choices": [{"delta": {"content": "Hi"}, "finish_reason": "content_filter"}]},
-        {"id": "", "choices": [{"content_filter_offsets": {}, "finish_reason": None}]},
-    ]
-    for response in ("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks), chunks):
-        record = answered(response)
-        assert (record["response_id"], record["finish_reason"]) == ("chatcmpl-1", "content_filter")
-
-
 @pytest.mark.parametrize("key", SAMPLE)
 def test_redacted_lets_no_text_through_in_a_rows_keys_and_in_columns_that_are_not_names(key: str) -> None:
     for marker in MARKERS:

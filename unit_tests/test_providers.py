@@ -45,6 +45,7 @@ def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
 def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(case: dict[str, Any]) -> None:
     record = answered(case["response"])
     assert (record["response_model"], record["finish_reason"]) == (case["model"], case["reason"])
+    assert record["response_id"] == case.get("id", record["response_id"])
 
 
 @pytest.mark.parametrize("case", ASKED, ids=lambda case: case["name"])
