@@ -27,7 +27,7 @@ EXPLAINED = {
         r"Dockerfile file exists\..*",
         "Airbyte builds from a Dockerfile of its own; this one is for those who build the image themselves. "
         "The base image is named in metadata.yaml all the same.",
-    ),
+    )
 }
 
 

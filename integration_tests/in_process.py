@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
 from threading import current_thread
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +20,6 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from integration_tests import manifest_schema  # noqa: F401 (for what its import does)
 from integration_tests.command import CATALOG, Outcome
-from integration_tests.kore_emulator import RequestSeen
 from source_kore_llm_logs import SourceKoreLlmLogs
 
 
@@ -60,9 +58,7 @@ def check(config: dict[str, Any]) -> Outcome:
     return Outcome(int(status.status is Status.FAILED), [AirbyteMessageSerializer.dump(message)], "", "")
 
 
-def sync(
-    config: dict[str, Any], state: list[dict[str, Any]] | None = None, waits: list[float] | None = None
-) -> Outcome:
+def sync(config: dict[str, Any], state: Any = None, waits: list[float] | None = None) -> Outcome:
     """One incremental sync, without waits. Code 1 where it failed; raises whatever has no sentence of its own."""
     states = [AirbyteStateMessageSerializer.load(one) for one in state] if state else None
     catalog = ConfiguredAirbyteCatalogSerializer.load(CATALOG)
@@ -80,11 +76,3 @@ def sync(
             messages.append(message)
             code = 1
     return Outcome(code, messages, "", "")
-
-
-def assert_no_request_spans_more_than_90_days(requests: Iterable[RequestSeen]) -> None:
-    """Neither in time nor in calendar days, whichever the server counts."""
-    for seen in requests:
-        first, last = (datetime.fromisoformat(seen.body[key].replace("Z", "+00:00")) for key in ("dateFrom", "dateTo"))
-        assert last - first <= timedelta(days=90), seen.body
-        assert (date.fromisoformat(seen.body["dateTo"][:10]) - first.date()).days + 1 <= 90, seen.body

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 
-from integration_tests.command import CATALOG, STREAM, Outcome, arguments, outcome_of, parse, read, run, stopped, typed
+from benchmarks.emulator_process import TRANSFERS
+from benchmarks.stalled_reader import LIMIT_MIB, stalled_read
+from integration_tests.command import CATALOG, STREAM, arguments, finished, parse, read, run, stopped, typed
 from integration_tests.kore_emulator import NOW, Emulator, Reading, even_rows, generate_rows
 
 COMMAND = [sys.executable, "-m", "source_kore_llm_logs"]
@@ -98,8 +99,7 @@ def test_config_catalog_and_state_come_through_pipes_and_standard_input(tmp_path
             given = subprocess.Popen(["sh", "-c", 'cat > "$0"', str(pipe)], stdin=subprocess.PIPE, text=True)
             given.stdin.write(json.dumps(document))
             given.stdin.close()
-        config = json.dumps(emulator.config())
-        second = outcome_of(subprocess.run(line, input=config, capture_output=True, text=True, check=False))
+        second = finished(line, given=json.dumps(emulator.config()))
     assert (second.code, second.stderr) == (0, "")
     assert len(second.records) < len(first.records) == len(ROWS)
     assert second.states
@@ -117,32 +117,31 @@ def test_a_stream_that_is_not_here_is_an_error_that_names_it_before_anything_is_
     assert f"`{STREAM}`" in error["message"]
 
 
-def kinds(outcome: Outcome) -> list[str]:
-    """The types of the messages; of a trace, its own."""
-    found = []
-    for message in outcome.messages:
-        trace: dict[str, Any] = message.get("trace", {})
-        found.append(trace.get("stream_status", {}).get("status") or trace.get("type") or message["type"])
-    return found
-
-
 def test_the_fault_of_one_bot_is_told_after_the_others_were_read_and_logged_when_it_happened() -> None:
     with Emulator({BOT: ROWS}, Reading(largest_limit=10, latency_seconds=0.1)) as emulator:
         outcome = read(emulator.config(bot_ids=["st-unknown", BOT]))
-    assert outcome.code == 1
-    assert len(outcome.ids) == len(ROWS)
-    found = kinds(outcome)
-    assert found.count("ERROR") == 1
-    assert found[-1] == "ERROR"
-    last = {kind: len(found) - 1 - found[::-1].index(kind) for kind in ("RECORD", "STATE", "INCOMPLETE")}
-    assert last["RECORD"] < last["STATE"] < last["INCOMPLETE"]
-    assert "COMPLETE" not in found
+    assert (outcome.code, len(outcome.ids), len(outcome.errors)) == (1, len(ROWS), 1)
+    *_, state, status, _ = [message for message in outcome.messages if message["type"] != "LOG"]
+    assert state["type"] == "STATE"
+    assert status["trace"]["stream_status"]["status"] == "INCOMPLETE"
+    assert '"COMPLETE"' not in outcome.stdout
     assert outcome.told.startswith("Bot st-unknown: a wrong bot id, or a bot that the app does not serve")
-    logs = [json.dumps(message.get("log", "")) for message in outcome.messages]
-    # At that moment nobody knew yet that the other bot would be answered with the same credentials.
-    logged = [place for place, log in enumerate(logs) if "Bot st-unknown: wrong credentials or a wrong bot id." in log]
-    assert logged
-    assert logged[0] < last["RECORD"]
+    # When it happened, nobody knew yet that the other bot would be answered with the same credentials.
+    after = outcome.stdout.partition("Bot st-unknown: wrong credentials or a wrong bot id.")[2]
+    assert '"RECORD"' in after
+
+
+# Memory
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.waits
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_twelve_bots_of_large_rows_stay_well_within_the_limit_while_nobody_reads(transfer: str) -> None:
+    """600 MB wait in pages of 50 MB; without a budget, they are all read."""
+    seen = stalled_read(transfer)
+    assert seen.records == 1
+    assert seen.standing < 0.75 * LIMIT_MIB  # On a busy machine, more requests are under way.
 
 
 # Signals
@@ -251,20 +250,14 @@ def test_a_command_ends_while_it_still_imports(number: signal.Signals) -> None:
     assert "source_kore_llm_logs.source" not in rest
 
 
-UNSHARE = ["unshare", "--pid", "--fork", "--kill-child"]
+UNSHARE = "unshare --pid --fork --kill-child"
+CAN_UNSHARE = subprocess.run(f"{UNSHARE} true", shell=True, capture_output=True, check=False).returncode == 0
 
 
-def can_unshare() -> bool:
-    try:
-        return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.skipif(not can_unshare(), reason="unshare --pid is not permitted here")
+@pytest.mark.skipif(not CAN_UNSHARE, reason="unshare --pid is not permitted here")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_process_1_of_a_container_ends_with_128_and_the_signal_while_it_still_imports(number: signal.Signals) -> None:
-    with importing(*UNSHARE) as unshare:
+    with importing(*UNSHARE.split()) as unshare:
         child = int(Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read_text())
         os.kill(child, number)
     assert unshare.returncode == 128 + number

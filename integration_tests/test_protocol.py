@@ -1,21 +1,25 @@
 """The protocol's commands as a person or a platform runs them, against the emulator over real HTTP."""
 
 import json
+import random
+import re
 import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
-from integration_tests.command import CATALOG, catalog_of, options, run
+from integration_tests.command import CATALOG, STREAM, Outcome, configured, options, read, run, started, state_at
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
-from integration_tests.preloaded import started
-from integration_tests.scripted_server import ScriptedServer
+from integration_tests.kore_emulator.behaviour import DAY
+from integration_tests.rsa_keys import PKCS1, PRIVATE_KEY
+from integration_tests.scripted_server import Answer, ScriptedServer
 from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.timestamps import iso_to_ms, ms_to_iso
 
@@ -61,11 +65,9 @@ def test_check_asks_every_bot_once_and_lists_those_that_fail_and_why(emulator: E
 
 
 @pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
-def test_a_first_sync_gives_every_row_as_its_record_once_and_the_log_says_how_each_bot_was_read(
-    emulator: Emulator, sync_mode: str
-) -> None:
+def test_a_first_sync_gives_every_row_once_and_the_log_says_how_it_was_read(emulator: Emulator, sync_mode: str) -> None:
     config = emulator.config()
-    outcome = run("read", config=config, catalog=catalog_of(config, sync_mode))
+    outcome = run("read", config=config, catalog=configured(CATALOG["streams"][0]["stream"], sync_mode))
     assert outcome.code == 0
     assert set(outcome.ids.values()) == {1}
     present = {i: {k: v for k, v in r.items() if v is not None} for i, r in truth().items()}
@@ -101,7 +103,7 @@ def test_an_idle_sync_asks_a_few_times_and_rows_with_a_new_column_arrive_with_th
     assert set(first.ids) | set(second.ids) == {*truth(), *new}
 
 
-FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
+FAULTS = ["500", None, "truncated", None, "502", None, "reset", None, "broken", None, "503"]
 
 
 @pytest.mark.parametrize(
@@ -117,9 +119,7 @@ FAULTS = ["500", None, "truncated", "502", "reset", "broken", "503", None]
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["check", "read"])
-def test_no_output_of_any_command_holds_the_secret_a_token_or_a_payload(
-    name: str, secret: str, is_right: bool, reading: Reading
-) -> None:
+def test_no_command_prints_secret_token_or_payload(name: str, secret: str, is_right: bool, reading: Reading) -> None:
     rows = {BOTS[0]: ROWS[BOTS[0]][:200]}
     with Emulator(rows, reading, client_secret=secret if is_right else "what-the-app-really-has" * 2) as emulator:
         documents = {"catalog": CATALOG} if name == "read" else {}
@@ -138,6 +138,47 @@ def test_no_output_of_any_command_holds_the_secret_a_token_or_a_payload(
     if is_right and not reading.without_scope and "object_200" not in (reading.faults_script or []):
         assert outcome.code == 0
         assert name != "read" or set(outcome.ids) == set(truth(rows))
+
+
+SHAPES = Path(__file__).parents[1] / "unit_tests" / "fixtures" / "payloads"
+
+
+def test_a_redacted_sync_prints_no_text_of_any_payload_even_when_debugging() -> None:
+    """Every text of two words or more has a third in it, which nobody else says."""
+    shapes = [json.loads(path.read_text()) for path in sorted(SHAPES.glob("*.json"))]
+    rows = generate_rows(BOTS[0], NOW - timedelta(days=2), NOW - timedelta(minutes=5), len(shapes), seed=1)
+    for row, shape in zip(rows, shapes, strict=True):
+        details = {"Request Payload": shape["request"], "Response Payload": shape["response"]}
+        told = re.sub(r"(?<=[\w.!?]) (?=\w)", " Zanzibar ", json.dumps(details))
+        row |= {"Status": "Failure", "statusCode": 500, **shape.get("row", {}), "Payload Details": json.loads(told)}
+    with Emulator({BOTS[0]: rows}) as emulator:
+        outcome = run("read", "--debug", config=emulator.config(payload_content="redacted"), catalog=CATALOG)
+    assert (outcome.code, len(outcome.ids)) == (0, len(shapes))
+    assert json.dumps(rows).count("Zanzibar") > 80
+    assert "Zanzibar" not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "reading", [Reading(largest_limit=50), Reading(cut=DAY, order="arbitrary", latency_seconds=0.01)]
+)
+def test_killed_over_and_over_a_sync_ends_complete(reading: Reading, tmp_path: Path) -> None:
+    chance, state, got = random.Random(7), None, set[str]()
+    with Emulator(ROWS, reading) as emulator:
+        config = emulator.config(window_days=30)
+        for _ in range(5):
+            documents = {"config": config, "catalog": CATALOG, "state": state}
+            left = chance.randrange(1, 1500)
+            with started(["read", *options(tmp_path, **documents)]) as stdout:
+                while left and (text := stdout.readline()):
+                    message = json.loads(text)
+                    if message["type"] == "RECORD":
+                        got.add(message["record"]["data"]["id"])
+                        left -= 1
+                    elif message["type"] == "STATE":
+                        state = [message["state"]]
+        last = sync(config, state)
+    assert last.errors == []
+    assert got | set(last.ids) == set(truth())
 
 
 def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another(tmp_path: Path) -> None:
@@ -163,6 +204,99 @@ def test_one_bot_that_waits_for_its_limit_does_not_hold_up_another(tmp_path: Pat
         assert sum(seen.rows for seen in emulator.requests if seen.bot_id == BOTS[0]) < len(full)
 
 
+# Who asks, what is asked of whom, and what comes in the place of rows
+
+FEW = generate_rows(BOTS[0], NOW - timedelta(days=20), NOW - timedelta(minutes=5), 40, seed=5)
+PAGE = json.dumps(FEW[-1:]).encode()
+PER_MINUTE = b"You've exceeded the per-minute rate limit. Please try again later."
+
+
+def whole(outcome: Outcome) -> None:
+    assert outcome.errors == []
+    assert (outcome.code, len(outcome.ids)) == (0, len(FEW))
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [(PRIVATE_KEY, "RS256"), (PKCS1.replace("\n", ""), "RS512"), (PRIVATE_KEY.replace("\n", "\\n"), "RS256")],
+)
+def test_an_app_with_an_rsa_key_is_read(key: str, algorithm: str) -> None:
+    with Emulator({BOTS[0]: FEW}, client_secret=PRIVATE_KEY) as emulator:
+        outcome = read(emulator.config(client_secret=key, jwt_algorithm=algorithm))
+        whole(outcome)
+        assert {jwt.get_unverified_header(seen.headers["Auth"])["alg"] for seen in emulator.requests} == {algorithm}
+    assert not any(line in outcome.stdout + outcome.stderr for line in PRIVATE_KEY.splitlines()[1:-1])
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+def test_the_target_of_a_redirect_sees_no_request_and_is_named(status: int) -> None:
+    with ScriptedServer() as target:
+        location = f"http://{target.address}/api?secret=1"
+        with ScriptedServer([Answer(status, b"", {"Location": location})]) as server:
+            told = check(server.config()).told
+    assert target.asked == []
+    assert f"sends the request on to {target.address} (status {status})" in told
+    assert "secret=1" not in told
+
+
+def test_no_cookie_is_kept() -> None:
+    cookie = Answer(body=PAGE, headers={"Set-Cookie": "session=1; Path=/"})
+    with ScriptedServer([cookie] * 3) as server:
+        assert sync(server.config()).code == 0
+        assert len(server.asked) > 3
+        assert not any("Cookie" in headers for _, _, headers in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "in_the_log"),
+    [
+        (Answer(400, PER_MINUTE, {"Retry-After": "1"}), "rate limit reached (You've exceeded the per-minute"),
+        (Answer(401, b"error verifying the jwt: possibly a replay"), "used before"),
+        (Answer(200, b"<!DOCTYPE html><html><body>Request blocked</body></html>"), "an HTML page instead of rows"),
+    ],
+)
+def test_what_passes_is_waited_for_and_asked_again_with_a_fresh_token(answer: Answer, in_the_log: str) -> None:
+    with ScriptedServer([answer, answer], page=PAGE) as server:
+        outcome = read(server.config())
+        claims = [jwt.decode(headers["auth"], options={"verify_signature": False}) for _, _, headers in server.asked]
+    assert (outcome.code, len(outcome.ids)) == (0, 1)
+    assert in_the_log in outcome.log
+    assert len({claim["jti"] for claim in claims}) == len(claims) > 3
+    assert all(claim["exp"] - claim["iat"] <= 600 for claim in claims)
+
+
+# From which state
+
+
+def global_state_at(cursor: str) -> list[dict[str, Any]]:
+    return [{"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": [state_at(cursor)[0]["stream"]]}}]
+
+
+@pytest.mark.parametrize("state", [state_at, global_state_at])
+def test_a_state_of_either_type_is_gone_on_from_and_a_full_refresh_reads_everything(state: Any) -> None:
+    ends = sorted(datetime.fromisoformat(str(row["End Date"]).replace("Z", "+00:00")) for row in FEW)
+    east = ends[20].astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(timespec="milliseconds")
+    with Emulator({BOTS[0]: FEW}) as emulator:
+        rest = read(emulator.config(lookback_minutes=0), state(east))
+        catalog = configured(CATALOG["streams"][0]["stream"], "full_refresh")
+        refreshed = run("read", config=emulator.config(), catalog=catalog, state=state("2999-01-01"))
+    whole(refreshed)
+    assert "ends in the future" not in refreshed.log
+    assert len(rest.ids) == sum(end >= ends[20] for end in ends)
+
+
+OF_ANOTHER = [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "other"}, "stream_state": {"a": 1}}}]
+LEGACY = [{"type": "LEGACY", "data": {STREAM: {"end_date": "2024-01-01"}}}]
+
+
+@pytest.mark.parametrize("state", [OF_ANOTHER, LEGACY])
+def test_a_state_that_holds_nothing_of_the_stream_is_told_in_one_line(state: list[dict[str, Any]]) -> None:
+    with Emulator({BOTS[0]: FEW}) as emulator:
+        outcome = read(emulator.config(), state)
+    whole(outcome)
+    assert outcome.log.count(f"The state holds nothing of the stream `{STREAM}`") == 1
+
+
 # What changes around the connector
 
 
@@ -185,9 +319,7 @@ def test_a_proxy_of_the_environment_is_used(emulator: Emulator, monkeypatch: pyt
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="a certificate needs openssl")
-def test_a_platform_with_a_certificate_of_its_own_is_trusted_by_requests_ca_bundle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_in_requests_ca_bundle_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",

@@ -28,6 +28,7 @@ NEW_ROWS = generate_rows(BOT, NOW - timedelta(minutes=15), NOW - timedelta(minut
 IMAGE = f"airbyte/source-kore-llm-logs:{yaml.safe_load((ROOT / 'metadata.yaml').read_text())['data']['dockerImageTag']}"
 PYAIRBYTE = ROOT / ".venv-demo/bin/python"
 DLT = ROOT / ".venv-dbt/bin/python"
+DISCOVER, READ = "source-kore-llm-logs discover", "source-kore-llm-logs read"
 COMMANDS = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "AIRBYTE_OFFLINE_MODE": "1",
@@ -115,8 +116,10 @@ def test_the_line_for_cron_keeps_what_was_read_when_a_bot_fails(emulator: Emulat
     assert sorted(in_the_files(folder)) == sorted(ids(ROWS + NEW_ROWS))  # It went on, and did not begin anew.
 
 
-def protocol() -> str:
-    return block(PAGE, "Usage on the command line", "> catalog.json")
+def protocol(before: str = "", after: str = "") -> str:
+    """The protocol's commands, from one of them to before another."""
+    commands = block(PAGE, "Usage on the command line", "> catalog.json")
+    return commands[commands.index(before) : commands.index(after) if after else None]
 
 
 def test_the_protocols_commands_read_every_row(folder: Path) -> None:
@@ -128,11 +131,9 @@ def test_the_protocols_commands_read_every_row(folder: Path) -> None:
 
 def test_a_config_that_cannot_be_used_is_told_in_the_protocols_commands_by_one_sentence_each(folder: Path) -> None:
     (folder / "config.json").write_text("{}")
-    commands = protocol()
-    discover = commands[commands.index("source-kore-llm-logs discover") : commands.index("source-kore-llm-logs read")]
     said = "The file given by --config must hold a JSON object with the fields of the configuration.\n"
-    assert typed(discover, folder).stderr == said
-    read = typed(commands[commands.index("source-kore-llm-logs read") :], folder)
+    assert typed(protocol(DISCOVER, READ), folder).stderr == said
+    read = typed(protocol(READ), folder)
     assert (read.returncode, read.stderr) == (1, said)
 
 
@@ -210,9 +211,7 @@ def in_the_image(image: str) -> str:
 
 @pytest.mark.image_tests
 def test_the_docker_commands_read_every_row(image: str, folder: Path) -> None:
-    discover = protocol()
-    discover = discover[discover.index("source-kore-llm-logs discover") : discover.index("source-kore-llm-logs read")]
-    well(typed(discover, folder))
+    well(typed(protocol(DISCOVER, READ), folder))
     runs = [line for line in docker_blocks() if line[:2] == ["docker", "run"]]
     text = "\n".join(shlex.join(line) for line in runs).replace("'$PWD:/work'", '"$PWD:/work"')
     printed = well(typed(text.replace("'$(id -u)'", '"$(id -u)"').replace(IMAGE, image), folder))

@@ -18,7 +18,7 @@ from source_kore_llm_logs.manifest import SPECIFICATION
 BOT = "st-alpha"
 SECRET = "s3cret-of-the-sweep-that-is-long-enough-to-be-a-key-of-64-bytes-or-more-and-unlike-all-else"
 SWEEP: dict[str, Any] = json.loads(Path(__file__).with_name("sweep.json").read_text())
-"""States, catalogs and answers: [status, body, header, …], a character a byte."""
+"""States, catalogs, environments; configs and answers ([status, body, header, …]), a character a byte."""
 NOTHING_SAID = (
     "Something went wrong", "An unexpected error", "not foreseen", "Unforeseen", "Traceback", "Config validation error",
     SECRET,
@@ -56,18 +56,10 @@ def ran(command: str, folder: Path, environment: dict[str, str] | None = None, *
 
 
 CONFIGS: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "is empty"),
-    "blank": (b" \n", "is empty"),
-    "text": (b"host: platform.kore.ai", "is not JSON: line 1, column 1"),
-    "cut off": (b'{"host": "x"', "is not JSON: line 1"),
-    "an array": (b"[]", "must hold a JSON object"),
-    "null": (b"null", "must hold a JSON object"),
-    "Latin-1": (b'{"host": "\xe9"}', "is not UTF-8"),
+    **{name: (text.encode("latin-1"), reason) for name, (text, reason) in SWEEP["configs"].items()},
     "binary": (bytes(range(256)), "is not"),
-    "half a surrogate pair": (b'{"host": "\\ud800"}', "surrogate"),
     "too deep": (b"[" * 100_000, "too many levels"),
     "a long number": (b'{"page_size": 1' + b"0" * 10_000 + b"}", "too long a number"),
-    "an object without fields": (b"{}", "must hold a JSON object"),
 }
 
 
@@ -188,16 +180,6 @@ def test_a_check_waits_for_no_limit_of_its_own() -> None:
     assert "Tried 2 times" in said(outcome)
 
 
-ENVIRONMENTS = {
-    "a proxy that is not there": {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""},
-    "a proxy that is no URL": {"HTTP_PROXY": "::nonsense::", "NO_PROXY": "", "no_proxy": ""},
-    "a proxy that is no text": {"HTTP_PROXY": "http://\udcff:1", "NO_PROXY": "", "no_proxy": ""},
-    "the cloud's rules": {"DEPLOYMENT_MODE": "cloud"},
-    "no folder for temporary files": {"TMPDIR": "/nowhere", "TEMP": "/nowhere", "TMP": "/nowhere"},
-    "certificates that are not there": {"REQUESTS_CA_BUNDLE": "/nowhere/\udcff"},
-}
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", SWEEP["environments"])
 def test_no_environment_leads_to_a_general_remark(emulator: Emulator, tmp_path: Path, name: str) -> None:
-    ran("check", tmp_path, ENVIRONMENTS[name], config=emulator.config())
+    ran("check", tmp_path, SWEEP["environments"][name], config=emulator.config())

@@ -20,8 +20,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests import preloaded
-from integration_tests.command import CATALOG, arguments
+from integration_tests.command import CATALOG, arguments, begun, typed
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from source_kore_llm_logs import command
 from source_kore_llm_logs.records.record import to_record
@@ -31,7 +30,6 @@ ROWS = {
     bot: generate_rows(bot, NOW - timedelta(days=60), NOW - timedelta(hours=2), 300, seed)
     for seed, bot in enumerate(BOTS)
 }
-BIG = 2**53 + 1
 CLOCK = re.compile(r"\AThe clock of this machine is [\w ]+ ahead of the server's, which counts\.\n")
 """The first line of stderr, once the emulator has answered: it plays another day."""
 
@@ -54,12 +52,9 @@ class Folder:
 
     def sync(self) -> tuple[int, str]:
         """The exit status, and stderr but for the line about the clock."""
-        done = preloaded.completed([*self.words], to_files=self.path)
+        done = typed([*self.words], to_files=self.path)
         assert done.stdout == ""
-        return done.returncode, CLOCK.sub("", done.stderr)
-
-    def begun(self) -> Any:
-        return preloaded.begun([*self.words], str(self.path), to_files=self.path)
+        return done.code, CLOCK.sub("", done.stderr)
 
     @property
     def ids(self) -> Counter[str]:
@@ -74,11 +69,16 @@ class Folder:
         }
 
 
+@pytest.fixture
+def folder(emulator: Emulator, tmp_path: Path) -> Folder:
+    return Folder(tmp_path, emulator.config())
+
+
 def ids(*bots: str) -> set[str]:
     return {to_record(bot, row)["id"] for bot in bots for row in ROWS[bot]}
 
 
-def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the_records(
+def test_ended_at_any_moment_nothing_is_lost_and_no_state_is_ahead_of_records(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.reading = Reading(largest_limit=20)
@@ -102,7 +102,7 @@ def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the
         # The answer at which it is told never comes, so it cannot have ended before.
         emulator.clear_requests()
         emulator.before_response = lambda _, is_due=is_due, ended=ended: ended.wait(60) if is_due() else None
-        process = folder.begun()
+        process = begun([*folder.words], str(tmp_path), to_files=tmp_path)
         while process.is_alive() and not is_due():
             time.sleep(0.001)
         os.kill(process.pid, number)
@@ -123,24 +123,21 @@ def test_ended_at_any_moment_nothing_is_lost_and_the_state_is_never_ahead_of_the
     assert set(folder.ids) == ids(bot)
 
 
-def test_a_line_that_a_kill_cut_off_is_taken_away_and_every_other_stays(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_line_that_a_kill_cut_off_is_taken_away_and_every_other_stays(folder: Folder) -> None:
     folder.records_file.parent.mkdir()
     folder.records_file.write_text('{"id": "whole"}\n{"id": "cut o')
     assert folder.sync() == (0, "")
     assert set(folder.ids) == {"whole"} | ids(*BOTS)
 
 
-def test_integers_beyond_2_to_the_53_arrive_as_they_are(tmp_path: Path) -> None:
-    row = {**ROWS[BOTS[0]][0], "Payload Details": {"Request Payload": {"seed": BIG, "model": "m"}}}
-    with Emulator({BOTS[0]: [row]}) as emulator:
-        folder = Folder(tmp_path, emulator.config())
-        assert folder.sync()[0] == 0
-    assert f'"seed":{BIG}' in folder.records_file.read_text()
+def test_integers_beyond_2_to_the_53_arrive_as_they_are(emulator: Emulator, folder: Folder) -> None:
+    row = {**ROWS[BOTS[0]][0], "Payload Details": {"Request Payload": {"seed": 2**53 + 1, "model": "m"}}}
+    emulator.add_rows(BOTS[0], [row])
+    assert folder.sync()[0] == 0
+    assert f'"seed":{2**53 + 1}' in folder.records_file.read_text()
 
 
-def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, folder: Folder) -> None:
     folder.records_file.parent.mkdir()
     with folder.records_file.open("w") as records:
         fcntl.flock(records, fcntl.LOCK_EX)
@@ -148,8 +145,7 @@ def test_two_syncs_of_one_folder_do_not_run_at_once(emulator: Emulator, tmp_path
     assert emulator.requests == []
 
 
-def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: Emulator, folder: Folder) -> None:
     folder.state_file.parent.mkdir()
     folder.state_file.write_text("[")
     assert folder.sync() == (1, "The file given by --state is not JSON: line 1, column 2.\n")
@@ -157,25 +153,19 @@ def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: 
     assert folder.state_file.read_text() == "["
 
 
-def test_where_nobody_watches_the_sentence_of_a_bot_that_fails_stands_once_on_stderr(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+def test_where_nobody_watches_the_sentence_of_a_bot_that_fails_stands_once(emulator: Emulator, folder: Folder) -> None:
     emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
-    code, told = Folder(tmp_path, emulator.config()).sync()
+    code, told = folder.sync()
     assert (code, told.count("the app lacks the scope")) == (1, 1)
     assert told.splitlines()[-1].startswith(f"Bot {BOTS[0]}: the app lacks the scope")
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(emulator: Emulator, tmp_path: Path) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(folder: Folder) -> None:
     folder.records_file.parent.write_text("a file")
     assert folder.sync() == (1, "The folder kore cannot be written: File exists.\n")
 
 
-def test_a_disk_that_is_full_ends_the_sync_with_one_line_and_the_state_stays_behind(
-    emulator: Emulator, tmp_path: Path
-) -> None:
-    folder = Folder(tmp_path, emulator.config())
+def test_a_full_disk_ends_the_sync_with_one_line_and_the_state_stays_behind(folder: Folder, tmp_path: Path) -> None:
 
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -190,9 +180,7 @@ def test_a_disk_that_is_full_ends_the_sync_with_one_line_and_the_state_stays_beh
 
 
 @pytest.mark.parametrize("to_files", [True, False])
-def test_a_person_at_a_terminal_sees_how_far_it_is_and_what_failed(
-    emulator: Emulator, tmp_path: Path, to_files: bool
-) -> None:
+def test_a_terminal_shows_how_far_it_is_and_what_failed(emulator: Emulator, tmp_path: Path, to_files: bool) -> None:
     """Of `to_files`, and of a read whose messages go to a file."""
     emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
     words = Folder(tmp_path, emulator.config()).words
@@ -218,7 +206,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_is_and_what_failed(
     assert ('"type":"RECORD"' in (tmp_path / "stdout").read_text()) is not to_files
 
 
-def test_every_few_seconds_a_person_sees_how_many_records_there_are(
+def test_every_few_seconds_one_sees_how_many_there_are(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "SECONDS_BETWEEN_COUNTS", 0.0)

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from integration_tests.command import CATALOG, Outcome, options, run, state_at
+from integration_tests.command import CATALOG, Outcome, options, run, started, state_at
 from integration_tests.documents import PAGE, section, table
 from integration_tests.in_process import check, sync
 from integration_tests.kore_emulator import NOW, Emulator, Reading, generate_rows
 from integration_tests.kore_emulator.behaviour import DAY
-from integration_tests.preloaded import started
 from integration_tests.rsa_keys import ENCRYPTED
 from integration_tests.scripted_server import Answer, ScriptedServer
 
@@ -40,14 +39,10 @@ def checked_beside_another(answer: Answer) -> str:
 
 
 def synced(
-    code: int,
-    rows: list[dict[str, Any]],
-    reading: Reading | None = None,
-    server: type[Emulator] = Emulator,
-    **changes: Any,
+    code: int, rows: Any = ROWS, reading: Any = None, server: Any = Emulator, state: Any = None, **changes: Any
 ) -> str:
     with server({BOT: rows}, reading or Reading()) as emulator:
-        outcome = sync(emulator.config(**changes))
+        outcome = sync(emulator.config(**changes), state)
     assert outcome.code == code, outcome.told
     return f"{outcome.told}\n{outcome.log}"
 
@@ -65,11 +60,6 @@ class HidesARow(Emulator):
         return super().answer(bot_id if is_found else "st-without")
 
 
-def dated(moment: datetime) -> list[dict[str, Any]]:
-    """One row that began and ended then."""
-    return [{**ROWS[0], "start Date": moment.isoformat(), "End Date": moment.isoformat()}]
-
-
 def answered(status: int, body: bytes = b"", **names: str) -> str:
     """With one answer of a server for all requests; names in capitals are variables of the environment, not headers."""
     variables = {name: value for name, value in names.items() if name.isupper()}
@@ -80,13 +70,6 @@ def answered(status: int, body: bytes = b"", **names: str) -> str:
             patch.setenv(name, value.format(address=server.address))
         # Variables are read where the command starts.
         return failed(run("check", config=server.config(**({"host": "kore.invalid"} if variables else {}))))
-
-
-def resumed(code: int, state: list[dict[str, Any]]) -> str:
-    with Emulator({BOT: ROWS}) as emulator:
-        outcome = sync(emulator.config(), state)
-    assert outcome.code == code
-    return f"{outcome.told}\n{outcome.log}"
 
 
 def with_a_certificate_that_is_none() -> str:
@@ -103,15 +86,14 @@ def until(word: str, reading: Reading | None = None, **config: Any) -> str:
 
 
 AT_ONE_MOMENT = [{**row, "start Date": ROWS[0]["start Date"], "End Date": ROWS[0]["End Date"]} for row in ROWS[:30]]
+TO_COME = [{**row, "End Date": f"{NOW + timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}"} for row in ROWS[:1]]
 WITHOUT_DATES = [{k: v for k, v in row.items() if not k.endswith("Date")} for row in ROWS[:3]]
 
 SEEN: dict[str, Callable[[], str]] = {
     "… (`…`) must …": lambda: checked(start_date="31.12.2024"),
     "is no field of the configuration": lambda: checked(payload_contents="redacted"),
     "Client Secret (`client_secret`) holds …": lambda: checked(client_secret=ENCRYPTED, jwt_algorithm="RS256"),
-    "The catalog names …": lambda: failed(
-        run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})
-    ),
+    "The catalog names …": lambda: failed(run("read", config=Emulator({BOT: []}).config(), catalog={"streams": []})),
     "wrong credentials or a wrong bot id": lambda: checked(client_secret="another-secret-that-is-long-enough-to-sign"),
     "a wrong bot id, or a bot that the app does not serve": lambda: checked_beside_another(
         Answer(401, b"Invalid SDK credentials")
@@ -143,29 +125,25 @@ SEEN: dict[str, Callable[[], str]] = {
     "the API answered with status 5…. Tried …": lambda: checked(Reading(fault_rate=1, faults=["503"])),
     "the answer was cut off in the middle": lambda: checked(Reading(fault_rate=1, faults=["truncated"])),
     "broke off the connection before it answered": lambda: checked(Reading(fault_rate=1, faults=["reset"])),
-    "refuses even the smallest page as too large (413)": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
-    "cannot be read to the end": lambda: synced(
-        1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5
-    ),
+    "refuses even the smallest page as too large (413)": lambda: synced(1, reading=Reading(fails_above_bytes=10)),
+    "cannot be read to the end": lambda: synced(1, AT_ONE_MOMENT, Reading(skip_ceiling=5), page_size=5),
     "the API ignores `skip`, or rounds it to whole pages": lambda: synced(
-        1, ROWS, Reading(skip="rounded", largest_limit=10)
+        1, reading=Reading(skip="rounded", largest_limit=10)
     ),
-    "the API gives some rows only for a small request": lambda: synced(
-        1, ROWS, server=HidesARow, bot_ids=[BOT]
-    ),
-    "not read from there to …": lambda: synced(1, ROWS, Reading(fails_above_bytes=10)),
-    "the server answers with …": lambda: synced(0, ROWS),
-    "from where the next sync reads again": lambda: synced(0, ROWS, Reading(cut=DAY)),
+    "the API gives some rows only for a small request": lambda: synced(1, server=HidesARow, bot_ids=[BOT]),
+    "not read from there to …": lambda: synced(1, reading=Reading(fails_above_bytes=10)),
+    "the server answers with …": lambda: synced(0),
+    "from where the next sync reads again": lambda: synced(0, reading=Reading(cut=DAY)),
     "the API ignores the filter `…`, and gives rows": lambda: synced(
         1, ROWS, Reading(ignored_filters=frozenset({"taskId"})), task_id=ROWS[0]["task Id"]
     ),
-    "no row matches the filters": lambda: synced(0, ROWS, channels=["no-such-channel"]),
-    "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0, ROWS),
-    "dated ahead of now": lambda: synced(0, ROWS + dated(NOW + timedelta(hours=3)), Reading(cut=DAY)),
-    "The state of bot … ends in the future": lambda: resumed(0, state_at("2999-01-01")),
-    "has no `end_date` that is a date": lambda: resumed(1, state_at("soon")),
-    "The state holds nothing of the stream …": lambda: resumed(0, [{"type": "LEGACY", "data": {"a": 1}}]),
-    "keeps the logs of LLM calls for … days": lambda: synced(0, ROWS, start_date="2025-01-01"),
+    "no row matches the filters": lambda: synced(0, channels=["no-such-channel"]),
+    "The clock of this machine is … ahead of the server's, which counts": lambda: synced(0),
+    "dated ahead of now": lambda: synced(0, ROWS + TO_COME, Reading(cut=DAY)),
+    "The state of bot … ends in the future": lambda: synced(0, state=state_at("2999-01-01")),
+    "has no `end_date` that is a date": lambda: synced(1, state=state_at("soon")),
+    "The state holds nothing of the stream …": lambda: synced(0, state=[{"type": "LEGACY", "data": {"a": 1}}]),
+    "keeps the logs of LLM calls for … days": lambda: synced(0, start_date="2025-01-01"),
     "had no date that can be read": lambda: synced(0, ROWS + WITHOUT_DATES),
     "a date of year 1 or 9999": lambda: synced(
         0, [*ROWS, {**ROWS[0], "End Date": "9999-12-31T23:59:59.999Z"}], Reading(filed_under="start")

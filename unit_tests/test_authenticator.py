@@ -52,9 +52,7 @@ def test_a_token_is_right_under_each_reading_of_an_hour_and_with_a_clock_that_is
 @pytest.mark.parametrize("algorithm", ["RS256", "RS512"])
 @pytest.mark.parametrize("pem", [PRIVATE_KEY, PKCS1, f"{PUBLIC_KEY}\n{PRIVATE_KEY}"])
 @pytest.mark.parametrize("line_break", ["\n", "", " ", "\\n", "\\r\\n", "\r\n", "\n   ", "\u200b\n"])
-def test_a_private_key_is_read_with_whatever_stands_for_its_line_breaks(
-    algorithm: str, pem: str, line_break: str
-) -> None:
+def test_a_private_key_is_read_whatever_stands_for_its_line_breaks(algorithm: str, pem: str, line_break: str) -> None:
     signed = authenticator(client_secret=f'"{pem}"'.replace("\n", line_break), jwt_algorithm=algorithm).token
     assert jwt.decode(signed, PUBLIC_KEY, algorithms=[algorithm], audience=AUDIENCE)["appId"] == "12345"
 
@@ -78,9 +76,7 @@ def test_a_private_key_is_read_with_whatever_stands_for_its_line_breaks(
         ("ssh-rsa AAAAB3NzaC1yc2E", "HS256", "cannot be used with HS256"),
     ],
 )
-def test_a_secret_that_does_not_fit_is_told_in_words_that_hold_nothing_of_it(
-    secret: str, algorithm: str, said: str
-) -> None:
+def test_a_secret_that_does_not_fit_is_told_without_a_word_of_it(secret: str, algorithm: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as raised:
         signing_key(secret, algorithm)
     assert not any(line in str(raised.value) for line in secret.splitlines() if line and not line.startswith("-----"))

@@ -65,9 +65,7 @@ SCOPE, ROW = Scope(developer=True), Row("a", None, NOON, {})
          "asked for in 2 ways (developers apart, channels by name)"),
     ],
 )  # fmt: skip
-def test_what_a_server_was_seen_to_do_is_a_sentence(
-    lines: pytest.LogCaptureFixture, profile: ServerProfile, said: str
-) -> None:
+def test_how_a_server_answers_is_a_sentence(lines: pytest.LogCaptureFixture, profile: ServerProfile, said: str) -> None:
     log, made = log_of(), report()
     for log.profile in (None, profile, replace(profile, rows=())):
         made.log_progress(log)
@@ -81,7 +79,7 @@ def test_what_a_server_was_seen_to_do_is_a_sentence(
         (True, logging.WARNING, "11:00:00.000Z, not read from there to 2024-05-15T12:00:00.000Z:"),
     ],
 )
-def test_a_bot_that_is_not_read_to_the_end_is_not_called_complete(
+def test_a_bot_that_is_not_at_its_end_is_not_called_complete(
     lines: pytest.LogCaptureFixture, has_failed: bool, level: int, said: str
 ) -> None:
     report().log_end(log_of(NOON - HOUR), has_failed, FILTERS if has_failed else [])

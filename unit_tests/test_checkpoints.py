@@ -16,21 +16,14 @@ BEFORE = {"states": [{"partition": {"bot_id": "st-a"}, "cursor": {"end_date": "2
 RECORD = AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream="s", data={}, emitted_at=0))
 
 
-class Pause(list[AirbyteMessage]):
-    """Between messages: so many seconds."""
-
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-
-
-def printed(messages: Iterable[AirbyteMessage | Pause], before: Any = None) -> list[Any]:
-    """What is printed; of a STATE message, the cursor of each bot."""
+def printed(messages: Iterable[AirbyteMessage | float], before: Any = None) -> list[Any]:
+    """What is printed; of a STATE message, the cursor of each bot. Numbers are seconds that pass."""
     clock = [1000.0]
 
     def timed() -> Iterable[AirbyteMessage]:
         for message in messages:
-            if isinstance(message, Pause):
-                clock[0] += message.seconds
+            if isinstance(message, float):
+                clock[0] += message
             else:
                 yield message
 
@@ -62,35 +55,30 @@ def test_bots_that_were_not_read_keep_their_state() -> None:
 
 def test_a_cursor_never_goes_back() -> None:
     """Neither below the old state, from which the lookback began, nor below what was told."""
-    marks = [
-        CheckpointMessage("st-a", NOON - HOUR),
-        Pause(9),
-        CheckpointMessage("st-a", NOON + HOUR),
-        Pause(9),
-        CheckpointMessage("st-a", NOON + 1),
-    ]
+    moments = (NOON - HOUR, NOON + HOUR, NOON + 1)
+    marks = [mark for moment in moments for mark in (CheckpointMessage("st-a", moment), 9.0)]
     assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, {"st-a": "2024-05-15T12:59:59.999Z"}]
 
 
 def test_what_was_told_is_not_told_again_but_the_first_time_always() -> None:
-    marks = [CheckpointMessage("st-a", NOON), Pause(9), CheckpointMessage("st-a", NOON), Pause(9), RECORD, RECORD]
+    marks = [CheckpointMessage("st-a", NOON), 9.0, CheckpointMessage("st-a", NOON), 9.0, RECORD, RECORD]
     assert printed(marks, BEFORE) == [{"st-a": "2024-05-15T11:59:59.999Z"}, RECORD, RECORD]
 
 
 def test_of_many_bots_one_comes_every_few_seconds_and_always_the_last() -> None:
-    marks = [mark for n in range(900) for mark in (CheckpointMessage(f"st-{n}", NOON), Pause(0.01))]
+    marks = [mark for n in range(900) for mark in (CheckpointMessage(f"st-{n}", NOON), 0.01)]
     *states, complete, last = printed([*marks, RECORD])
     assert (len(states) <= 4, complete, len(last)) == (True, RECORD, 900)
 
 
 def test_of_few_bots_each_is_told_at_once() -> None:
-    marks = [mark for n in range(5) for mark in (CheckpointMessage("st-a", NOON + n), Pause(0.1))]
+    marks = [mark for n in range(5) for mark in (CheckpointMessage("st-a", NOON + n), 0.1)]
     assert len(printed(marks)) == 5
 
 
 def test_one_that_waits_for_its_time_is_printed_when_that_has_come_and_not_only_behind_the_next_part() -> None:
     many = [CheckpointMessage(f"st-{n}", NOON) for n in range(900)]
-    first, *records, rest, record = printed([*many, RECORD, Pause(6), RECORD, RECORD])
+    first, *records, rest, record = printed([*many, RECORD, 6.0, RECORD, RECORD])
     assert (len(first), records, len(rest), record) == (1, [RECORD, RECORD], 900, RECORD)
 
 

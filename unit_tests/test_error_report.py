@@ -4,19 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 import pytest
-from airbyte_cdk.models import (
-    AirbyteErrorTraceMessage,
-    AirbyteLogMessage,
-    AirbyteMessage,
-    AirbyteStreamStatus,
-    AirbyteStreamStatusTraceMessage,
-    AirbyteTraceMessage,
-    FailureType,
-    Level,
-    StreamDescriptor,
-    TraceType,
-    Type,
-)
+from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -24,11 +12,10 @@ from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.runtime.error_report import errors_at_the_end, grouped, log_line
 from source_kore_llm_logs.runtime.log_filter import SentenceFilter
 
-LINE = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message="a line"))
-STATUS = AirbyteStreamStatusTraceMessage(StreamDescriptor(name="s"), AirbyteStreamStatus.INCOMPLETE)
-ENDED = AirbyteMessage(
-    type=Type.TRACE, trace=AirbyteTraceMessage(TraceType.STREAM_STATUS, emitted_at=0.0, stream_status=STATUS)
-)
+message_of = AirbyteMessageSerializer.load
+LINE = message_of({"type": "LOG", "log": {"level": "INFO", "message": "a line"}})
+STATUS = {"stream_descriptor": {"name": "s"}, "status": "INCOMPLETE"}
+ENDED = message_of({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 0.0, "stream_status": STATUS}})
 BOTS = ["a", "b"]
 SAID = "what a user wrote"
 
@@ -44,8 +31,8 @@ def told(bot: str, what: str, kind: FailureType = FailureType.config_error) -> A
 
 
 def cdks(message: str, kind: FailureType) -> AirbyteMessage:
-    error = AirbyteErrorTraceMessage(message=message, failure_type=kind, internal_message=SAID, stack_trace="secret")
-    return AirbyteMessage(type=Type.TRACE, trace=AirbyteTraceMessage(TraceType.ERROR, emitted_at=0.0, error=error))
+    error = {"message": message, "failure_type": kind.value, "internal_message": SAID, "stack_trace": "secret"}
+    return message_of({"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": 0.0, "error": error}})
 
 
 def test_bots_with_the_same_fault_share_a_sentence() -> None:

@@ -8,47 +8,26 @@ from typing import Any
 import pytest
 import yaml
 
-from source_kore_llm_logs import records
+from source_kore_llm_logs.records import providers
 from source_kore_llm_logs.records.identity import OTHER_NAMES, fold, folded
 from source_kore_llm_logs.records.payloads import decode_payload
-from source_kore_llm_logs.records.providers import (
-    GATEWAY_REASONS,
-    ID_PREFIXES,
-    INTEGRATIONS,
-    KEYS,
-    PARAMETER_KEYS,
-    PATHS,
-    TABLE,
-    answer_of,
-    provider,
-)
-from source_kore_llm_logs.records.record import to_record
 from source_kore_llm_logs.records.redaction import ERRORS
+from unit_tests.test_payloads import FIXTURES, FOLDER, OF_A_CALL, answered
 
-FIXTURES = Path(__file__).parent / "fixtures"
-COUNTED, ANSWERED, FAILED = (
-    [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
-    for name in ("token_counts", "answers", "errors")
+COUNTED, ANSWERED, FAILED, ASKED = (
+    [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
+    for name in ("token_counts", "answers", "errors", "requests")
 )
 """What each provider's own reference shows, and the columns that it fills."""
-COLUMNS = (
-    "request_tokens", "response_tokens", "total_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
-)  # fmt: skip
 
 
-def answered(response: Any, redact: bool = False, **log: Any) -> dict[str, Any]:
-    return to_record("st-1", {"Payload Details": {"Response Payload": response, **log}}, redact)
-
-
-def tokens_of(response: Any, redact: bool = False, **log: Any) -> list[int | None]:
-    record = answered(response, redact, **log)
-    return [record[column] for column in COLUMNS]
+def tokens_of(response: Any, redact: bool = False, **counts: Any) -> list[int | None]:
+    record = answered(response, redact, counts=counts)
+    return [record[column] for column in OF_A_CALL[:6]]
 
 
 @pytest.mark.parametrize("case", COUNTED, ids=lambda case: case["name"])
-def test_every_providers_counts_have_one_meaning_also_in_a_body_as_text_encoded_twice_and_redacted(
-    case: dict[str, Any],
-) -> None:
+def test_every_providers_counts_have_one_meaning_also_as_text_and_redacted(case: dict[str, Any]) -> None:
     response = case["response"]
     text = response if isinstance(response, str) else json.dumps(response)
     for written in (response, text, json.dumps(text), {"statusCode": 200, "body": text}):
@@ -66,29 +45,14 @@ def test_counts_that_the_log_has_itself_win_and_the_total_is_theirs() -> None:
 def test_the_model_that_answered_and_why_it_stopped_are_found_in_every_shape(case: dict[str, Any]) -> None:
     record = answered(case["response"])
     assert (record["response_model"], record["finish_reason"]) == (case["model"], case["reason"])
+    assert record["response_id"] == case.get("id", record["response_id"])
 
 
-@pytest.mark.parametrize(
-    ("request_payload", "columns"),
-    [
-        ({"modelId": "m", "inferenceConfig": {"maxTokens": 9, "temperature": 0.5, "topP": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "options": {"num_predict": 9, "temperature": "0.5", "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model_id": "m", "parameters": {"max_new_tokens": "9", "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "max_tokens": 9.0, "temperature": 0.5, "p": 1}, ("m", 9, 0.5, 1.0)),
-        ({"generation_config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, (None, 9, 0.5, 1.0)),
-        ({"model": "m", "config": {"max_output_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "input": {"max_new_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"modelId": "m", "body": {"max_tokens": 9, "temperature": 0.5, "top_p": 1}}, ("m", 9, 0.5, 1.0)),
-        ({"model": "m", "tokens_to_generate": 9, "temperature": 0.5, "top_p": 1}, ("m", 9, 0.5, 1.0)),
-        ({"servingMode": {"modelId": "m"}, "chatRequest": {"maxTokens": 9, "temperature": 0.5, "topP": 1}},
-         ("m", 9, 0.5, 1.0)),
-        ('{"model": "m", "max_completion_tokens": 9, "temperature": 0.5, "top_p": 1, "messages": [{"content": "cut',
-         ("m", 9, 0.5, 1.0)),
-    ],
-)  # fmt: skip
-def test_parameters_are_found_in_every_shape(request_payload: Any, columns: tuple[Any, ...]) -> None:
-    record = to_record("st-1", {"Payload Details": {"Request Payload": request_payload}})
-    assert tuple(record[name] for name in ("request_model", "max_tokens", "temperature", "top_p")) == columns
+@pytest.mark.parametrize("case", ASKED, ids=lambda case: case["name"])
+def test_parameters_are_found_in_every_shape(case: dict[str, Any]) -> None:
+    record = answered(None, request=case["request"])
+    found = {name: record[name] for name in ("max_tokens", "temperature", "top_p")}
+    assert {"model": record["request_model"], **found}.items() <= case.items()
 
 
 def nodes(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -101,7 +65,7 @@ def nodes(node: yaml.Node) -> Iterator[yaml.Node]:
 @pytest.mark.parametrize("name", ["columns", "providers", "redaction"])
 def test_a_table_holds_only_text_and_no_key_twice(name: str) -> None:
     # YAML takes `no`, `on` and `1.0` for something else, and of equal keys the last.
-    root = yaml.compose((Path(records.__file__).parent / f"{name}.yaml").read_text())
+    root = yaml.compose((Path(providers.__file__).parent / f"{name}.yaml").read_text())
     for node in nodes(root):
         if isinstance(node, yaml.ScalarNode):
             assert node.tag == "tag:yaml.org,2002:str", node.value
@@ -110,11 +74,12 @@ def test_a_table_holds_only_text_and_no_key_twice(name: str) -> None:
 
 
 def test_the_keys_of_a_table_are_folded_and_each_path_of_a_count_stands_once() -> None:
-    paths = [path for paths in TABLE["tokens"].values() for path in paths]
-    assert len(paths) == len(PATHS)
+    paths = [path for paths in providers.TABLE["tokens"].values() for path in paths]
+    assert len(paths) == len(providers.PATHS)
     lists = ("usages", "holders", "answers", "reasons", "reasons_inside", "models", "ids", "integrations",
              "error_kinds", "error_messages")  # fmt: skip
-    for key in [*paths, *PARAMETER_KEYS, *OTHER_NAMES, *(key for name in lists for key in TABLE[name])]:
+    keys = (key for name in lists for key in providers.TABLE[name])
+    for key in [*paths, *providers.PARAMETER_KEYS, *OTHER_NAMES, *keys]:
         assert fold(key) == key
 
 
@@ -127,7 +92,7 @@ WELL_KNOWN = frozenset(
 
 
 def test_every_name_is_one_of_opentelemetrys() -> None:
-    assert {*INTEGRATIONS.values(), *ID_PREFIXES.values(), *KEYS.values()} <= WELL_KNOWN
+    assert {*providers.INTEGRATIONS.values(), *providers.ID_PREFIXES.values(), *providers.KEYS.values()} <= WELL_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -142,35 +107,28 @@ def test_every_name_is_one_of_opentelemetrys() -> None:
     ],
 )  # fmt: skip
 def test_an_integration_is_known_by_its_name_in_any_spelling(integration: str | None, name: str | None) -> None:
-    assert provider(integration, {}, None) == name
+    assert providers.provider(integration, {}, None) == name
 
 
 def test_the_integration_decides_before_the_shape() -> None:
-    assert provider("Azure OpenAI", {"usageMetadata": {}}, "msg_01") == "azure.ai.openai"
+    assert providers.provider("Azure OpenAI", {"usageMetadata": {}}, "msg_01") == "azure.ai.openai"
 
 
-SHAPES = {
-    "anthropic_messages": "anthropic", "anthropic_sse": "anthropic", "bedrock_invoke_claude": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock", "bedrock_nova": "aws.bedrock", "bedrock_titan": "aws.bedrock",
-    "bedrock_llama": "aws.bedrock", "gemini_generate": "gcp.gen_ai", "gemini_stream": "gcp.gen_ai",
-    "azure_openai_chat": "azure.ai.openai", "openai_chat_tools": None, "openai_sse": None, "custom_openai_text": None,
-    "custom_unknown": None, "guardrail_input": None,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [shape for shape in FIXTURES if "provider_by_shape" in FIXTURES[shape]])
 def test_without_a_known_integration_a_shape_tells_that_only_one_provider_has(shape: str) -> None:
-    payload = json.loads((FIXTURES / "payloads" / f"{shape}.json").read_text())["response"]
+    payload = FIXTURES[shape]["response"]
     for sent in (payload, payload if isinstance(payload, str) else json.dumps(payload)):
         response = decode_payload(sent) or {}
-        assert provider("my-company-llm", response, answer_of(folded(response))["response_id"]) == SHAPES[shape]
+        response_id = providers.answer_of(folded(response))["response_id"]
+        found = providers.provider("my-company-llm", response, response_id)
+        assert found == FIXTURES[shape]["provider_by_shape"]
 
 
 OPEN = "GenAI Gateway Circuit Open"
 
 
 def failure_of(response: Any, redact: bool = False, **row: Any) -> tuple[str | None, str | None]:
-    record = to_record("st-1", {**row, "Payload Details": {"Response Payload": response}}, redact)
+    record = answered(response, redact, **row)
     return record["error_type"], record["error_message"]
 
 
@@ -195,7 +153,7 @@ def test_of_a_call_that_failed_a_text_or_a_bare_message_is_the_error(row: dict[s
     assert failure_of("Timed out", Status="Success", statusCode=200) == (None, None)
 
 
-@pytest.mark.parametrize("reason", sorted(GATEWAY_REASONS))
+@pytest.mark.parametrize("reason", sorted(providers.GATEWAY_REASONS))
 @pytest.mark.parametrize(
     "shape",
     [
@@ -211,8 +169,7 @@ def test_a_failure_of_the_gateway_is_known_by_its_reason_wherever_it_stands(shap
     row = {"Status": "Failure", "statusCode": 429}
     assert failure_of(shape(reason), **row) == (reason, OPEN)
     assert failure_of(shape(reason), redact=True, **row) == (reason, None)
-    kept = to_record("st-1", {**row, "Payload Details": {"Response Payload": shape(reason)}}, redact=True)
-    assert kept["response_payload"] == shape(reason)
+    assert answered(shape(reason), redact=True, **row)["response_payload"] == shape(reason)
 
 
 def test_redacted_leaves_no_message_and_of_kinds_only_known_words() -> None:

@@ -97,9 +97,7 @@ def near(draw: st.DrawFn, name: str) -> Any:
 @pytest.mark.parametrize("name", PROPERTIES)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_what_the_connector_takes_meets_the_specification_and_what_it_refuses_names_a_field(
-    name: str, data: st.DataObject
-) -> None:
+def test_what_is_taken_meets_the_specification_or_a_fault_names_a_field(name: str, data: st.DataObject) -> None:
     """The CDK holds to the specification what was made exact. Its own message would name neither field nor remedy."""
     faults = []
     try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from integration_tests.destinations.column_types import expected_types
+
 TABLE = "llm_usage_logs"
 META = {
     "_airbyte_raw_id": "varchar(36)",
@@ -20,29 +22,17 @@ META = {
     "_airbyte_meta": "jsonb",
     "_airbyte_generation_id": "bigint",
 }
-KINDS = {"integer": "bigint", "number": "decimal(38, 9)", "string": "varchar", "boolean": "boolean"}
+COLUMNS = expected_types("Airbyte's postgres") | META
 
 
-def columns(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Column -> type, from the stream's JSON schema."""
-    return {name: _type(column) for name, column in schema["properties"].items()} | META
-
-
-def _type(column: Mapping[str, Any]) -> str:
-    if column.get("airbyte_type") == "timestamp_with_timezone":
-        return "timestamptz"
-    kinds = {column["type"]} if isinstance(column.get("type"), str) else set(column.get("type", ())) - {"null"}
-    return KINDS[kinds.pop()] if len(kinds) == 1 and kinds <= KINDS.keys() else "jsonb"
-
-
-def write(port: int, table_schema: str, schema: Mapping[str, Any], syncs: Iterable[list[Mapping[str, Any]]]) -> None:
+def write(port: int, schema: str, syncs: Iterable[list[Mapping[str, Any]]]) -> None:
     """The records of each sync, an hour between the syncs, in Append mode: what was read twice is there twice."""
     psql = shutil.which("psql") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/psql")), None)
     if psql is None:
         pytest.skip("psql is not installed; `apt-get install postgresql` installs it")
-    table = f"{table_schema}.{TABLE}"
-    statements = [f"CREATE SCHEMA {table_schema}; CREATE TABLE {table} ("]
-    statements += [", ".join(f"{name} {kind}" for name, kind in columns(schema).items()), ");"]
+    table = f"{schema}.{TABLE}"
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    statements = [f"CREATE SCHEMA {schema}; CREATE TABLE {table} ({columns});"]
     for number, records in enumerate(syncs, 1):
         rows = [
             {

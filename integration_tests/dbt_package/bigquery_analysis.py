@@ -17,23 +17,13 @@ from zetasql.api import Analyzer, CatalogBuilder, TableBuilder
 from zetasql.core import wasm_client
 from zetasql.types import AnalyzerOptions, LanguageFeature, LanguageOptions, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "dbt"))
+sys.path += [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "dbt")]
 from print_sql import manifest, statements
 
-# fmt: off
-FEATURES = [
-    "ADDITIONAL_STRING_FUNCTIONS", "ANALYTIC_FUNCTIONS", "BIGNUMERIC_TYPE", "CIVIL_TIME", "CONCAT_MIXED_TYPES",
-    "DATE_ARITHMETICS", "DATE_TIME_CONSTRUCTORS", "DECIMAL_ALIAS", "EXTENDED_DATE_TIME_SIGNATURES", "FORMAT_IN_CAST",
-    "GROUPING_BUILTIN", "GROUPING_SETS", "GROUP_BY_ROLLUP", "HAVING_IN_AGGREGATE", "INTERVAL_TYPE", "IS_DISTINCT",
-    "JSON_TYPE", "JSON_VALUE_EXTRACTION_FUNCTIONS", "LIMIT_IN_AGGREGATE", "NULLS_FIRST_LAST_IN_ORDER_BY",
-    "NULL_HANDLING_MODIFIER_IN_AGGREGATE", "NULL_HANDLING_MODIFIER_IN_ANALYTIC", "NUMERIC_TYPE",
-    "ORDER_BY_IN_AGGREGATE", "PIVOT", "QUALIFY", "SAFE_FUNCTION_CALL", "SELECT_STAR_EXCEPT_REPLACE", "UNPIVOT",
-    "WEEK_WITH_WEEKDAY", "WITH_ON_SUBQUERY", "WITH_RECURSIVE",
-]
-# fmt: on
-# As Airbyte's destination for BigQuery makes the table.
-KINDS = {"integer": "INT64", "number": "NUMERIC", "object": "JSON", "string": "STRING"}
-META = {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
+from integration_tests.destinations.column_types import expected_types
+
+FEATURES = Path(__file__).with_name("bigquery_features.txt").read_text().split()
+COLUMNS = expected_types("Airbyte's bigquery") | {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
 SETTINGS = {
     "kore_llm_logs_schemas": ["one", "two"],
     "kore_llm_own_prices": [
@@ -49,16 +39,6 @@ def caching() -> Config:
     config = Config()
     config.cache = True
     return config
-
-
-def stream_columns() -> dict[str, str]:
-    """The stream's columns and their types in BigQuery."""
-    schema = Path(__file__).resolve().parents[2] / "source_kore_llm_logs/schemas/llm_usage_logs.json"
-    found = dict(META)
-    for name, column in json.loads(schema.read_text())["properties"].items():
-        kinds = {column["type"]} if isinstance(column["type"], str) else set(column["type"]) - {"null"}
-        found[name] = "TIMESTAMP" if column.get("format") == "date-time" else KINDS[kinds.pop()]
-    return found
 
 
 def language() -> LanguageOptions:
@@ -86,7 +66,7 @@ def columns_of(query: str, tables: dict[str, dict[str, str]]) -> dict[str, str]:
 
 def analysis(compiled: dict[str, Any]) -> dict[str, list[str]]:
     """Every model and test of a compiled project."""
-    tables, done, faults = {"llm_usage_logs": stream_columns()}, [], []
+    tables, done, faults = {"llm_usage_logs": COLUMNS}, [], []
     tests = [
         f"CREATE OR REPLACE VIEW `{node['name']}` AS\n{node['compiled_code']}"
         for node in compiled["nodes"].values()

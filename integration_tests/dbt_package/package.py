@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from integration_tests.destinations.servers import REPOSITORY, environment
 
 PACKAGE = REPOSITORY / "dbt"
@@ -77,3 +79,12 @@ class Warehouse:
             name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
             for name, table in answer.items()
         }
+
+    def sql(self, statement: str) -> list[Any]:
+        """The rows that a statement gives on a DuckDB file."""
+        with duckdb.connect(self.settings["KORE_DUCKDB"]) as database:
+            return database.execute(statement).fetchall()
+
+
+def on_duckdb(folder: Path, schema: str = "main") -> Warehouse:
+    return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb"), "KORE_SCHEMA": schema})

@@ -1,7 +1,7 @@
 """The marts say what the rows of the API say, whatever wrote the table: compared with demo/independent.py."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from demo.independent import SUMS, Call, differences, prices, sums
-from integration_tests.command import catalog_of, read
+from integration_tests.command import read
 from integration_tests.dbt_package import airbyte_tables
-from integration_tests.dbt_package.package import Warehouse, by_python
+from integration_tests.dbt_package.package import Warehouse, by_python, on_duckdb
 from integration_tests.destinations.pyairbyte import pyairbyte
 from integration_tests.destinations.servers import postgres_server, snowflake_server
 from integration_tests.kore_emulator import NOW, Emulator, generate_rows
 
 pytestmark = pytest.mark.timeout(900)
 BOTS = ("st-alpha", "st-beta")
-Rows = dict[str, list[dict[str, Any]]]
 KEYS: dict[str, Callable[[Call], Any]] = {
     "day": lambda call: call.day,
     "model": lambda call: call.named("Model Name"),
@@ -32,7 +31,8 @@ OWN = [
 ]
 
 
-def some_rows() -> Rows:
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
     """The log of two bots, and rows of which next to nothing is known."""
     rows = {
         bot: generate_rows(bot, NOW - timedelta(days=16), NOW - timedelta(minutes=5), 110, seed)
@@ -40,26 +40,23 @@ def some_rows() -> Rows:
     }
     ended = f"{NOW - timedelta(days=3):%Y-%m-%dT}23:59:59.999Z"
     rows[BOTS[0]] += [{"Bot ID": BOTS[0], "End Date": ended}, {"Bot ID": BOTS[0], "start Date": ended, "Time Taken": 7}]
-    return rows
+    with Emulator(rows) as server:
+        yield server
 
 
-def late_rows() -> dict[str, list[dict[str, Any]]]:
+def add_late_rows(emulator: Emulator) -> None:
     """Rows that ended before the newest ones, and show only now."""
-    return {bot: generate_rows(bot, NOW - timedelta(minutes=50), NOW - timedelta(minutes=20), 9, 7) for bot in BOTS}
+    for bot in BOTS:
+        rows = generate_rows(bot, NOW - timedelta(minutes=50), NOW - timedelta(minutes=20), 9, 7)
+        emulator.add_rows(bot, rows)
 
 
-def assert_marts_say(warehouse: Warehouse, rows: Mapping[str, Iterable[dict[str, Any]]], own: Any = ()) -> None:
-    calls = [Call(bot, row) for bot, some in rows.items() for row in some]
+def assert_marts_say(warehouse: Warehouse, emulator: Emulator, own: Any = ()) -> None:
+    calls = [Call(bot, row) for bot in BOTS for row in emulator.rows(bot)]
     marts = warehouse.tables(**{f"kore_llm_usage_by_{name}": "" for name in KEYS})
     for name, key in KEYS.items():
         found = {row[name]: [row[column] for column in SUMS] for row in marts[f"kore_llm_usage_by_{name}"]}
         assert differences(found, sums(calls, key, prices(own))) == [], name
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(some_rows()) as server:
-        yield server
 
 
 def sync_by_pyairbyte(folder: Path, destination: str, emulator: Emulator, port: int = 0) -> None:
@@ -67,33 +64,24 @@ def sync_by_pyairbyte(folder: Path, destination: str, emulator: Emulator, port: 
         session.sync("merge")
 
 
-def log_of(emulator: Emulator) -> Rows:
-    return {bot: list(emulator.rows(bot)) for bot in BOTS}
-
-
-def on_duckdb(folder: Path, schema: str = "main") -> Warehouse:
-    return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb"), "KORE_SCHEMA": schema})
-
-
 def on_postgres(folder: Path, port: int) -> Warehouse:
     settings = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "kore", "PGDATABASE": "postgres"}
     return Warehouse("postgres", folder, {**settings, "PGPASSWORD": "", "KORE_SCHEMA": "kore"})
 
 
-def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_that_changes(
+def test_on_pyairbytes_table_in_duckdb_with_late_rows_and_a_price_that_changes(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     warehouse = on_duckdb(tmp_path)
     sync_by_pyairbyte(tmp_path, "duckdb", emulator)
     warehouse.dbt("build")
-    assert_marts_say(warehouse, log_of(emulator))
+    assert_marts_say(warehouse, emulator)
     first = warehouse.tables(stg_kore_llm_logs="")["stg_kore_llm_logs"]
 
-    for bot, rows in late_rows().items():
-        emulator.add_rows(bot, rows)
+    add_late_rows(emulator)
     sync_by_pyairbyte(tmp_path, "duckdb", emulator)
     warehouse.build(kore_llm_sync_gap_seconds=1)
-    assert_marts_say(warehouse, log_of(emulator))
+    assert_marts_say(warehouse, emulator)
     found = warehouse.tables(kore_llm_completeness="", kore_llm_syncs="order by first_arrival_at", stg_kore_llm_logs="")
     assert sum(row["log_rows"] for row in found["kore_llm_completeness"]) == len(first) + 18
     assert len(found["kore_llm_syncs"]) >= 2
@@ -101,7 +89,7 @@ def test_on_a_table_of_pyairbyte_in_duckdb_with_rows_that_come_late_and_a_price_
 
     budget = {"budget": "all", "period": "month", "budget_usd": 0.0001}
     warehouse.dbt("run", variables={"kore_llm_own_prices": OWN, "kore_llm_budgets": [budget]})
-    assert_marts_say(warehouse, log_of(emulator), OWN)
+    assert_marts_say(warehouse, emulator, OWN)
     assert all(
         row["is_passed"] and row["passed_on"] for row in warehouse.tables(kore_llm_budgets="")["kore_llm_budgets"]
     )
@@ -112,24 +100,21 @@ def test_on_a_table_of_pyairbyte_in_postgresql(emulator: Emulator, tmp_path: Pat
         sync_by_pyairbyte(tmp_path, "postgres", emulator, port)
         warehouse = on_postgres(tmp_path, port)
         warehouse.dbt("build")
-        assert_marts_say(warehouse, log_of(emulator))
-        for bot, rows in late_rows().items():
-            emulator.add_rows(bot, rows)
+        assert_marts_say(warehouse, emulator)
+        add_late_rows(emulator)
         sync_by_pyairbyte(tmp_path, "postgres", emulator, port)
         warehouse.dbt("run")
-        assert_marts_say(warehouse, log_of(emulator))
+        assert_marts_say(warehouse, emulator)
 
 
 def test_on_a_table_in_the_form_of_airbytes_destination_for_postgresql(emulator: Emulator, tmp_path: Path) -> None:
-    config = emulator.config()
-    schema = catalog_of(config)["streams"][0]["stream"]["json_schema"]
-    records = read(config).records
+    records = read(emulator.config()).records
     with postgres_server() as port:
         # The second sync reads some rows again.
-        airbyte_tables.write(port, "kore", schema, [records[:150], records[130:]])
+        airbyte_tables.write(port, "kore", [records[:150], records[130:]])
         warehouse = on_postgres(tmp_path, port)
         warehouse.build()
-        assert_marts_say(warehouse, log_of(emulator))
+        assert_marts_say(warehouse, emulator)
         syncs = warehouse.tables(kore_llm_syncs="order by sync")["kore_llm_syncs"]
     assert [(row["sync"], row["calls"]) for row in syncs] == [("41", 130), ("42", len(records) - 130)]
     assert syncs[0]["first_arrival_at"].startswith("2026-01-01T00:00")
@@ -141,7 +126,7 @@ def test_on_a_table_of_dlt_that_took_the_payloads_apart(emulator: Emulator, tmp_
     by_python(Path(__file__).with_name("dlt_pipeline.py"), tmp_path, given=lines)
     warehouse = on_duckdb(tmp_path, "kore")
     warehouse.build()
-    assert_marts_say(warehouse, log_of(emulator))
+    assert_marts_say(warehouse, emulator)
     found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
     assert sum(row["scans"] for row in found["kore_llm_guardrail_outcomes"]) > 0
     assert sum(row["passed"] for row in found["kore_llm_guardrail_outcomes"]) > 0
@@ -157,9 +142,7 @@ kore_llm_logs:
 """
 
 
-def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destination(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+def test_on_a_table_in_the_form_of_airbytes_destination_for_snowflake(emulator: Emulator, tmp_path: Path) -> None:
     """But for incremental runs and dbt's unit tests: the stand-in (fakesnow) has no temporary tables."""
     records = read(emulator.config()).records
     lines = "".join(json.dumps(record) + "\n" for record in records)
@@ -168,7 +151,7 @@ def test_on_a_stand_in_for_snowflake_on_a_table_in_the_form_of_airbytes_destinat
         (tmp_path / "profiles.yml").write_text(SNOWFLAKE_PROFILE.format(port=port))
         warehouse = Warehouse("snowflake", tmp_path, profiles=tmp_path)
         warehouse.build()
-        assert_marts_say(warehouse, log_of(emulator))
+        assert_marts_say(warehouse, emulator)
         found = warehouse.tables(kore_llm_guardrail_outcomes="", kore_llm_syncs="")
     assert sum(row["passed"] for row in found["kore_llm_guardrail_outcomes"]) > 0
     assert [(row["sync"], row["calls"]) for row in found["kore_llm_syncs"]] == [("41", len(records))]

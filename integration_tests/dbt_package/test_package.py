@@ -15,7 +15,8 @@ import sqlglot
 import yaml
 
 from dbt.report.marts import MARTS
-from integration_tests.dbt_package.package import PACKAGE, Warehouse, by_python
+from integration_tests.dbt_package.package import PACKAGE, Warehouse, by_python, on_duckdb
+from integration_tests.destinations.column_types import expected_types
 from integration_tests.destinations.servers import REPOSITORY, environment
 
 pytestmark = pytest.mark.timeout(900)
@@ -32,28 +33,22 @@ CALL = {
     "_airbyte_extracted_at": f"{NOW:%Y-%m-%d %H:%M:%S}",
 }
 # Every column that Airbyte writes: the printed script takes them for granted.
-TEXT = """id bot_id session_id user_id task_id channel_name feature_name prompt_name integration provider model_name
-    description status error_type error_message request_model response_model response_id finish_reason"""
-NUMBERS = """status_code time_taken_ms request_tokens response_tokens total_tokens cached_tokens cache_write_tokens
-    reasoning_tokens temperature top_p max_tokens frequency_penalty presence_penalty"""
-MOMENTS = ("start_date", "end_date", "_airbyte_extracted_at")
-DOCUMENTS = ("request_payload", "response_payload", "additional_columns", "_airbyte_meta")
+COLUMNS = expected_types("duckdb") | {"_airbyte_extracted_at": "TIMESTAMP", "_airbyte_meta": "JSON"}
 
 
 def warehouse_of(folder: Path, *calls: dict[str, Any]) -> Warehouse:
     """A DuckDB file with a table that has every column, and these calls."""
-    kinds = dict.fromkeys(TEXT.split(), "VARCHAR") | dict.fromkeys(NUMBERS.split(), "DOUBLE")
-    kinds |= dict.fromkeys(MOMENTS, "TIMESTAMP") | dict.fromkeys(DOCUMENTS, "JSON")
-    with duckdb.connect(str(folder / "logs.duckdb")) as database:
-        database.execute(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})")
-        add(database, calls)
-    return Warehouse("duckdb", folder, {"KORE_DUCKDB": str(folder / "logs.duckdb")})
+    warehouse = on_duckdb(folder)
+    warehouse.sql(f"CREATE TABLE llm_usage_logs ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
+    add(warehouse, calls)
+    return warehouse
 
 
-def add(database: duckdb.DuckDBPyConnection, calls: Iterable[dict[str, Any]]) -> None:
-    for call in calls:
-        marks = ", ".join("?" for _ in call)
-        database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
+def add(warehouse: Warehouse, calls: Iterable[dict[str, Any]]) -> None:
+    with duckdb.connect(warehouse.settings["KORE_DUCKDB"]) as database:
+        for call in calls:
+            marks = ", ".join("?" for _ in call)
+            database.execute(f"INSERT INTO llm_usage_logs ({', '.join(call)}) VALUES ({marks})", list(call.values()))
 
 
 @pytest.mark.parametrize("warehouse", ["bigquery", "snowflake", "postgres"])
@@ -79,14 +74,13 @@ def test_bigquery_takes_all_sql_of_the_package() -> None:
 
 def test_the_script_may_run_twice(tmp_path: Path) -> None:
     calls = [{**CALL, "id": "1"}, {**CALL, "id": "2", "cached_tokens": 600}, {**SCAN, "id": "3"}]
-    warehouse_of(tmp_path, *calls, {**CALL, "id": "1"})
-    script = by_python(PACKAGE / "print_sql.py", "duckdb", KORE_DUCKDB=str(tmp_path / "logs.duckdb"))
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        database.execute(script)
-        database.execute(script)
-        query = "SELECT model, calls, priced_calls, CAST(cost_usd AS DOUBLE) FROM kore_llm_usage_by_model"
-        assert database.execute(query).fetchall() == [("GPT-4o", 2, 2, pytest.approx(0.0075 + 0.00675))]
-        scans = database.execute("SELECT scanner, scans, passed FROM kore_llm_guardrail_outcomes").fetchall()
+    warehouse = warehouse_of(tmp_path, *calls, {**CALL, "id": "1"})
+    script = by_python(PACKAGE / "print_sql.py", "duckdb", **warehouse.settings)
+    for _ in range(2):
+        warehouse.sql(script)
+    found = warehouse.sql("SELECT model, calls, priced_calls, CAST(cost_usd AS DOUBLE) FROM kore_llm_usage_by_model")
+    assert found == [("GPT-4o", 2, 2, pytest.approx(0.0075 + 0.00675))]
+    scans = warehouse.sql("SELECT scanner, scans, passed FROM kore_llm_guardrail_outcomes")
     assert scans == [("toxicity", 1, 1)]
 
 
@@ -149,8 +143,7 @@ def test_the_page_shows_each_mart_and_loads_nothing(built: Warehouse) -> None:
 def test_freshness_is_the_age_of_the_newest_call(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"})
     for age, status in ((1, "pass"), (30, "warn"), (100, "error")):
-        with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-            database.execute("UPDATE llm_usage_logs SET end_date = ?", [NOW - timedelta(hours=age)])
+        warehouse.sql(f"UPDATE llm_usage_logs SET end_date = '{NOW - timedelta(hours=age)}'")
         warehouse.dbt("source", "freshness", check=status != "error")
         (found,) = json.loads((tmp_path / "target" / "sources.json").read_text())["results"]
         assert found["status"] == status
@@ -181,20 +174,14 @@ def test_the_documentation_builds_and_describes_every_column(built: Warehouse) -
         ({"kore_llm_own_prices": 2 * OWN}, "two prices from the same day for ours"),
         ({"kore_llm_budgets": [{**BUDGET, "period": "year"}]}, "`period` is day, week or month, not year"),
         ({"kore_llm_budgets": [BUDGET, {**BUDGET, "period": "week"}]}, "two budgets of the name b"),
+        ({"kore_llm_logs_table": "other"}, "Is this the table of the stream llm_usage_logs?"),
     ],
 )
 def test_a_mistake_in_the_settings_is_told(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
     warehouse = warehouse_of(tmp_path)
+    warehouse.sql("CREATE TABLE other (name VARCHAR)")
     told = warehouse.dbt("compile", variables=variables, check=False)
     assert sentence in " ".join(told.split())
-
-
-def test_a_table_that_is_not_the_stream_is_told(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        database.execute("CREATE TABLE other (name VARCHAR)")
-    warehouse = Warehouse("duckdb", tmp_path, {"KORE_DUCKDB": str(tmp_path / "logs.duckdb")})
-    told = warehouse.dbt("compile", variables={"kore_llm_logs_table": "other"}, check=False)
-    assert "Is this the table of the stream llm_usage_logs?" in " ".join(told.split())
 
 
 def test_the_command_of_the_readme_leads_from_a_table_to_a_page(tmp_path: Path) -> None:
@@ -231,8 +218,7 @@ def test_nothing_is_lost_whatever_the_stamp_of_arrival_says(tmp_path: Path) -> N
         "without a bot": {"bot_id": None},
         "first": {"status": "Error", "_airbyte_extracted_at": f"{NOW + timedelta(seconds=2):%Y-%m-%d %H:%M:%S}"},
     }
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        add(database, ({**CALL, "id": name, **changes} for name, changes in late.items()))
+    add(warehouse, ({**CALL, "id": name, **changes} for name, changes in late.items()))
     warehouse.build()
     compiled = next((tmp_path / "target/compiled").rglob("stg_kore_llm_logs.sql")).read_text()
     assert ">= cast('2024-01-01 00:00:00' as" in compiled
@@ -248,12 +234,14 @@ def test_nothing_is_lost_whatever_the_stamp_of_arrival_says(tmp_path: Path) -> N
 
 def test_several_sources_are_one_log_that_says_where_each_row_came_from(tmp_path: Path) -> None:
     warehouse = warehouse_of(tmp_path, {**CALL, "id": "1"}, {**CALL, "id": "both"})
-    with duckdb.connect(str(tmp_path / "logs.duckdb")) as database:
-        database.execute("CREATE SCHEMA other; CREATE TABLE other.llm_usage_logs AS SELECT * FROM llm_usage_logs")
-        database.execute("UPDATE other.llm_usage_logs SET id = '2' WHERE id = '1'")
-        database.execute("ALTER TABLE other.llm_usage_logs DROP reasoning_tokens")
-        database.execute("ALTER TABLE other.llm_usage_logs ALTER _airbyte_extracted_at TYPE TIMESTAMPTZ")
-        database.execute("UPDATE llm_usage_logs SET _airbyte_extracted_at = '2025-01-01'")
+    warehouse.sql("""
+        CREATE SCHEMA other;
+        CREATE TABLE other.llm_usage_logs AS SELECT * FROM llm_usage_logs;
+        UPDATE other.llm_usage_logs SET id = '2' WHERE id = '1';
+        ALTER TABLE other.llm_usage_logs DROP reasoning_tokens;
+        ALTER TABLE other.llm_usage_logs ALTER _airbyte_extracted_at TYPE TIMESTAMPTZ;
+        UPDATE llm_usage_logs SET _airbyte_extracted_at = '2025-01-01'
+    """)
     for _ in range(2):
         warehouse.build(kore_llm_logs_schemas=["main", "other"])
         rows = warehouse.tables(kore_llm_calls="order by id")["kore_llm_calls"]
@@ -279,11 +267,10 @@ FOCUS_CRITERIA = """ACCOUNT_NAMING_SUPPORTED BILLING_BASED_ON_PROVISIONED_RESOUR
 
 def test_the_costs_pass_the_validator_of_focus(built: Warehouse) -> None:
     validator = environment(".venv-focus") / "focus-validator"
-    with duckdb.connect(str(built.folder / "logs.duckdb")) as database:
-        copy = "COPY (SELECT * FROM kore_llm_costs_focus) TO '{}' (HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%SZ')"
-        database.execute(copy.format(built.folder / "focus.csv"))
-        names = [column[0] for column in database.execute("DESCRIBE kore_llm_costs_focus").fetchall()]
-        prices = database.execute('SELECT DISTINCT "SkuPriceId" FROM kore_llm_costs_focus').fetchall()
+    copy = "COPY (SELECT * FROM kore_llm_costs_focus) TO '{}' (HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%SZ')"
+    built.sql(copy.format(built.folder / "focus.csv"))
+    names = [column[0] for column in built.sql("DESCRIBE kore_llm_costs_focus")]
+    prices = built.sql('SELECT DISTINCT "SkuPriceId" FROM kore_llm_costs_focus')
     # It looks for its own list of currencies below the folder that it is started in.
     (packages,) = validator.parent.parent.glob("lib/python*/site-packages")
     words = ["--validate-version", "1.2", "--block-download", "--focus-dataset", "CostAndUsage"]

@@ -25,6 +25,13 @@ TYPES = {
     "parquet":   ("string",            "int64",  "double",        "timestamp[ms, tz=UTC]",       "string"),
     "parquet read by duckdb":
                  ("VARCHAR",           "BIGINT", "DOUBLE",        "TIMESTAMP WITH TIME ZONE",    "VARCHAR"),
+    # As Airbyte's own destinations make them, by their documentation.
+    "Airbyte's postgres":
+                 ("varchar",           "bigint", "decimal(38, 9)", "timestamptz",                "jsonb"),
+    "Airbyte's snowflake":
+                 ("VARCHAR",     "NUMBER(38,0)", "FLOAT",         "TIMESTAMP_TZ",                "VARIANT"),
+    "Airbyte's bigquery":
+                 ("STRING",             "INT64", "NUMERIC",       "TIMESTAMP",                   "JSON"),
 }  # fmt: skip
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "source_kore_llm_logs/schemas/llm_usage_logs.json"

@@ -1,11 +1,11 @@
 """Files on S3, in the environment that dlt needs: writes records as Parquet and as JSON lines, and reads them back.
 
-    lake.py write ENDPOINT FOLDER append|replace < RECORD data, one a line; FOLDER has `stream.json` of the catalog
+    lake.py write ENDPOINT FOLDER append|replace < RECORD data, one a line
     lake.py read ENDPOINT FOLDER -> the files in FOLDER/parquet and FOLDER/jsonl, and of Parquet what pyarrow reads
         from S3: {"types": {column: type}, "rows": [{column: value}]}, timestamps as ISO 8601
 
-Column types come from the stream's JSON schema. JSON columns are written as JSON text: Parquet has no type for an
-object of any shape, and dlt would make a table of columns of it.
+JSON columns are written as JSON text: Parquet has no type for an object of any shape, and dlt would make a table of
+columns of it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,32 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from integration_tests.destinations.column_types import KIND
+
 BUCKET = "lake"
 TABLE = "llm_usage_logs"
 FORMATS = ("parquet", "jsonl")
+TYPES: dict[str, dict[str, Any]] = {
+    "text": {"data_type": "text"},
+    "integer": {"data_type": "bigint"},
+    "number": {"data_type": "double"},
+    "timestamp": {"data_type": "timestamp", "timezone": True, "precision": 3},
+    "json": {"data_type": "text"},
+}
 ACCESS = {"aws_access_key_id": "kore", "aws_secret_access_key": "kore", "region_name": "us-east-1"}
+
+
+def as_text(name: str, value: Any) -> Any:
+    return value if value is None or KIND[name] != "json" else json.dumps(value, ensure_ascii=False)
 
 
 def write(endpoint: str, folder: str, disposition: str) -> None:
     os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}
     import dlt
 
-    properties = json.loads((Path(folder) / "stream.json").read_text())["json_schema"]["properties"]
-    records = [with_json_as_text(json.loads(line), properties) for line in sys.stdin]
-    columns = {name: {"name": name, **dlt_type(property)} for name, property in properties.items()}
+    records = [{name: as_text(name, value) for name, value in json.loads(line).items()} for line in sys.stdin]
+    columns = {name: {"name": name, **TYPES[kind]} for name, kind in KIND.items()}
     for file_format in FORMATS:
         destination = dlt.destinations.filesystem(
             bucket_url=f"s3://{BUCKET}", credentials={**ACCESS, "endpoint_url": endpoint}
@@ -39,26 +52,6 @@ def write(endpoint: str, folder: str, disposition: str) -> None:
         )
         resource = dlt.resource(records, name=TABLE, columns=columns, write_disposition=disposition)
         pipeline.run(resource, loader_file_format=file_format).raise_on_failed_jobs()
-
-
-def is_json(property: dict[str, Any]) -> bool:
-    return "object" in property["type"]
-
-
-def with_json_as_text(record: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: json.dumps(value, ensure_ascii=False) if value is not None and is_json(properties[name]) else value
-        for name, value in record.items()
-    }
-
-
-def dlt_type(property: dict[str, Any]) -> dict[str, Any]:
-    if property.get("airbyte_type") == "timestamp_with_timezone":
-        return {"data_type": "timestamp", "timezone": True, "precision": 3}
-    if is_json(property):
-        return {"data_type": "text"}
-    (kind,) = {property["type"]} if isinstance(property["type"], str) else set(property["type"]) - {"null"}
-    return {"data_type": {"string": "text", "integer": "bigint", "number": "double"}[kind]}
 
 
 def read(endpoint: str, folder: str) -> None:

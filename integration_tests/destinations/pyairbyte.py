@@ -40,8 +40,8 @@ class PyAirbyte:
         types = {name: kind for name, kind in answer["types"].items() if not name.startswith("_airbyte_")}
         return Table(answer["processed"], types, answer["rows"])
 
-    def types_of(self, properties: dict[str, Any], destination: str) -> dict[str, str]:
-        return self._ask({"types": properties, "destination": destination})["types"]
+    def types_in_bigquery(self, properties: dict[str, Any]) -> dict[str, str]:
+        return self._ask({"types": properties})["types"]
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         self._process.stdin.write(json.dumps(command) + "\n")

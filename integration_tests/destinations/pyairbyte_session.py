@@ -2,8 +2,8 @@
 
     {"sync": "merge" | "append" | "replace", "full_refresh": false}
         -> {"processed": 12, "types": {column: type}, "rows": [{column: value}]}: the table as it is after the sync
-    {"types": {column: JSON schema}, "destination": "bigquery"}
-        -> {"types": {column: type}}: what PyAirbyte would make of the columns
+    {"types": {column: JSON schema}}
+        -> {"types": {column: type}}: what PyAirbyte would make of the columns in BigQuery
 Values are as the database gives them: timestamps as ISO 8601, decimals and JSON as text.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
     session = Session(given)
     for line in sys.stdin:
         command = json.loads(line)
-        answer = session.sync(command) if "sync" in command else types_of(command["types"], command["destination"])
+        answer = session.sync(command) if "sync" in command else types_of(command["types"])
         print(json.dumps(answer), file=answers, flush=True)
 
 
@@ -107,11 +107,10 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def types_of(properties: dict[str, Any], destination: str) -> dict[str, Any]:
+def types_of(properties: dict[str, Any]) -> dict[str, Any]:
     from airbyte._processors.sql.bigquery import BigQueryTypeConverter
-    from airbyte._processors.sql.snowflake import SnowflakeTypeConverter
 
-    converter = {"bigquery": BigQueryTypeConverter, "snowflake": SnowflakeTypeConverter}[destination]()
+    converter = BigQueryTypeConverter()
     return {"types": {name: str(converter.to_sql_type(property)) for name, property in properties.items()}}
 
 

@@ -87,11 +87,7 @@ def _running(command: list[str], port: int, log_file: Path, **how: object) -> It
             yield
         finally:
             process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(timeout=60)
 
 
 def _answers(port: int) -> bool:

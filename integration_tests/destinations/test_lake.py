@@ -12,16 +12,10 @@ import duckdb
 import pytest
 import requests
 
-from integration_tests.command import Outcome, catalog_of, run
+from integration_tests.command import Outcome, read
 from integration_tests.destinations.column_types import KIND, expected_types
 from integration_tests.destinations.lake import plain
-from integration_tests.destinations.rows import (
-    all_records,
-    assert_same_rows,
-    old_rows,
-    records_of,
-    young_rows,
-)
+from integration_tests.destinations.rows import add_young_rows, all_records, assert_same_rows, old_rows
 from integration_tests.destinations.servers import environment, s3_server
 from integration_tests.kore_emulator import Emulator
 
@@ -35,9 +29,8 @@ EACH_ONCE = "QUALIFY row_number() OVER (PARTITION BY id) = 1"
 class Lake:
     """A bucket, and what writes to it and reads from it."""
 
-    def __init__(self, folder: Path, port: int, stream: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self._folder, self._endpoint = folder, f"http://127.0.0.1:{port}"
-        (folder / "stream.json").write_text(json.dumps(stream))
         requests.put(f"{self._endpoint}/lake", timeout=60).raise_for_status()
 
     def write(self, outcome: Outcome, disposition: str) -> None:
@@ -79,11 +72,8 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_every_row_arrives_whole_on_s3_in_both_formats(emulator: Emulator, tmp_path: Path) -> None:
-    config = emulator.config()
-    catalog = catalog_of(config)
-
     def sync(state: Any = None) -> Outcome:
-        outcome = run("read", config=config, catalog=catalog, state=state)
+        outcome = read(emulator.config(), state)
         assert outcome.code == 0, outcome.log
         return outcome
 
@@ -102,18 +92,15 @@ def test_every_row_arrives_whole_on_s3_in_both_formats(emulator: Emulator, tmp_p
                 assert line[column] is None or isinstance(line[column], IN_JSON_LINES[KIND[column]]), column
 
     with s3_server(tmp_path) as port:
-        lake = Lake(tmp_path, port, catalog["streams"][0]["stream"])
-        young, new = young_rows(10, seed=6), young_rows(5, seed=7)
-        for bot, rows in young.items():
-            emulator.add_rows(bot, rows)
+        lake = Lake(tmp_path, port)
+        young = add_young_rows(emulator, 10, seed=6)
         first = sync()
         lake.write(first, "append")
         equal()
 
-        for bot, rows in new.items():
-            emulator.add_rows(bot, rows)
+        add_young_rows(emulator, 5, seed=7)
         lake.write(sync(first.states), "append")
-        equal(*records_of(young))
+        equal(*young)
 
         lake.write(sync(), "replace")
         equal()

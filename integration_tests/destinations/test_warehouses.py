@@ -9,13 +9,7 @@ import pytest
 
 from integration_tests.destinations.column_types import KIND, SCHEMA, expected_types
 from integration_tests.destinations.pyairbyte import Table, pyairbyte
-from integration_tests.destinations.rows import (
-    all_records,
-    assert_same_rows,
-    old_rows,
-    records_of,
-    young_rows,
-)
+from integration_tests.destinations.rows import add_young_rows, all_records, assert_same_rows, old_rows
 from integration_tests.destinations.servers import postgres_server, snowflake_server
 from integration_tests.kore_emulator import Emulator
 
@@ -33,14 +27,12 @@ DIGITS = {"postgres": 15}
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     with Emulator(old_rows()) as server:
-        for bot, rows in young_rows(10, seed=6).items():
-            server.add_rows(bot, rows)
         yield server
 
 
 @pytest.mark.parametrize("destination", SERVERS)
 def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: Emulator, tmp_path: Path) -> None:
-    young = records_of({bot: emulator.rows(bot)[-10:] for bot in old_rows()})
+    young = add_young_rows(emulator, 10, seed=6)
 
     def equal(table: Table, *more: Any) -> None:
         assert table.types == expected_types(destination)
@@ -49,22 +41,17 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
         payloads = {row[column] for row in table.rows for column in KIND if KIND[column] == "json"}
         assert payloads & {None, "null"} == {ABSENT[destination]}
 
-    with (
-        SERVERS[destination](tmp_path) as port,
-        pyairbyte(tmp_path, destination, emulator.config(), port) as syncs,
-    ):
+    with SERVERS[destination](tmp_path) as port, pyairbyte(tmp_path, destination, emulator.config(), port) as syncs:
         first = syncs.sync("merge")
         equal(first)
 
-        new = young_rows(5, seed=7)
-        for bot, rows in new.items():
-            emulator.add_rows(bot, rows)
+        new = add_young_rows(emulator, 5, seed=7)
         merged = syncs.sync("merge")
         equal(merged)
-        assert merged.processed == len(young) + len(records_of(new)), "the lookback must have read rows again"
+        assert merged.processed == len(young) + len(new), "the lookback must have read rows again"
 
         appended = syncs.sync("append")
-        equal(appended, *young, *records_of(new))
+        equal(appended, *young, *new)
 
         equal(syncs.sync("replace", full_refresh=True))
         assert "Could not determine airbyte type" not in syncs.log
@@ -73,5 +60,5 @@ def test_every_row_arrives_whole_in_every_sync_mode(destination: str, emulator: 
 def test_pyairbyte_would_make_these_columns_in_bigquery(tmp_path: Path) -> None:
     """All that can be known of BigQuery here: nothing that stands in for it takes a write."""
     with pyairbyte(tmp_path, "bigquery", {}) as session:
-        assert session.types_of(SCHEMA["properties"], "bigquery") == expected_types("bigquery")
+        assert session.types_in_bigquery(SCHEMA["properties"]) == expected_types("bigquery")
         assert "Could not" not in session.log

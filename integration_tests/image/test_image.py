@@ -99,7 +99,7 @@ def test_sigterm_ends_a_read_in_seconds_at_a_whole_line_and_the_next_goes_on_fro
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_that_comes_before_python_can_handle_it_ends_process_1_too(
+def test_a_signal_before_python_can_handle_it_ends_process_1(
     image: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     # Python imports this before anything of the connector.

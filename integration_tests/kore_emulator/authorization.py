@@ -57,10 +57,9 @@ class Authorization:
             raise refused("error verifying the jwt: jwt not active")
         if "jti" in claims and claims.get("exp", now + 2 * _HOUR) - now > _HOUR:
             raise refused('error verifying the jwt: if "jti" claim "exp" must be <= 1 hour(s)')
-        if reading.reject_reused_jti:
-            self._use_up(claims.get("jti"))
-
-    def _use_up(self, jti: object) -> None:
+        jti = claims.get("jti")
+        if not reading.reject_reused_jti:
+            return
         if not isinstance(jti, str) or not jti:
             raise refused(INVALID_TOKEN)
         with self._lock:

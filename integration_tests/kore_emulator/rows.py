@@ -121,11 +121,7 @@ class _Cast:
             "Description": f"{task}-{node}{random.randrange(1, 30):04d}",
             "task Id": task_id,
             "Status": "Failure" if failed else "Success",
-            "Payload Details": {
-                "Prompt Name": prompt,
-                "Request Payload": request,
-                "Response Payload": response,
-            },
+            "Payload Details": {"Prompt Name": prompt, "Request Payload": request, "Response Payload": response},
         }
         if not is_scan:
             row["Payload Details"]["Request Tokens"] = call["request_tokens"] if counted else None

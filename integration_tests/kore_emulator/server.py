@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from random import Random
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any
 
 import orjson
@@ -96,7 +95,6 @@ class Emulator:
         self.bots = {bot_id: _Bot(given) for bot_id, given in rows.items()}
         self._authorization = Authorization(client_id, client_secret)
         self._requests: list[RequestSeen] = []
-        self._lock = Lock()
         self._connections: set[socket.socket] = set()
         self._server: BaseWSGIServer | None = None
         self.reading = reading or Reading()
@@ -124,13 +122,11 @@ class Emulator:
     @property
     def requests(self) -> list[RequestSeen]:
         """Every request for a page so far, in the order they arrived."""
-        with self._lock:
-            return list(self._requests)
+        return list(self._requests)
 
     def clear_requests(self) -> None:
         """Forget the requests seen; used tokens stay as they are."""
-        with self._lock:
-            self._requests.clear()
+        self._requests.clear()
 
     def config(self, **overrides: Any) -> dict[str, Any]:
         """A connector config that reads everything this emulator has, and waits for no limit of its own."""
@@ -159,9 +155,7 @@ class Emulator:
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Stop listening and hang up on every client."""
         assert self._server is not None
         self._server.shutdown()
@@ -175,8 +169,7 @@ class Emulator:
         token, body = request.headers.get("auth"), request.get_json(silent=True)
         body = body if isinstance(body, dict) else None
         seen = RequestSeen(bot_id, body or {}, dict(request.headers))
-        with self._lock:
-            self._requests.append(seen)
+        self._requests.append(seen)
         time.sleep(play.reading.latency_seconds)
         try:
             answered = self._answer(seen, body, token, play)

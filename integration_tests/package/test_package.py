@@ -144,9 +144,7 @@ def test_the_index_will_take_the_metadata(dist: Path) -> None:
     run(RELEASE_TOOLS / "twine", "check", "--strict", *dist.iterdir())
 
 
-def test_installed_with_pip_it_prints_its_spec(
-    wheel: Path, locked: Path, source_specification: object, tmp_path: Path
-) -> None:
+def test_pip_installs_it(wheel: Path, locked: Path, source_specification: object, tmp_path: Path) -> None:
     uv, python = RELEASE_TOOLS / "uv", tmp_path / "clean" / "bin" / "python"
     run(sys.executable, "-m", "venv", tmp_path / "clean")
     # pip takes half a minute for the dependencies alone, so they are there already, and pip finds that they are enough.
@@ -156,9 +154,7 @@ def test_installed_with_pip_it_prints_its_spec(
     assert specification(python.with_name("source-kore-llm-logs"), tmp_path) == source_specification
 
 
-def test_installed_with_pipx_it_prints_its_spec(
-    wheel: Path, locked: Path, source_specification: object, tmp_path: Path
-) -> None:
+def test_pipx_installs_it(wheel: Path, locked: Path, source_specification: object, tmp_path: Path) -> None:
     home = {f"PIPX_{name}": str(tmp_path / name) for name in ("HOME", "BIN_DIR", "MAN_DIR")}
     home |= {"PIP_CONSTRAINT": str(locked), "UV_CONSTRAINT": str(locked)}
     run(RELEASE_TOOLS / "pipx", "install", "--python", sys.executable, wheel, environment=home, cwd=tmp_path)
