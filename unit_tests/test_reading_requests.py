@@ -48,13 +48,17 @@ NO_ZONE = {"refused_forms": frozenset({"milliseconds"}), "zone_reads": frozenset
         ({"cut": MINUTE, "from_inclusive": False, "to_inclusive": False}, 140),
         (NO_ZONE, 200),
         ({"future_to": "refused", "descending": True}, 140),
+        ({"lag_seconds": 45.0, "descending": True}, 140),
+        ({**NO_ZONE, "lag_seconds": 45.0, "descending": True}, 200),
         ({**NO_ZONE, "zone": "Asia/Kolkata"}, 200),
         ({**NO_ZONE, "zone": "Pacific/Honolulu", "descending": True}, 200),
     ],
-    ids=["milliseconds", "seconds", "minutes, excluded", "no zone, UTC", "no future", "no zone, +5:30", "no zone, -10"],
-)
+    ids=["milliseconds", "seconds", "minutes, excluded", "no zone, UTC", "no future", "rows come late",
+         "rows come late, no zone", "no zone, +5:30", "no zone, -10"],
+)  # fmt: skip
 def test_an_hourly_sync_of_a_busy_bot_asks_for_its_hour_and_little_more(does: dict[str, Any], most: int) -> None:
-    log = rows(100_000, 2 * DAY)
+    """Rows go on coming while it reads."""
+    log = rows(100_000, 2 * DAY, NOW + HOUR)
     assert len(read(log, HOUR, largest_limit=50, **does).server.requests) <= most
 
 
@@ -77,6 +81,13 @@ def test_a_dense_log_takes_at_most_a_tenth_more_requests_than_pages_and_its_firs
 def test_the_first_sync_of_a_bot_so_busy_that_a_part_lasts_an_hour_takes_at_most_twice_as_many_as_pages() -> None:
     count, page, span = 20_000, 20, 6 * HOUR
     assert len(read(rows(count, span), span, largest_limit=page).server.requests) <= 2 * count / page
+
+
+def test_rows_that_come_first_while_days_are_read_do_not_make_it_read_them_again() -> None:
+    """100 rows an hour, of bounds the day alone is read, and each row that comes moves all others."""
+    log = rows(100 * 24 * 20, 20 * DAY, NOW + HOUR)
+    does = {"cut": DAY, "cut_to_up": True, "lag_seconds": 45.0, "largest_limit": 50, "descending": True}
+    assert len(read(log, 2 * HOUR, **does).server.requests) <= 200
 
 
 @pytest.mark.parametrize("descending", [True, False])

@@ -67,6 +67,11 @@ BURST = tuple(row(number, NOW - 9 * DAY) for number in range(300))
                               largest_limit=50), id="the newest rows are equal, and more than a page"),
         pytest.param(scenario((*(row(0, NOW - HOUR) for _ in range(1_200)), *spread(240, 30)[1:]), descending=True,
                               largest_limit=50), id="the newest rows are equal, and many pages"),
+        pytest.param(scenario(spread(300, 20, "msteams", developer=True), no_channel="rtm"),
+                     id="developers' rows only, of another channel than the default one"),
+        pytest.param(scenario((*spread(900, 40), *(spread(900, 40)[number] for number in range(0, 900, 300))),
+                              order="written", sort="ignored", largest_limit=50),
+                     id="rows that are stored twice, far apart, in a log without order"),
         pytest.param(scenario((*spread(90, 20), *(replace(one, number=f"m{one.number}") for one in
                                spread(90, 19, "msteams"))), no_channel="rtm", channel_list="none"),
                      id="a list of channels matches no row"),

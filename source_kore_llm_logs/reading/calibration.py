@@ -33,10 +33,6 @@ class ServerProfile:
     scopes: tuple[Scope, ...]  # The log is read once in each.
     rows: tuple[Row, ...] = ()  # Some of the log's, without their records.
 
-    @property
-    def is_proved(self) -> bool:
-        return self.padding < WIDE_PADDING
-
 
 def calibrate(
     fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
@@ -54,7 +50,7 @@ def calibrate(
         silent = before or ServerProfile(asked.wording, min(SAMPLE, most), WIDE_PADDING, True, scopes)
         return replace(silent, rows=())
     profile = before or asked.profile()
-    scopes = tuple(asked.scopes_needed(profile.is_proved))
+    scopes = tuple(asked.scopes_needed(profile.padding < WIDE_PADDING))
     return replace(profile, scopes=scopes, rows=tuple(row._replace(record={}) for row in asked.shown.values()))
 
 
@@ -67,13 +63,11 @@ class _Calibration(Questions):
     def check_filters(self) -> None:
         """Finds the spelling in which every filter takes effect, with a sample of what they choose. Raises CannotRead
         for a filter that the server ignores in both."""
-        found = self.wording
-        for wording in (found, replace(found, spelling=1 - found.spelling)):
-            if wording != found:
-                self.find_sample(wording)
+        for _ in range(2):
             ignored = [name for name in self.choice.filters if self.sample and self._gives_nobodys(name)]
             if not ignored:
                 return
+            self.find_sample(replace(self.wording, spelling=1 - self.wording.spelling))
         raise CannotRead(
             f"the API ignores the filter `{ignored[0]}`, and gives rows that were not chosen. Remove `{ignored[0]}` "
             "from the configuration, and filter the rows in your warehouse"

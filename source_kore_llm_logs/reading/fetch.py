@@ -42,8 +42,7 @@ class Unavailable(NamedTuple):
 
 
 Answer: TypeAlias = Page | Refused | Unavailable
-# A request's JSON body: `dateFrom`, `dateTo`, `limit`, `skip`, `isDeveloper`, filters, `sort`.
-Body: TypeAlias = Mapping[str, Any]
+Body: TypeAlias = Mapping[str, Any]  # A request's JSON: dateFrom, dateTo, limit, skip, isDeveloper, filters, sort.
 # One request for one bot. Blocks until it is answered. Raises what no other request could mend, as a wrong secret.
 Fetch: TypeAlias = Callable[[Body], Answer]
 

@@ -63,8 +63,7 @@ class OnePass:
             ids, expected = [row.id for row in rows], self._after - self._skip  # Rows that came before.
             shared = _shared(tail, expected, ids) if expected else 0
             if (ids == first and len(set(ids)) > 5) or (self._is_deep and shared == expected):
-                # No chance puts so many into the same order again; or the last row comes, but not in its own place.
-                self.end = End.CEILING if self._is_deep else End.SKIP
+                self.end = End.CEILING if self._is_deep else End.SKIP  # No chance orders so many in the same way again.
                 return
             new, last, self._after = rows[shared:], tail[-1] if tail else "", self._skip + len(rows)
             self.is_clean &= bool(shared or not tail)

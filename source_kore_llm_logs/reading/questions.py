@@ -98,8 +98,7 @@ class Questions:
                     yield from ((wording, scope, limit) for scope in scopes)
                     refused += [wording] if self._refusal and not wording.before_now else []
                     if not wording.before_now and (wording.dates == "day" or self._refusal):
-                        # To a server that does not read the zone, today may be the future.
-                        tried.append(replace(wording, before_now=36 * HOUR))
+                        tried.append(replace(wording, before_now=36 * HOUR))  # Today may be the server's future.
                 tried = refused
         if not self._taken:
             return
@@ -110,8 +109,7 @@ class Questions:
         for dates in FORMS if self.choice.include_developer else ():
             yield replace(wording, dates=dates), replace(users, developer=True), 10
         if users.channels is None:
-            for is_developer in {False, self.choice.include_developer}:
-                yield wording, Scope(is_developer, OTHER_CHANNELS), 10
+            yield from ((wording, Scope(one, OTHER_CHANNELS), 10) for one in {False, self.choice.include_developer})
             for single in chain(*one_by_one(users)) if self._refusal else ():
                 yield wording, single, 1
 

@@ -29,7 +29,7 @@ PASSES = 12  # Over a part, before its halves are read instead.
 MOST_CEILINGS = 4  # Passes, where no halves are read, before one is believed: rows that go look the same.
 MOST_UNSETTLED = 6  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
 SHORT = 4 * PADDING  # A part of at most this is not halved for its size: the padding of its halves would cost more.
-MOST_PAGES_OF_THE_SHORT = 20_000
+MOST_PAGES = 20_000  # Of a pass over a part that is not halved for its size.
 SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
 # Of passes, in turn: the server's own, or that by `Time Taken`, the only one that is documented [D].
 ORDERS: tuple[str | None, ...] = (None, "asc", None, "desc")
@@ -45,18 +45,15 @@ class Passes:
     stale: int = 0  # The last, that brought no new row of the part.
     equal: Counter[str] = field(default_factory=Counter)
 
-    def are_settled_by(self, one: OnePass, is_fresh: bool, is_wider: bool) -> bool:
-        """Whether all rows are known after this pass. `is_fresh`: it brought new ones of the part. `is_wider`: it went
-        over more than the span, and only its rows of the part are known."""
-        equal = self.equal | one.equal
-        is_whole = one.is_clean and one.places <= len(one.seen) + equal.total()
-        if not is_wider:
-            self.number, self.stale = self.number + 1, 0 if is_fresh else self.stale + 1
-            if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
-                self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
-            self.places, self.equal = one.places, equal
-        is_filled = self.places <= len(self.known) + self.equal.total() and self.number > 1 and not is_fresh
-        return one.end is End.LAST_ROW and (is_whole or is_filled)
+    def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
+        """Whether all rows of the span are known after this pass. `is_fresh`: it brought new ones of the part."""
+        self.number, self.stale = self.number + 1, 0 if is_fresh else self.stale + 1
+        if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
+            self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
+        self.places, self.equal = one.places, self.equal | one.equal
+        most = one.places - self.equal.total()
+        is_filled = self.number > 1 and not is_fresh and most <= len(self.known)
+        return one.end is End.LAST_ROW and (is_filled or (one.is_clean and most <= len(one.seen)))
 
 
 class Reader:
@@ -109,9 +106,8 @@ class Reader:
         may_be = self.profile.rows and part.length > self.short and rows > 0.95 * self.aim
         if not may_be or not (1.5 * self.aim < rows < inf or any(self._ask(span, one, skip, 1).rows for one in scopes)):
             return False
-        # The server may give fewer rows than it is asked for.
         self._page = self._page or max(FEW_ROWS, *(len(self._rows(span, scope, 0, self.limit)) for scope in scopes))
-        self.aim = min(self.aim, PAGES * self._page)
+        self.aim = min(self.aim, PAGES * self._page)  # The server may give fewer rows than it is asked for.
         return True
 
     def read(self, part: Part, unsettled: int = 0) -> Generator[Row | None, None, list[tuple[Part, int]]]:
@@ -158,7 +154,7 @@ class Reader:
                 self.density += one.places / self.span(part).length
             why = one.end
             passes.known.update((row_id, row) for row_id, row in known.items() if part.owns(row))
-            if passes.are_settled_by(one, is_fresh, asked != part):
+            if (passes if asked == part else Passes()).are_settled_by(one, is_fresh):
                 if self._are_all_known(part, scope, known, one.places):
                     return None
                 why = End.MORE
@@ -174,7 +170,7 @@ class Reader:
             yield part
         more = self.profile.padding
         while is_last and part.length + more <= LONGEST_PART:
-            yield from (Part(part.start - more, part.after), Part(part.start, part.after + more))
+            yield from (Part(part.start - more, part.after), Part(part.start, part.after + more), part)
             more *= 2
 
     def _rows_of(self, one: OnePass, part: Part, known: dict[str, Row]) -> Generator[Row | None, None, bool]:
@@ -197,8 +193,8 @@ class Reader:
         largest = min(self.limit, self.profile.limit)
         size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
         limit = min(largest, max(2, int(self.largest * size))) if number else largest
-        is_short = part.length <= self.short or not self.can_be_halved(part)
-        most_pages = MOST_PAGES_OF_THE_SHORT if is_short else 2 * PAGES if not number else 6 * PAGES
+        is_long = part.length > self.short and self.can_be_halved(part)
+        most_pages = 2 * PAGES if is_long and not number else MOST_PAGES
         ask = partial(self._ask, self.span(part), scope, order=order)
         return OnePass(ask, limit, most_pages, overlap)
 

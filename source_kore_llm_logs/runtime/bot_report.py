@@ -9,6 +9,7 @@ from dataclasses import replace
 from source_kore_llm_logs.reading.bot_log import BotLog
 from source_kore_llm_logs.reading.calibration import ServerProfile
 from source_kore_llm_logs.reading.fetch import Row
+from source_kore_llm_logs.reading.span import WIDE_PADDING
 from source_kore_llm_logs.records.timestamps import ms_to_iso
 
 logger = logging.getLogger("airbyte")
@@ -43,10 +44,11 @@ class BotReport:
         dates = {"milliseconds": "dates to the millisecond", "seconds": "dates without a zone", "day": "plain dates"}
         zone = f" ({wording.offset / 3_600_000:+g} h from UTC)" if wording.offset else ""
         summary = f"{dates[wording.dates]}{zone}, numbers as {'integers' if wording.integers else 'text'}"
-        if profile.rows or profile.is_proved:
+        is_proved = profile.padding < WIDE_PADDING
+        if profile.rows or is_proved:
             apart = ["developers apart"] if len({scope.developer for scope in scopes}) > 1 else []
             apart += ["channels by name"] if len({scope.channels for scope in scopes}) > 1 else []
-            bounds = "exact to five minutes" if profile.is_proved else "not proved"
+            bounds = "exact to five minutes" if is_proved else "not proved"
             ways = f"in {len(scopes)} ways ({', '.join(apart)})" if apart else "once"
             summary += f", bounds {bounds}, up to {_count(profile.limit, 'row')} a page, asked for {ways}"
         else:
