@@ -45,7 +45,7 @@ def columns_of(row: Json, names: Mapping[str, str]) -> Columns:
     rivals = []
     for key, value in row.items():
         name = fold(key)
-        if name not in names or (value is None and name in OTHER_NAMES):
+        if name not in names:
             others[key] = value
         elif known.setdefault(names[name], (key, value))[0] != key:
             rivals.append((names[name], (key, value)))
