@@ -102,8 +102,8 @@ def test_months_without_a_row_before_the_first_do_not_make_pages_small() -> None
         assert len(emulator.requests) <= 50
 
 
-def test_a_fault_of_a_moment_does_not_shrink_the_page() -> None:
-    """Three tries for the first large page fail, a small page comes, and then the large one."""
+def test_a_fault_of_a_moment_halves_the_page_and_no_more() -> None:
+    """Three tries for the first large page fail, a small page comes, and then one of half the size."""
     with Emulator({BOT: ROWS}) as emulator:
         whole(emulator)
         first = next(number for number, seen in enumerate(emulator.requests) if seen.rows == COUNT)
@@ -111,7 +111,7 @@ def test_a_fault_of_a_moment_does_not_shrink_the_page() -> None:
         emulator.clear_requests()
         whole(emulator)
         assert limits(failed(emulator)) == {1000: 3}
-        assert emulator.requests[first + 4].rows == COUNT
+        assert emulator.requests[first + 4].rows == 500
 
 
 # A server that does not answer in time
