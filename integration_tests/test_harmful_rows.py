@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
 from integration_tests.command import Outcome, read
 from integration_tests.kore_emulator import Emulator, Reading
@@ -17,8 +18,6 @@ from source_kore_llm_logs.records.record import to_record
 BOT = "st-alpha"
 START, END = "2024-03-08T06:38:54.008Z", "2024-03-08T06:38:58.386Z"
 PERIOD = {"start_date": "2024-03-01", "end_date": "2024-04-01"}
-
-
 Columns = bytes | dict[str, Any]
 
 
@@ -62,23 +61,11 @@ IMPOSSIBLE = (
     "2024-02-30T00:00:00.000Z", "2024-03-08T25:00:00.000Z", "0000-00-00T00:00:00.000Z", 10**18, -5, True, ["x"],
 )  # fmt: skip
 SENTINELS = ("9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00Z", "9999-12-31")
-
-
 DATES: dict[str, Columns] = {
     **{f"end {date}": {"End Date": date} for date in (*IMPOSSIBLE, *SENTINELS)},
     **{f"both {date}": {"start Date": date, "End Date": date} for date in IMPOSSIBLE},
     "old": {"start Date": "0500-06-01T00:00:00Z"},
 }
-
-
-def test_impossible_dates_and_sentinels_arrive_as_they_would_alone_and_their_bot_goes_on() -> None:
-    with log_of(DATES) as emulator:
-        outcome = read(emulator.config(**PERIOD))
-    arrived(outcome, DATES)
-    assert outcome.log.count("of year 1 or 9999") == 1
-    assert outcome.cursors[BOT].startswith("2024-0")
-
-
 BAD_BYTES: dict[str, Columns] = {
     "latin 1": b'"Description": "caf\xe9"',
     "half a character": b'"Description": "\xf0\x9f\x98"',
@@ -108,12 +95,16 @@ HARMFUL: dict[str, Columns] = {
 }
 
 
-def test_harmful_rows_arrive_harmless_and_what_was_mended_is_told_once() -> None:
-    with log_of(HARMFUL) as emulator:
+@pytest.mark.parametrize(("rows", "surrogates", "sentinels"), [(DATES, 0, 1), (HARMFUL, 1, 0)])
+def test_harmful_rows_arrive_as_they_would_alone_and_what_was_mended_is_told_once(
+    rows: dict[str, Columns], surrogates: int, sentinels: int
+) -> None:
+    with log_of(rows) as emulator:
         outcome = read(emulator.config(**PERIOD))
-    arrived(outcome, HARMFUL)
-    assert outcome.log.count("half a surrogate") == 1
-    assert "of year 1 or 9999" not in outcome.log
+    arrived(outcome, rows)
+    assert outcome.log.count("half a surrogate") == surrogates
+    assert outcome.log.count("of year 1 or 9999") == sentinels
+    assert outcome.cursors[BOT].startswith("2024-0")
 
 
 def test_a_bad_byte_costs_no_other_request_and_is_not_taken_for_an_answer_that_is_cut_off() -> None:

@@ -98,7 +98,7 @@ def test_the_readmes_commands_check_and_sync_and_sync_again_what_is_new(emulator
     assert sorted(in_the_files(folder)) == sorted(ids(ROWS + NEW_ROWS))
 
 
-def test_the_line_for_cron_keeps_what_was_read_when_a_bot_fails(emulator: Emulator, folder: Path) -> None:
+def test_the_line_for_cron_keeps_what_was_read_and_tells_a_failure_once(emulator: Emulator, folder: Path) -> None:
     (line,) = re.findall(r"^17 \* \* \* \* (.+)$", PAGE.read_text(), re.M)
     line = line.replace("/srv/kore", shlex.quote(str(folder)))
 
@@ -109,7 +109,9 @@ def test_the_line_for_cron_keeps_what_was_read_when_a_bot_fails(emulator: Emulat
     gone = "st-retired"
     (folder / "config.json").write_text(json.dumps(emulator.config(bot_ids=[gone, BOT])))
     assert by_cron() == 1
-    assert f"Bot {gone}: a wrong bot id" in (folder / "sync.log").read_text().splitlines()[-1]
+    log = (folder / "sync.log").read_text()
+    assert f"Bot {gone}: a wrong bot id" in log.splitlines()[-1]
+    assert log.count("a wrong bot id") == 1
     assert set(in_the_files(folder)) == ids(ROWS)
     emulator.add_rows(BOT, NEW_ROWS)
     assert by_cron() == 1

@@ -153,13 +153,6 @@ def test_a_state_that_cannot_be_used_is_told_and_nothing_is_read_anew(emulator: 
     assert folder.state_file.read_text() == "["
 
 
-def test_where_nobody_watches_the_sentence_of_a_bot_that_fails_stands_once(emulator: Emulator, folder: Folder) -> None:
-    emulator.reading = Reading(largest_limit=50, without_scope=frozenset(BOTS[:1]))
-    code, told = folder.sync()
-    assert (code, told.count("the app lacks the scope")) == (1, 1)
-    assert told.splitlines()[-1].startswith(f"Bot {BOTS[0]}: the app lacks the scope")
-
-
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(folder: Folder) -> None:
     folder.records_file.parent.write_text("a file")
     assert folder.sync() == (1, "The folder kore cannot be written: File exists.\n")

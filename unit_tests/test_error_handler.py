@@ -31,6 +31,7 @@ URL = "https://platform.kore.ai/api/1.1/public/bot/st-1/getLLMUsageLogs"
 FIXTURES = Path(__file__).parent / "fixtures"
 REFUSALS = [json.loads(line) for line in (FIXTURES / "refusals.jsonl").read_text().splitlines()]
 """The statuses under which the vendor may say these words, and what a person is told."""
+TOLD: dict[str, Any] = json.loads((FIXTURES / "told.json").read_text())
 TABLES = MANIFEST["streams"][0]["retriever"]["requester"]["error_handler"]
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 
@@ -175,17 +176,7 @@ def test_a_refusal_that_another_request_may_mend_says_so(status: int, category: 
     assert fault.category == category
 
 
-@pytest.mark.parametrize(
-    ("message", "ahead", "said"),
-    [
-        ("jwt expired", 3900, "The clock of this machine is 1 h 5 min ahead of that of Kore.ai: set it right"),
-        ("jwt expired", -7200, "The clock of this machine is 2 h 0 min behind that of Kore.ai: set it right"),
-        ("jwt expired", 10, "differ by only 10 s"),
-        ("jwt expired", None, "Compare the clock of this machine"),
-        ("Invalid SDK credentials", 180, "is 3 min ahead of"),
-        ("Invalid SDK credentials", 60, "serves this bot. The API said"),
-    ],
-)
+@pytest.mark.parametrize(("message", "ahead", "said"), TOLD["clocks"])
 @pytest.mark.usefixtures("clock")
 def test_a_clock_that_is_off_is_told_with_how_far(message: str, ahead: int | None, said: str) -> None:
     response = answer(401, refusal(message))
@@ -195,17 +186,7 @@ def test_a_clock_that_is_off_is_told_with_how_far(message: str, ahead: int | Non
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize(
-    ("location", "said"),
-    [
-        ("https://eu-platform.kore.ai/api/1.1?token=secret", "to eu-platform.kore.ai .*enter it as Host"),
-        ("//user:secret@other.example.com:8443/x", "to other.example.com:8443 "),
-        ("/login?token=secret", "as a page for people does"),
-        ("", "as a page for people does"),
-        ("http://[::1", "as a page for people does"),
-        ("//\xff@secret\xb2/", "as a page for people does"),
-    ],
-)
+@pytest.mark.parametrize(("location", "said"), TOLD["redirects"].items())
 def test_a_redirect_is_told_with_the_host_it_leads_to_and_nothing_more(status: int, location: str, said: str) -> None:
     message = fault_of(handler(), answer(status, Location=location), 1).message
     assert re.search(said, message)
@@ -285,9 +266,7 @@ def test_check_gives_up_at_the_second_fault_and_waits_for_no_limit() -> None:
         (ProtocolError("Connection aborted."), "server_error", "Bot st-1: platform.kore.ai broke off the connection"),
     ],
 )
-def test_a_host_out_of_reach_is_named_without_a_bot_and_a_break_with_it(
-    error: Exception, category: str, said: str
-) -> None:
+def test_a_host_out_of_reach_is_named_and_a_break_with_its_bot(error: Exception, category: str, said: str) -> None:
     fault = fault_of(handler(), requests.exceptions.ConnectionError(error, request=request_of()), MAX_TRIES)
     assert fault.category == category
     assert fault.message.startswith(said)
@@ -303,18 +282,7 @@ def test_a_proxy_is_named_by_address_and_variable(variable: str, proxy: str, mon
     assert proxy_for(URL) is None
 
 
-@pytest.mark.parametrize(
-    ("error", "text", "tries", "said"),
-    [
-        ("InvalidSchema", "Missing dependencies for SOCKS support.", 1, "PySocks"),
-        ("ProxyError", "OSError('Tunnel connection failed: 407 Proxy Auth Required')", 1, "user name"),
-        ("InvalidProxyURL", "Please check proxy URL.", 1, "must look like"),
-        ("ProxyError", "OSError('Tunnel connection failed: 403 Forbidden')", 2, "which answers 403 Forbidden."),
-        ("SSLError", "CERTIFICATE_VERIFY_FAILED", 1, "variable REQUESTS_CA_BUNDLE."),
-        ("SSLError", "no file of certificates", 1, "names no file of certificates"),
-        ("SSLError", "wrong version number", 2, "No secure connection to platform.kore.ai."),
-    ],
-)
+@pytest.mark.parametrize(("error", "text", "tries", "said"), TOLD["on the way"])
 def test_what_is_wrong_on_the_way_is_told_at_once_if_no_further_try_would_mend_it(
     error: str, text: str, tries: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,14 +93,9 @@ def replaced(value: Any, path: tuple[Any, ...], marker: Any) -> Any:
     return value
 
 
-# A sentence, a word, words that wear the clothes of a model, an id, a reason and JSON, and a text as numbers.
-MARKERS = (
-    "Mrs Zanzibar lives at 5 Elm St", "Zanzibar", "ZANZIBAR", "gpt-Zanzibar", "models/zanzibar-1", "openai/zanzibar",
-    "publishers/zanzibar/models/gemini-pro", "zanzibar.claude-2", "claude zanzibar", "gpt-4\nzanzibar",
-    "chatcmpl-90OAYDFFkbjgMxhMxKukwqklT6SWO of Zanzibar", "gpt-4 Zanzibar", "stop Zanzibar", "chatcmpl-Zanzibar0815",
-    "msg_ZanzibarZanzibarZanzibar", '{"model": "zanzibar"}',
-    '{"messages": [{"content": "Zanzibar"}]}', {"Zanzibar": 0}, [90, 97, 110, 122],
-)  # fmt: skip
+HIDDEN: dict[str, list[Any]] = json.loads((FOLDER / "hidden.json").read_text())
+MARKERS = HIDDEN["markers"]
+"""A sentence, a word, words in the form of a model, an id, a reason and JSON, and a text as numbers."""
 
 
 def tells(record: dict[str, Any]) -> bool:
@@ -179,11 +174,7 @@ def test_text_is_read_as_leniently_as_a_row_and_kept_as_it_is(text: str) -> None
         assert record["response_payload"] == kept
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[", '"', '{"', "{oops", "{}", "[]", '""', '"Hi"', "null", "7", "{a: 1}", "[1, 2", "[" * 5000,
-     "data: it is raining", "data:", "event: wedding", "data: [1, 2]", ": 4", "id: 7\ndata: x"],
-)  # fmt: skip
+@pytest.mark.parametrize("text", [*HIDDEN["no objects"], "[" * 5000])
 def test_text_that_holds_no_object_tells_nothing_though_it_begins_like_one(text: str) -> None:
     record = answered(text)
     assert of_a_call(record) == dict.fromkeys(OF_A_CALL)
@@ -266,17 +257,11 @@ def test_redacted_lets_no_numbers_through_that_could_stand_for_text() -> None:
 
 
 MODELS = (FOLDER / "models.txt").read_text().splitlines()
-NO_MODELS = (
-    "", "ok", "o", "gpt", "Claude", "Gemini", "Nova", "Mistral", "Philadelphia", "metaphor", "gpt-john-smith",
-    "claude-maria", "gpt-4 please", "text", "text:hello", "models/", "us.", "gpt-4-", "gpt--", "ada lovelace",
-    "gpt-\u0664", "claude-\u017fonnet", "gpt-4\n", "gpt-5551234567", "gpt-john19800101", "my-company-llm",
-    "arn:aws:iam::123456789012:user/maria",
-)  # fmt: skip
 
 
 def test_names_of_models_are_known_and_nothing_else_is_taken_for_one() -> None:
     assert [model for model in MODELS if not is_model(model)] == []
-    assert [text for text in NO_MODELS if is_model(text)] == []
+    assert [text for text in HIDDEN["no models"] if is_model(text)] == []
 
 
 def test_an_id_of_gemini_is_a_time_and_three_numbers_and_text_is_not_taken_for_one() -> None:

@@ -83,29 +83,16 @@ def test_the_keys_of_a_table_are_folded_and_each_path_of_a_count_stands_once() -
         assert fold(key) == key
 
 
-WELL_KNOWN = frozenset(
-    ["openai", "gcp.gen_ai", "gcp.vertex_ai", "gcp.gemini", "anthropic", "cohere", "azure.ai.inference",
-     "azure.ai.openai", "ibm.watsonx.ai", "aws.bedrock", "perplexity", "x_ai", "deepseek", "groq", "mistral_ai",
-     "moonshot_ai"]
-)  # fmt: skip
-"""The well-known values of `gen_ai.provider.name`."""
+NAMES: dict[str, Any] = json.loads((FOLDER / "providers.json").read_text())
+"""The well-known values of `gen_ai.provider.name`; and integrations, with the one of each."""
 
 
 def test_every_name_is_one_of_opentelemetrys() -> None:
-    assert {*providers.INTEGRATIONS.values(), *providers.ID_PREFIXES.values(), *providers.KEYS.values()} <= WELL_KNOWN
+    given = {*providers.INTEGRATIONS.values(), *providers.ID_PREFIXES.values(), *providers.KEYS.values()}
+    assert given <= set(NAMES["well known"])
 
 
-@pytest.mark.parametrize(
-    ("integration", "name"),
-    [
-        ("OpenAI", "openai"), ("Azure OpenAI", "azure.ai.openai"), ("Anthropic", "anthropic"),
-        ("Google Gemini", "gcp.gemini"), ("Amazon Bedrock", "aws.bedrock"), ("azureOpenAI", "azure.ai.openai"),
-        ("amazon_bedrock", "aws.bedrock"), ("IBM watsonx.ai", "ibm.watsonx.ai"), ("x.AI", "x_ai"),
-        ("Moonshot AI", "moonshot_ai"), ("Azure AI Inference", "azure.ai.inference"),
-        ("Kore.ai XO GPT", None), ("My OpenAI proxy", None), ("", None),
-        (None, None),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("integration", "name"), [*NAMES["integrations"].items(), (None, None)])
 def test_an_integration_is_known_by_its_name_in_any_spelling(integration: str | None, name: str | None) -> None:
     assert providers.provider(integration, {}, None) == name
 

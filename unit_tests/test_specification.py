@@ -13,7 +13,7 @@ from integration_tests.form.picture import PICTURE, signature, specification
 from source_kore_llm_logs.components.config_normalization import parse_config_date
 from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.manifest import named
-from unit_tests.test_config_normalization import exact
+from unit_tests.test_config_normalization import by_field, exact
 
 SPEC = specification()
 PROPERTIES: dict[str, dict[str, Any]] = SPEC["properties"]
@@ -47,24 +47,10 @@ def test_what_airbytes_date_picker_writes_is_taken_as_that_moment(moment: dateti
 
 
 QUOTES = ["''", '""', "``", "“”", "„“", "«»", "\u2018\u2019"]
+QUOTED = [(name, f" {quotes[0]}cs-1{quotes[1]}\n") for name in ("client_id", "client_secret") for quotes in QUOTES]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        *(("end_date", text) for text in (
-            "2025-13-01", "2025-00-01", "2025-01-32", "2025-1-1", "31.12.2024", "soon", "2025-01-01T24:00:00Z",
-            "2025-01-01T00:60:00Z", "2025-01-01T00:00:60Z", "2025-01-01T00:00:00 Z", "2025-01-01T00:00:00+24:00",
-            "2025-01-01Z",
-        )),
-        *(("host", text) for text in (
-            "https//platform.kore.ai", "https:/platform.kore.ai", "https.//platform.kore.ai",
-            "https://https://platform.kore.ai", "htttps://platform.kore.ai", "ftp://platform.kore.ai",
-            "file:///etc/hosts", "platform kore.ai", "platform. kore.ai", "'platform.kore.ai'",
-        )),
-        *((name, f" {quotes[0]}cs-1{quotes[1]}\n") for name in ("client_id", "client_secret") for quotes in QUOTES),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "text"), [*by_field("refused by the form"), *QUOTED])
 def test_what_is_written_wrong_is_refused_by_the_form_and_by_the_connector_in_its_words(name: str, text: str) -> None:
     assert re.search(PROPERTIES[name]["pattern"], text) is None
     example = f", for example {PROPERTIES[name]['examples'][0]}" if "examples" in PROPERTIES[name] else ""

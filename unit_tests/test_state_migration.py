@@ -1,8 +1,10 @@
 """State of every shape is accepted; no bot starts from another bot's cursor, or from an instant it did not reach."""
 
+import json
 import logging
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from source_kore_llm_logs.components.state_migration import PerBotStateMigration
 from source_kore_llm_logs.errors import ConnectorError
 from source_kore_llm_logs.records.timestamps import to_iso
 
+CASES: dict[str, Any] = json.loads((Path(__file__).parent / "fixtures" / "states.json").read_text())
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
@@ -48,17 +51,7 @@ def test_only_what_each_bot_has_reached_is_kept(written: dict[str, Any], read: l
     assert "state" not in state
 
 
-@pytest.mark.parametrize(
-    ("written", "instant"),
-    [
-        ("2024-11-25T20:47:11+05:30", "2024-11-25T15:17:11.000Z"),
-        ("2024-11-25T20:47:11.123456-0700", "2024-11-26T03:47:11.123Z"),
-        ("2024-11-25 20:47:11", "2024-11-25T20:47:11.000Z"),
-        (" 2024-11-25\n", "2024-11-25T00:00:00.000Z"),
-        ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
-        (to_iso(NOW), to_iso(NOW)),
-    ],
-)
+@pytest.mark.parametrize(("written", "instant"), [*CASES["cursors"].items(), (to_iso(NOW), to_iso(NOW))])
 def test_a_cursor_means_its_instant(written: str, instant: str, caplog: pytest.LogCaptureFixture) -> None:
     assert migrated({"states": [of("st-1", written)]})["states"] == [of("st-1", instant)]
     assert caplog.records == []
@@ -73,9 +66,7 @@ def test_a_cursor_ahead_of_now_is_told_and_moved_to_the_end_of_a_sync_of_now(cap
     assert told.startswith("The state of bot st-1, bot st-2 ends in the future")
 
 
-@pytest.mark.parametrize(
-    "value", ["soon", "", 1700000000, {"a": 1}, None, "2024-02-30", "9999-12-31T23:59:59-05:00", True]
-)
+@pytest.mark.parametrize("value", CASES["no cursors"])
 def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any) -> None:
     with pytest.raises(ConnectorError, match=r"The state of bot st-1 has no `end_date` that is a date.* or clear it"):
         migrated({"states": [of("st-1", value)]})
@@ -83,13 +74,7 @@ def test_a_cursor_that_is_no_date_is_one_sentence_that_names_the_bot(value: Any)
     assert migrated({"states": [of("st-9", value), OWN]})["states"] == [OWN]
 
 
-@pytest.mark.parametrize(
-    "states",
-    [
-        5, "abc", ["a"], [None], {"a": 1}, [{**OWN, "cursor": "2024"}], [OWN, {"partition": OWN["partition"]}],
-        [{"partition": {"bot_id": {"a": 1}}, "cursor": {"end_date": "2024-01-01"}}],
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("states", CASES["no states"])
 def test_what_no_sync_has_written_is_refused_and_never_taken_for_no_state(states: Any) -> None:
     with pytest.raises(ConnectorError, match=r"The state .* or clear it"):
         migrated({"states": states})

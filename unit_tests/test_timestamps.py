@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from source_kore_llm_logs.records.timestamps import iso_to_ms, ms_to_iso, parse_date, to_iso
 
 WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
-
-
 DATES: dict[str, list[Any]] = json.loads((Path(__file__).parent / "fixtures" / "dates.json").read_text())
 """What is read, and the forms in which it is sent; "" is of what is no date."""
 
