@@ -41,8 +41,7 @@ def calibrate(
     other days showed; then not about bounds and `limit`. Blocks while it asks. Raises CannotRead for a filter that is
     ignored, and what a refusal of every wording, or a fault of every page, stands for."""
     asked = _Calibration(fetch, now, part.after, choice, most)
-    refusal = asked.find_sample(before.wording if before else None)
-    if refusal:
+    if refusal := asked.find_sample(before.wording if before else None):
         raise refusal.error
     asked.check_filters()
     if not asked.sample:
@@ -86,13 +85,13 @@ class _Calibration(Questions):
             self._given_of(self.span, LIMITS)
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
         is_in_utc = self.wording.dates == "milliseconds" and not self.wording.offset
-        proved = PADDING if is_in_utc else PADDING + HOUR  # A clock may be set forward and back.
-        now = self.now()
-        is_over = self.wording.before_now or self.span.date_to < now - WIDE_PADDING
-        ahead = self.wording.rounded(Span(now - 80 * DAY, now + WIDE_PADDING), None)
+        padding = (PADDING if is_in_utc else PADDING + HOUR) if is_proved else WIDE_PADDING  # Clocks are set forward.
+        is_over = self.wording.before_now or self.span.date_to < self.now() - WIDE_PADDING
+        ahead = self.wording.rounded(Span(self.now() - 80 * DAY, self.now() + WIDE_PADDING), None)
         until_now = bool(is_proved or is_over or not self._given_of(ahead, (1,)))
-        limit, padding = min(self.limit or self.size, fits), proved if is_proved else WIDE_PADDING
-        return ServerProfile(self.wording, limit, padding, until_now, ())
+        self.ahead = 0 if until_now else WIDE_PADDING
+        self.sample = self.sample if until_now else self.rows(self.scope)  # Of today, it may have shown nothing.
+        return ServerProfile(self.wording, min(self.limit or self.size, fits), padding, until_now, ())
 
     def _calls(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
         """The calls of which all five minutes have passed, and these; first those that leave most for a late entry."""
@@ -150,11 +149,13 @@ class _Calibration(Questions):
         if self.choice.include_developer:
             developers = replace(self.scope, developer=True)
             rows = self._given.setdefault(developers, self.rows(developers))
-            ids = {row.id for row in rows}
+            ids = [row.id for row in rows]
             absent = tuple(row for row in self.sample if row.id not in ids)
-            is_prefix = not absent or (self.sample[-len(absent) :] == absent and len(rows) == self.size)
+            rest = self.sample[: len(self.sample) - len(absent)]
+            is_prefix = not absent or (rest + absent == self.sample and len(rows) == self.size)
+            is_pushed_out = [row.id for row in rest] == ids[len(absent) :]  # By rows that came meanwhile.
             are_added = is_prefix and self._come(self.sample, developers)
-            are_added &= not any(self._calls(absent)) or self._come(absent, developers)
+            are_added &= is_pushed_out or not any(self._calls(absent)) or self._come(absent, developers)
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):

@@ -31,6 +31,7 @@ class Questions:
         self.scope, self.sample = self.scopes[0], tuple[Row, ...]()  # The first rows that came, and in which scope.
         self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
         self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
+        self.ahead = 0  # Milliseconds after now that `dateTo` may lie.
         self._most_at_once = SAMPLE  # To larger limits, no rows may be the answer.
         self._taken: list[tuple[Wording, list[Scope]]] = []
         self._refusal: Refused | None = None  # Of the last try.
@@ -39,7 +40,7 @@ class Questions:
     def span(self) -> Span:
         """84 days that end with what is asked about, or now; and what the widest padding adds."""
         after = min(self._after, self.now())
-        date_to = min(after + WIDE_PADDING, self.now() - self.wording.before_now)
+        date_to = min(after + WIDE_PADDING, self.now() - self.wording.before_now + self.ahead)
         return Span(after - LONGEST_PART - WIDE_PADDING, date_to)
 
     def once(self, scope: Scope, span: Span, limit: int, wording: Wording | None = None, **other: Any) -> Answer:
@@ -102,8 +103,7 @@ class Questions:
                 tried = refused
         if not self._taken:
             return
-        # One thing may hide all rows: a page that is too large, `isDeveloper`, `channel`.
-        wording, self.scopes = self._taken[0]
+        wording, self.scopes = self._taken[0]  # One thing may hide all rows: too large a page, isDeveloper, channel.
         users = self.scopes[0]
         yield from ((wording, users, limit) for limit in (10, 1))
         for dates in FORMS if self.choice.include_developer else ():

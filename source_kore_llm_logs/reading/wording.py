@@ -44,12 +44,11 @@ class Wording:
     def body(self, span: Span, choice: Choice, scope: Scope, skip: int, limit: int, **other: Any) -> dict[str, Any]:
         """The body of a request; `other` replaces keys, or adds some."""
         number = int if self.integers else str
-        dates = {"dateFrom": self.date(span.date_from), "dateTo": self.date(span.date_to)}
-        body: dict[str, Any] = {**dates, "isDeveloper": scope.developer}
+        body: dict[str, Any] = {"dateFrom": self.date(span.date_from), "dateTo": self.date(span.date_to)}
         if scope.channels:
             body["channel"] = scope.channels if isinstance(scope.channels, str) else list(scope.channels)
         chosen = {SPELLINGS[name][self.spelling]: value for name, value in choice.filters.items() if name != "channels"}
-        return {**body, "limit": number(limit), "skip": number(skip), **chosen, **other}
+        return {**body, "isDeveloper": scope.developer, "limit": number(limit), "skip": number(skip), **chosen, **other}
 
     def rounded(self, span: Span, latest: int | None) -> Span:
         """What this wording can say of a span: whole days outwards, but nothing after the moment `latest`."""

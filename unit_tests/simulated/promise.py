@@ -111,11 +111,7 @@ def outside(told: Scenario) -> Iterator[str]:
     if does.above_ceiling == "empty" and min(pages, default=SAMPLE) < SMALLEST_LIMIT:
         yield "a low ceiling looks like the end, and pages are too small to show more in another order"
     hidden += does.above_ceiling == "empty" and does.depth_ceiling is not None and does.depth_ceiling < SAMPLE
-    if (
-        does.most_rows is not None
-        and _densest(told) >= does.most_rows
-        and (does.most_rows < SAMPLE or not _is_exact(does))
-    ):
+    if does.most_rows is not None and _densest(told, 5 * MINUTE) >= does.most_rows:
         yield "more rows lie close together than a request finds in all, and no request tells them apart"
     is_moving = does.inserts or does.deletes or any(row.appears or row.vanishes is not None for row in told.log)
     is_limited = does.most_rows is not None or does.skip_ceiling is not None
@@ -165,7 +161,7 @@ def may_raise(told: Scenario) -> Iterator[str]:
     if moves + does.inserts_in_all > MOST_THAT_REST:
         yield "rows hardly ever rest"
     ceilings = [ceiling for ceiling in (does.skip_ceiling, does.depth_ceiling) if ceiling is not None]
-    if ceilings and _densest(told) > min(ceilings) - 100:
+    if ceilings and _densest(told, 20 * MINUTE) > min(ceilings) - 100:
         yield "no request can be made short enough for the ceiling"
 
 
@@ -177,10 +173,10 @@ def _is_a_filter_missed(told: Scenario) -> bool:
     )
 
 
-def _densest(told: Scenario) -> int:
+def _densest(told: Scenario, padding: int) -> int:
     """The most rows that the shortest request may find, padded at both ends as its server's bounds ask for."""
     does = told.behaviour
-    padding = 20 * MINUTE if _is_exact(does) else 39 * HOUR + (0 if does.usable_forms - {"day"} else DAY)
+    padding = padding if _is_exact(does) else 39 * HOUR + (0 if does.usable_forms - {"day"} else DAY)
     times = sorted(time for row in told.log if (time := filed(does, row)) is not None)
     stretch = 2 * padding + MINUTE
     return max((bisect_left(times, time + stretch) - index for index, time in enumerate(times)), default=0)
