@@ -62,7 +62,7 @@ class OnePass:
         while rows := answer.rows:
             ids, expected = [row.id for row in rows], self._after - self._skip  # Rows that came before.
             shared = _shared(tail, expected, ids) if expected else 0
-            if (ids == first and len(set(ids)) > 5) or (self._is_deep and shared == expected):
+            if (ids == first and len(set(ids)) > 5) or (self._is_deep and 0 < shared == expected):
                 self.end = End.CEILING if self._is_deep else End.SKIP  # No chance orders so many in the same way again.
                 return
             new, last, self._after = rows[shared:], tail[-1] if tail else "", self._skip + len(rows)

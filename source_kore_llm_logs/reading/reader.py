@@ -225,7 +225,7 @@ class Reader:
         skip = 0 if order else max(0, min(starts, ends) - FEW_ROWS)
         limit = min(self.limit, 3 * FEW_ROWS if order else most - skip + 2 * FEW_ROWS)
         beyond = skip + min(limit, self.largest)
-        skips = {skip} if order or beyond > most else {skip, beyond, most}
+        skips = {skip} if order or beyond > most else {skip, beyond if limit <= FEW_ROWS else most, most}
         rows = [row for place in sorted(skips) for row in self._rows(span, scope, place, limit, order)]
         until = self.latest - USUAL_CALL  # What came late since may be any row beside the part.
         return any(row.id not in known and (part.owns(row) or (row.time or until) < until) for row in rows)
