@@ -118,6 +118,20 @@ def test_a_row_beside_equal_ones_is_not_taken_for_one_of_them(seed: int) -> None
     assert_read(replace(told, seed=seed))
 
 
+@pytest.mark.parametrize("page_size", [None, 100])
+def test_days_without_a_row_do_not_change_how_many_rows_are_asked_for(page_size: int | None) -> None:
+    log = tuple(row(number, NOW - 300 * DAY + number * HOUR) for number in range(400))
+    told = replace(scenario(log, days=400), page_size=page_size)
+    limits = {int(request.body["limit"]) for request in assert_read(told).server.requests if request.answer.rows}
+    assert max(limits) == (page_size or 1_000)
+
+
+def test_a_filter_that_is_ignored_is_named_though_the_other_spelling_is_refused() -> None:
+    told = scenario(spread(100, 20), ignored_filters=frozenset({"userIds"}), unknown_keys="refused")
+    played = play(replace(told, chosen=Chosen(user_ids=("u-1",))))
+    assert "ignores the filter `user_ids`" in str(played.error)
+
+
 def test_clocks_were_set_forward_since_the_rows_that_show_a_server_s_zone() -> None:
     """New York reads times without a zone, an hour earlier since March 8th."""
     now = NOW + 130 * DAY

@@ -44,21 +44,20 @@ class BotLog:
         is under way. Raises CannotRead, what a refusal of every wording, or a fault that smaller pages did not mend,
         stands for, and what `fetch` raises."""
         self.complete_until = self.window.start
-        newest = Part(max(self.window.start, self.window.after - LONGEST_PART), self.window.after)
-        reader = Reader(self.fetch, self.choice, self._calibrate(newest, self.page_size or LIMITS[0]))
+        reader = Reader(self.fetch, self.choice, self._calibrate(self.window.after, LIMITS[0]))
         start, now = self.window.start, self.now()  # The first answer may have shown that the local clock is ahead.
         after = self.window.after if self.window.after <= now else now - MINUTE
         while start < after and start <= self.complete_until:
             stretch = Part(start, min(after, start + LONGEST_PART))
-            if newest != self.window:
-                reader.use(self._calibrate(stretch, reader.limit))
+            if self.window.length > LONGEST_PART:
+                reader.use(self._calibrate(stretch.after, reader.limit))
             yield from self._stretch(reader, stretch)
             start = stretch.after
 
-    def _calibrate(self, part: Part, most: int) -> ServerProfile:
+    def _calibrate(self, after: int, most: int) -> ServerProfile:
         """The profile of the stretch that ends with the part; what was seen of another is kept."""
         before = self.profile if self.profile and self.profile.rows else None
-        profile = calibrate(self.fetch, self.now, part, self.choice, most, before)
+        profile = calibrate(self.fetch, self.now, after, self.choice, min(most, self.page_size or most), before)
         self.profile = self.profile if before and not profile.rows else profile
         return profile
 

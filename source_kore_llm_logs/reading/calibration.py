@@ -12,7 +12,7 @@ from typing import Any
 
 from source_kore_llm_logs.reading.fetch import CannotRead, Choice, Fetch, Page, Row, Scope
 from source_kore_llm_logs.reading.questions import OTHER_CHANNELS, SAMPLE, Questions, one_by_one
-from source_kore_llm_logs.reading.span import DAY, FIVE_MINUTES, HOUR, PADDING, USUAL_CALL, WIDE_PADDING, Part, Span
+from source_kore_llm_logs.reading.span import DAY, FIVE_MINUTES, HOUR, PADDING, QUARTER, USUAL_CALL, WIDE_PADDING, Span
 from source_kore_llm_logs.reading.wording import SPELLINGS, Wording
 
 LIMITS = (1_000, 500, 250, 200, 100, 50, 20, 10, 5, 2, 1)
@@ -35,12 +35,12 @@ class ServerProfile:
 
 
 def calibrate(
-    fetch: Fetch, now: Callable[[], int], part: Part, choice: Choice, most: int, before: ServerProfile | None = None
+    fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int, before: ServerProfile | None = None
 ) -> ServerProfile:
-    """Asks about the 84 days that end with the part, or now. `most`: the largest `limit` to ask for. `before`: what
+    """Asks about the 84 days that end with `after`, or now. `most`: the largest `limit` to ask for. `before`: what
     other days showed; then not about bounds and `limit`. Blocks while it asks. Raises CannotRead for a filter that is
     ignored, and what a refusal of every wording, or a fault of every page, stands for."""
-    asked = _Calibration(fetch, now, part.after, choice, most)
+    asked = _Calibration(fetch, now, after, choice, most)
     if refusal := asked.find_sample(before.wording if before else None):
         raise refusal.error
     asked.check_filters()
@@ -63,20 +63,21 @@ class _Calibration(Questions):
         """Finds the spelling in which every filter takes effect, with a sample of what they choose. Raises CannotRead
         for a filter that the server ignores in both."""
         for _ in range(2):
-            ignored = [name for name in self.choice.filters if self.sample and self._gives_nobodys(name)]
+            ignored = [name for name in self.choice.filters if self.sample and self._is_ignored(name)]
             if not ignored:
                 return
-            self.find_sample(replace(self.wording, spelling=1 - self.wording.spelling))
+            if self.find_sample(replace(self.wording, spelling=1 - self.wording.spelling)):
+                break
         raise CannotRead(
             f"the API ignores the filter `{ignored[0]}`, and gives rows that were not chosen. Remove `{ignored[0]}` "
             "from the configuration, and filter the rows in your warehouse"
         )
 
-    def _gives_nobodys(self, name: str) -> bool:
+    def _is_ignored(self, name: str) -> bool:
         """Whether rows come where a value is asked for that no row has."""
         is_text = name == "task_id" or (name == "channels" and isinstance(self.scope.channels, str))
-        nobodys: dict[str, Any] = {SPELLINGS[name][self.wording.spelling]: NOBODY if is_text else [NOBODY]}
-        return bool(self.ask(self.scope, None, 1, **nobodys).rows)
+        other: dict[str, Any] = {SPELLINGS[name][self.wording.spelling]: NOBODY if is_text else [NOBODY]}
+        return bool(self.ask(self.scope, None, 1, **other).rows)
 
     def profile(self) -> ServerProfile:
         """Without scopes and rows."""
@@ -85,16 +86,16 @@ class _Calibration(Questions):
             self._given_of(self.span, LIMITS)
         fits = max(1, BYTES_A_PAGE * self.received // max(1, self.bytes))
         is_in_utc = self.wording.dates == "milliseconds" and not self.wording.offset
-        padding = (PADDING if is_in_utc else PADDING + HOUR) if is_proved else WIDE_PADDING  # Clocks are set forward.
+        padding = (PADDING if is_in_utc else PADDING + HOUR) if is_proved else WIDE_PADDING  # An hour: daylight saving.
         is_over = self.wording.before_now or self.span.date_to < self.now() - WIDE_PADDING
         ahead = self.wording.rounded(Span(self.now() - 80 * DAY, self.now() + WIDE_PADDING), None)
         until_now = bool(is_proved or is_over or not self._given_of(ahead, (1,)))
         self.ahead = 0 if until_now else WIDE_PADDING
-        self.sample = self.sample if until_now else self.rows(self.scope)  # Of today, it may have shown nothing.
+        self.sample = self.sample if until_now else self.rows(self.scope)  # The first may show none of today's.
         return ServerProfile(self.wording, min(self.limit or self.size, fits), padding, until_now, ())
 
     def _calls(self, rows: Iterable[Row]) -> Iterator[tuple[Row, Span]]:
-        """The calls of which all five minutes have passed, and these; first those that leave most for a late entry."""
+        """The calls whose five minutes, and the five after, are over, with these; first those farthest from an end."""
         latest = self.now()
         for row in sorted(rows, key=lambda row: (row.end or 0) % FIVE_MINUTES):
             minutes = Span.five_minutes_around(row)
@@ -102,7 +103,7 @@ class _Calibration(Questions):
                 yield row, minutes
 
     def _calls_shown(self) -> list[Span]:
-        """Of a busy bot, the sample may lie in minutes that are not over, or where another zone gives nothing."""
+        """The minutes of a few calls. Those of the sample may not be over, or where another zone gives nothing."""
         span, others = self.span, tuple[Row, ...]()
         if self.wording.dates == "seconds":
             newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
@@ -113,7 +114,7 @@ class _Calibration(Questions):
         return [minutes for _, minutes in islice(chain(self._calls(others), self._calls(self.sample)), CALLS_TRIED)]
 
     def _given_of(self, span: Span, limits: Iterable[int] = (), wording: Wording | None = None) -> Sequence[Row]:
-        """The rows that come with the first of the limits that gives some: the largest, and the last answered."""
+        """The rows of the first of the limits that gives some: by default of the largest, and the last answered."""
         for limit in dict.fromkeys(min(limit, self.most) for limit in limits or (self.most, self.size)):
             if rows := self.once(self.scope, span, limit, wording).rows:
                 self.limit = max(self.limit, limit)
@@ -138,8 +139,8 @@ class _Calibration(Questions):
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample
                 return True
-            quarters = round(times[0] / USUAL_CALL) if times else 0
-            wording = replace(wording, offset=wording.offset - quarters * USUAL_CALL)
+            quarters = round(times[0] / QUARTER) if times else 0
+            wording = replace(wording, offset=wording.offset - quarters * QUARTER)
         return False
 
     def scopes_needed(self, are_bounds_proved: bool) -> list[Scope]:
@@ -155,16 +156,17 @@ class _Calibration(Questions):
             is_prefix = not absent or (rest + absent == self.sample and len(rows) == self.size)
             is_pushed_out = [row.id for row in rest] == ids[len(absent) :]  # By rows that came meanwhile.
             are_added = is_prefix and self._come(self.sample, developers)
-            are_added &= is_pushed_out or not any(self._calls(absent)) or self._come(absent, developers)
+            is_explained = is_pushed_out or not any(self._calls(absent))
+            are_added = are_added and (is_explained or self._come(absent, developers))
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
-            shown_first = sorted(scopes, key=lambda scope: scope != self.scope)  # Its rows show if lists are heeded.
+            shown_first = sorted(scopes, key=lambda scope: scope != self.scope)  # First the one that gave the sample.
             return scopes + [other for scope in shown_first for other in self._channels_besides(scope)]
         return scopes
 
     def _come(self, rows: Sequence[Row], scope: Scope) -> bool:
-        """Whether some of these rows come in this scope: seen in its first, or asked for, where bounds are proved."""
+        """Whether some of these rows come in this scope: in its first answer, or asked for, where bounds are proved."""
         is_shown = bool({row.id for row in self._given.get(scope, ())} & {row.id for row in rows})
         calls = islice(self._calls(rows) if self._are_bounds_proved else (), CALLS_TRIED)
         given = ((call, row) for call, minutes in calls for row in self.once(scope, minutes, self.size).rows)

@@ -39,7 +39,7 @@ class OnePass:
     limit: int
     most_pages: int
     overlap: int  # Rows of the page before that a page begins with: of several, the first may have gone meanwhile.
-    end: End | Refused | Unavailable = End.LAST_ROW  # Of page one, if that could not be had.
+    end: End | Refused | Unavailable = End.LAST_ROW  # Or page one's answer, if that is no page.
     is_clean: bool = True
     pages: int = 0
     places: int = 0
@@ -48,10 +48,10 @@ class OnePass:
     seen: set[str] = field(default_factory=set)  # Ids of the rows that came.
     equal: Counter[str] = field(default_factory=Counter)  # How many times besides the first an answer has a row.
     has_gone_on: bool = False  # A last row that came alone had others after it: not `limit` cuts the pages.
-    came: int = 0  # Rows that came meanwhile, before those that were read.
+    has_come: bool = False  # Rows came meanwhile before those that were read.
     _skip: int = 0  # Of the page.
     _after: int = 0  # The place after its last row.
-    _is_deep: bool = False  # It is asked for from farther back, since the last row did not come again.
+    _is_deep: bool = False  # It is asked for from farther back, since a page that began later gave no row.
 
     def __iter__(self) -> Iterator[list[Row]]:
         answer, first, tail, stale, is_full = self._page(0, 1), list[str](), list[str](), 0, False
@@ -63,13 +63,13 @@ class OnePass:
             ids, expected = [row.id for row in rows], self._after - self._skip  # Rows that came before.
             shared = _shared(tail, expected, ids) if expected else 0
             if (ids == first and len(set(ids)) > 5) or (self._is_deep and 0 < shared == expected):
-                self.end = End.CEILING if self._is_deep else End.SKIP  # No chance orders so many in the same way again.
+                self.end = End.CEILING if self._is_deep else End.SKIP  # No rows went; or no chance gives so many again.
                 return
             new, last, self._after = rows[shared:], tail[-1] if tail else "", self._skip + len(rows)
             self.is_clean &= bool(shared or not tail)
             self.has_gone_on |= bool(tail) and not expected
             self.places += len(rows) - min(shared or expected, expected)
-            self.came += max(0, shared - expected)
+            self.has_come |= shared > expected > 0
             first, tail = first or ids, [*tail, *ids[shared:]][-2 * OVERLAP :]
             self.pages, self.largest = self.pages + 1, max(self.largest, len(rows))
             equal, was_full = self.equal[last] + sum(row.id == last for row in new), is_full
@@ -91,15 +91,15 @@ class OnePass:
                 return
         if self._skip < self._after:
             self.end = End.CEILING  # The last row should have come again.
-        elif self.came and isinstance(head := self.ask(0, self.limit), Page):
+        elif self.has_come and isinstance(head := self.ask(0, self.limit), Page):
             self.seen.update(row.id for row in head.rows)
             yield head.rows
 
     def _next(self, is_last: bool) -> Answer:
         """The page that begins with the last rows, or the one after them. After rows that came alone, one row is asked
         for: that means the same however `skip` is read."""
-        few = max(1, min(self.overlap, self.limit // 5))
-        more = max(few, min(OVERLAP, self.largest - 1))  # Where the last row does not come again, rows may have gone.
+        few = max(1, min(self.overlap, self.limit // 5, self._after - 1))
+        more = max(few, min(OVERLAP, self.largest - 1, self._after - 1))  # If the last did not come, rows may be gone.
         answer: Answer = Page([], 0)
         for overlap in () if is_last else sorted({few, more}):
             self._skip, self._is_deep, self.overlap = self._after - overlap, overlap > few, max(self.overlap, overlap)
@@ -127,16 +127,15 @@ class OnePass:
         def is_made(answer: Answer) -> bool:  # After page one, the last row should come again.
             return bool(answer.rows) or (not skip and isinstance(answer, Page))
 
-        limit = max(least, self.limit)
-        answer = self.ask(skip, limit)
+        answer = self.ask(skip, self.limit)
         if is_made(answer):
             return answer
         small = self.ask(skip, least)
-        if limit == least or not is_made(small):
+        if self.limit == least or not is_made(small):
             return small
-        while not is_made(answer) and limit > least:
-            limit = self.limit = max(least, limit // 2)
-            answer = self.ask(skip, limit)
+        while not is_made(answer) and self.limit > least:
+            self.limit = max(least, self.limit // 2)
+            answer = self.ask(skip, self.limit)
         return answer
 
 

@@ -1,6 +1,6 @@
 """Small questions to one bot's server, and the first of them: in which wording, and of whom, it gives rows.
 
-No answer never means no: what is refused, too large or failing is asked again in smaller pages.
+What is refused, too large or failing is asked again in smaller pages by `ask`, and not by `once`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,8 +29,8 @@ class Questions:
         self.wording = Wording()
         self.scopes = self._ways_to_choose()[0]  # In which all channels that were chosen are asked for.
         self.scope, self.sample = self.scopes[0], tuple[Row, ...]()  # The first rows that came, and in which scope.
-        self.shown: dict[str, Row] = {}  # All rows that came and are chosen, by their ids.
-        self.size = self.bytes = self.received = 0  # The last `limit` that was answered; bytes and rows of all pages.
+        self.shown: dict[str, Row] = {}  # Rows of the sample and of `rows`, by their ids.
+        self.size = self.bytes = self.received = 0  # Of `ask`: the last limit, bytes, rows.
         self.ahead = 0  # Milliseconds after now that `dateTo` may lie.
         self._most_at_once = SAMPLE  # To larger limits, no rows may be the answer.
         self._taken: list[tuple[Wording, list[Scope]]] = []
@@ -68,7 +68,7 @@ class Questions:
 
     def find_sample(self, known: Wording | None = None) -> Refused | None:
         """Finds a wording and a scope that give rows: the sample. Without any, the first wording that is taken stays;
-        where none is, the last refusal is returned. `known`: the only wording to try."""
+        where none is, the last refusal is returned. `known`: the wording to try instead of all."""
         self.sample, self.shown, self._taken, self._most_at_once = (), {}, [], SAMPLE
         for wording, scope, limit in self._tries(known):
             self.wording = wording

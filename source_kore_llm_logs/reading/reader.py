@@ -1,8 +1,8 @@
 """How a part of a bot's log is read whole.
 
 1. A pass reads its span. -> one_pass.py. A clean one that has no more places than rows has them all.
-2. Else pass follows pass, each with other pages and in another order that the vendor documents, until one brings no row
-   of the part that is not known, and has no more places than rows are known. Nothing else is a proof: the order among
+2. Else pass follows pass, each with other pages, every second one in an order that the vendor documents, until one
+   brings no new row of the part, and has no more places than rows are known. Nothing else is a proof: the order among
    equal dates may depend on `skip` and `limit`, and the same requests then have the same wrong answers.
 3. Where that does not come about, or pages do not go so deep, halves of the part are read, or the reader raises.
 4. A server that finds no more than so many rows looks like one that has no more. So a part as large as any before is
@@ -25,11 +25,11 @@ PAGES = 90  # That a part aims at: what a killed sync reads again.
 MOST_ROWS = 9_000  # That a part aims at: some servers page to 10,000 and no deeper (Elasticsearch).
 LEAST_AIM = 800  # Where pages do not go deeper than some thousand rows.
 FEW_ROWS = 10
-PASSES = 8  # Over a part, before its halves are read instead.
-MOST_CEILINGS = 4  # Passes, where no halves are read, before one is believed: rows that go look the same.
-MOST_UNSETTLED = 6  # Parts, each half of the one before, in which rows keep moving; the last is not halved.
+PASSES = 8  # Over a part, before its halves are read instead; fewer, if two in a row bring nothing new.
+MOST_CEILINGS = 4  # Passes over a part that is not halved for that, before one is believed: rows that go look the same.
+MOST_UNSETTLED = 6  # Parts, each half of the one before, in which rows keep moving; the last is not halved for that.
 SHORT = 4 * PADDING  # A part of at most this is not halved for its size: the padding of its halves would cost more.
-MOST_PAGES = 20_000  # Of a pass over a part that is not halved for its size.
+MOST_PAGES = 20_000  # Of a later pass, or of one over a part that is not halved for its size.
 SHORTER = 0.95  # Half of a part is worth asking for if its request spans at most so much of the whole's.
 # Of passes, in turn: the server's own, or that by `Time Taken`, the only one that is documented [D].
 ORDERS: tuple[str | None, ...] = (None, "asc", None, "desc")
@@ -39,14 +39,14 @@ ORDERS: tuple[str | None, ...] = (None, "asc", None, "desc")
 class Passes:
     """What the passes over one span have brought so far, and whether that is all."""
 
-    known: dict[str, Row] = field(default_factory=dict)  # All rows that came, padding included, without records.
+    known: dict[str, Row] = field(default_factory=dict)  # Padding included, without records; not rows that went.
     places: int = -1  # Of the last.
     number: int = 0
-    stale: int = 0  # The last, that brought no new row of the part.
+    stale: int = 0  # How many in a row, up to the last, brought no new row of the part.
     equal: Counter[str] = field(default_factory=Counter)
 
     def are_settled_by(self, one: OnePass, is_fresh: bool) -> bool:
-        """Whether all rows of the span are known after this pass. `is_fresh`: it brought new ones of the part."""
+        """Counts this pass. Whether all rows of the span are known then. `is_fresh`: it brought some of the part."""
         self.number, self.stale = self.number + 1, 0 if is_fresh else self.stale + 1
         if one.places < max(self.places, len(self.known)):  # Rows went, or it finds only so many: count anew.
             self.known = {row_id: row for row_id, row in self.known.items() if row_id in one.seen}
@@ -67,7 +67,7 @@ class Reader:
         self.longest_call = self.newest_start = 0  # Of the rows that were shown; the start before `latest`.
         self.audited = 3  # The most places of a part that an audit has found to be all; fewer than at first need none.
         self.passes = self.largest = self._page = 0  # Over the part; rows of its largest page; of the first of all.
-        self._emitted: dict[str, int | None] = {}  # Ids, and times, of rows that no settled part holds, if any does.
+        self._emitted: dict[str, int | None] = {}  # Ids and times of emitted rows of no settled part.
         self.use(profile)
 
     def use(self, profile: ServerProfile) -> None:
@@ -150,12 +150,12 @@ class Reader:
                 orders = (None,)  # It is the order that is refused, or takes too long.
                 continue
             if not number:
-                self.limit, self.largest = min(self.limit, one.first_limit), one.largest
+                self.limit, self.largest = min(self.limit, one.first_limit if one.pages else self.limit), one.largest
                 self.density += one.places / self.span(part).length
             why = one.end
             passes.known.update((row_id, row) for row_id, row in known.items() if part.owns(row))
             if (passes if asked == part else Passes()).are_settled_by(one, is_fresh):
-                if self._are_all_known(part, scope, known, one.places):
+                if self._are_all_known(part, scope, passes.known if asked == part else known, one.places):
                     return None
                 why = End.MORE
             if why is not End.LAST_ROW and (number + 1 >= MOST_CEILINGS or not is_last):
@@ -165,7 +165,7 @@ class Reader:
         return why
 
     def _asked(self, part: Part, is_last: bool, passes: Passes) -> Iterator[Part]:
-        """What each pass asks for. Where no halves are read, at last more: rows beside may reorder equal dates."""
+        """What each pass asks for. Where the part is not halved, at last more: rows beside may reorder equal dates."""
         while passes.number < PASSES and passes.stale < 2:
             yield part
         more = self.profile.padding
@@ -174,7 +174,7 @@ class Reader:
             more *= 2
 
     def _rows_of(self, one: OnePass, part: Part, known: dict[str, Row]) -> Generator[Row | None, None, bool]:
-        """Its rows that are the part's own or nobody's, and not emitted. Whether some of the part were not known."""
+        """Its rows of the part, or without a date, that were not emitted; all go into `known`. Whether some are new."""
         is_fresh = False
         for page in one:
             self._shown(page)
@@ -191,7 +191,7 @@ class Reader:
     def _pass(self, part: Part, scope: Scope, number: int, order: str | None, overlap: int) -> OnePass:
         self.passes += 1
         largest = min(self.limit, self.profile.limit)
-        size = 1 - 0.6 * (0.618 * number % 1)  # Of pages, in pages of the first: in each pass another.
+        size = 1 - 0.6 * (0.618 * number % 1)  # Of a page, in the largest of the first pass; in each pass another.
         limit = min(largest, max(2, int(self.largest * size))) if number else largest
         is_long = part.length > self.short and self.can_be_halved(part)
         most_pages = 2 * PAGES if is_long and not number else MOST_PAGES
@@ -204,20 +204,20 @@ class Reader:
             return True
         own = [row.time for row in known.values() if part.owns(row) and row.time is not None]
         times = sorted(own) or [part.start + part.length // 2]
-        far, middle = self.profile.padding, times[len(times) // 2]  # So far from known rows none hides those of a gap.
+        far, middle = self.profile.padding, times[len(times) // 2]  # So far from known rows, a gap.
         before, beyond = (part.start + times[0]) // 2, (times[-1] + part.after) // 2
         gaps = Part(part.start, max(times[0] - far, before)), Part(min(times[-1] + far, beyond), part.after)
         pieces = [gap for gap in gaps if gap.length > far] + [Part(part.start, middle), Part(middle, part.after)]
         is_crowded = sum(abs(time - middle) < FIVE_MINUTES for time in times) >= max(FEW_ROWS, len(times) / 2)
         orders = ("desc",) if self.can_be_halved(part) and not is_crowded else ("asc", "desc")
         asked = [*((piece, None) for piece in pieces if piece.length), *((part, order) for order in orders)]
-        padding = 0 if is_crowded else FIVE_MINUTES  # There is little: rows beside a part would hide its own.
+        padding = 0 if is_crowded else FIVE_MINUTES  # Little, since rows beside a part would hide its own.
         is_unknown = any(self._has_unknown(piece, scope, known, padding, order) for piece, order in asked)
         self.audited = self.audited if is_unknown else places
         return not is_unknown
 
     def _has_unknown(self, part: Part, scope: Scope, known: dict[str, Row], padding: int, order: str | None) -> bool:
-        """Whether a row is not known: after as many as are known in the span, at least and at most, or in an order."""
+        """Whether an unknown row comes where the span's known ones end, at the earliest and latest; or in an order."""
         span, padded = self.span(part, padding), self.span(part)
         starts = sum(1 for row in known.values() if row.start and span.date_from <= row.start <= span.date_to)
         ends = sum(1 for row in known.values() if row.end and span.date_from <= row.end <= span.date_to)
@@ -227,7 +227,7 @@ class Reader:
         beyond = skip + min(limit, self.largest)
         skips = {skip} if order or beyond > most else {skip, beyond if limit <= FEW_ROWS else most, most}
         rows = [row for place in sorted(skips) for row in self._rows(span, scope, place, limit, order)]
-        until = self.latest - USUAL_CALL  # What came late since may be any row beside the part.
+        until = self.latest - USUAL_CALL  # Later rows beside the part may just have come.
         return any(row.id not in known and (part.owns(row) or (row.time or until) < until) for row in rows)
 
     def _ask(self, span: Span, scope: Scope, skip: int, limit: int, order: str | None = None) -> Answer:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from source_kore_llm_logs.reading.fetch import Row
 
-SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+SECOND, MINUTE, QUARTER, HOUR, DAY = 1_000, 60_000, 900_000, 3_600_000, 86_400_000
 FIVE_MINUTES = 5 * MINUTE  # A call that comes when only its five minutes are asked for proves how bounds are read.
 # From the earliest to the latest time of a row: the gateway gives a call up after a minute or so [D], and an entry is
 # written within a minute [C]. Where a bot shows longer calls, requests reach back by as much, up to an hour.

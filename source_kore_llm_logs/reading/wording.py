@@ -51,7 +51,7 @@ class Wording:
         return {**body, "isDeveloper": scope.developer, "limit": number(limit), "skip": number(skip), **chosen, **other}
 
     def rounded(self, span: Span, latest: int | None) -> Span:
-        """What this wording can say of a span: whole days outwards, but nothing after the moment `latest`."""
+        """What this wording says of a span: whole days outwards; but `dateTo`'s own if the next is after `latest`."""
         if self.dates != "day":
             return span
         day, up = span.date_to - span.date_to % DAY, span.date_to + -span.date_to % DAY

@@ -187,8 +187,10 @@ def _is_exact(does: Behaviour) -> bool:
 
 
 def assert_requests(server: Server) -> None:
-    """Each request asks for 90 calendar days at most, the right way round."""
+    """Each request asks for 90 calendar days at most, the right way round, and for no more rows than is chosen."""
     for request in server.requests:
+        skip, limit = (int(request.body[key]) for key in ("skip", "limit"))
+        assert skip >= 0 < limit <= (server.scenario.page_size or 1_000), f"skip {skip}, limit {limit}"
         dates = [parse(request.body[key]) for key in ("dateFrom", "dateTo")]
         assert None not in dates, f"no date that a server is known to take: {request.body}"
         (low, _), (high, form) = dates  # type: ignore[misc]
