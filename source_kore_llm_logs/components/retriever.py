@@ -49,8 +49,8 @@ class LogRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
         """The records of a bot's window, an `EndOfPage` after each page and a `CheckpointMessage` after each part. In a
-        check, nothing: it sends one small request. Blocks while requests are under way, and while the sync holds as
-        many bytes as it may. Raises ConnectorError, which names the bot."""
+        check, nothing: it sends small requests until one is taken. Blocks while requests are under way, and while the
+        sync holds as many bytes as it may. Raises ConnectorError, which names the bot."""
         assert stream_slice is not None
         report, now = BotReport(stream_slice.partition["bot_id"]), self.requester.session.clock.now
         redact = self.config.get("payload_content") == "redacted"
