@@ -83,6 +83,16 @@ def test_the_first_sync_of_a_bot_so_busy_that_a_part_lasts_an_hour_takes_at_most
     assert len(read(rows(count, span), span, largest_limit=page).server.requests) <= 2 * count / page
 
 
+def test_a_server_ahead_of_utc_is_proved_though_nobody_calls_at_night() -> None:
+    """500 calls an hour from 8:00 to 18:00 in UTC; at +5:30, times without a zone mean an hour of the night."""
+    now = NOW + 7 * HOUR
+    calls = (now - number * HOUR // 500 for number in range(20 * 24 * 500))
+    log = tuple(LogRow(str(at), at - SECOND, at) for at in calls if 8 <= at % DAY // HOUR < 18)
+    told = Scenario(Behaviour(**NO_ZONE, zone="Asia/Kolkata", descending=True, largest_limit=50), log, now,
+                    now - 2 * HOUR, now - MINUTE)  # type: ignore[arg-type]  # fmt: skip
+    assert len(assert_read(told).server.requests) <= 80
+
+
 def test_rows_that_come_first_while_days_are_read_do_not_make_it_read_them_again() -> None:
     """100 rows an hour, of bounds the day alone is read, and each row that comes moves all others."""
     log = rows(100 * 24 * 20, 20 * DAY, NOW + HOUR)

@@ -37,9 +37,9 @@ class ServerProfile:
 def calibrate(
     fetch: Fetch, now: Callable[[], int], after: int, choice: Choice, most: int, before: ServerProfile | None = None
 ) -> ServerProfile:
-    """Asks about the 84 days that end with `after`, or now. `most`: the largest `limit` to ask for. `before`: what
-    other days showed; then not about bounds and `limit`. Blocks while it asks. Raises CannotRead for a filter that is
-    ignored, and what a refusal of every wording, or a fault of every page, stands for."""
+    """Asks about the 84 days up to `after`, or now, for at most `most` rows. `before`: what other days showed; then not
+    about bounds and `limit`. Blocks while it asks. Raises CannotRead for a filter that is ignored, and what a refusal
+    of every wording, or a fault of every page, stands for."""
     asked = _Calibration(fetch, now, after, choice, most)
     if refusal := asked.find_sample(before.wording if before else None):
         raise refusal.error
@@ -105,8 +105,8 @@ class _Calibration(Questions):
     def _calls_shown(self) -> list[Span]:
         """The minutes of a few calls. Those of the sample may not be over, or where another zone gives nothing."""
         span, others = self.span, tuple[Row, ...]()
+        newest = self._newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
         if self.wording.dates == "seconds":
-            newest = max((row.time for row in self.sample if row.time is not None), default=span.date_to)
             away = (self.rows(self.scope, Span(newest + by - HOUR, newest + by), 10) for by in (-27 * HOUR, 15 * HOUR))
             others = next(filter(None, away), ())
         elif not any(self._calls(self.sample)):
@@ -139,7 +139,8 @@ class _Calibration(Questions):
                 self.wording = wording
                 self.sample = self.rows(self.scope) if wording.offset else self.sample
                 return True
-            quarters = round(times[0] / QUARTER) if times else 0
+            away = times[0] if times else self._newest - self.now()  # Ahead of UTC, a server hides the last hours.
+            quarters = round(away / QUARTER) if abs(away) < 15 * HOUR else 0
             wording = replace(wording, offset=wording.offset - quarters * QUARTER)
         return False
 
@@ -156,8 +157,7 @@ class _Calibration(Questions):
             is_prefix = not absent or (rest + absent == self.sample and len(rows) == self.size)
             is_pushed_out = [row.id for row in rest] == ids[len(absent) :]  # By rows that came meanwhile.
             are_added = is_prefix and self._come(self.sample, developers)
-            is_explained = is_pushed_out or not any(self._calls(absent))
-            are_added = are_added and (is_explained or self._come(absent, developers))
+            are_added = are_added and (is_pushed_out or not any(self._calls(absent)) or self._come(absent, developers))
             scopes = [replace(one, developer=True) for one in scopes] + ([] if are_added else scopes)
         sample = self.sample if self.scope.channels is None else ()
         if scopes[0].channels is None and all(_channel(row) == DEFAULT_CHANNEL for row in sample):
